@@ -1,0 +1,1 @@
+"""Human ratings of before/after pairs (extra ``annotation``)."""

@@ -1,0 +1,1 @@
+"""From a Keras model to the TFLite file a phone embeds (extra ``export``)."""

@@ -1,0 +1,1 @@
+"""Beam labelling, enhancers, scorers, training and evaluation (extra ``pipelines``)."""

@@ -1,0 +1,1 @@
+"""trigger: would this photo look clearly better after enhancement?"""

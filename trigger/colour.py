@@ -1,0 +1,87 @@
+"""From whatever Pillow decoded to upright 8-bit RGB."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+BACKGROUND = (255, 255, 255)
+"""What shows through transparent pixels: white, as on most pages."""
+
+_ORIENTATION_TAG, _BITS_PER_SAMPLE_TAG = 0x0112, 258
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 (upright) where EXIF is absent or broken.
+
+    Read here rather than through Pillow, which warns about broken EXIF. Pillow turns TIFF
+    upright by itself, and pi_heif does so for HEIF.
+    """
+    exif = image.info.get("exif")
+    if not isinstance(exif, bytes):
+        return 1
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(f"{order}4xL", tiff)
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHLH", tiff, entry)
+            if tag == _ORIENTATION_TAG:
+                return value if kind == 3 and 1 <= value <= 8 else 1
+    except struct.error:  # the directory points outside the data
+        pass
+    return 1
+
+
+def is_sideways(image: Image.Image) -> bool:
+    """Whether turning the image upright swaps its width and height."""
+    return orientation(image) >= 5
+
+
+def to_upright_rgb(image: Image.Image) -> Image.Image:
+    """Return a new upright RGB image; colours are taken as stored (no ICC conversion).
+
+    16-bit grey is scaled to 8 bits, integer and float grey by the smallest usual white
+    (1, 255, 65535, ...) that 99 % of the samples stay below. Transparency is flattened on
+    ``BACKGROUND``; CMYK, palettes, YCbCr and LAB are converted by Pillow.
+    """
+    turn = _TRANSPOSE.get(orientation(image))
+    upright = image if turn is None else image.transpose(turn)
+    if upright.mode.startswith("I;16"):
+        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE_TAG, (16,))[0]
+        return _grey_to_rgb(np.asarray(upright), float(2**bits - 1))
+    if upright.mode == "I":
+        return _grey_to_rgb(np.asarray(upright), *(255.0, 65535.0, 2.0**31 - 1))
+    if upright.mode == "F":
+        return _grey_to_rgb(np.asarray(upright), *(1.0, 255.0, 65535.0))
+    if not upright.has_transparency_data:
+        return upright.convert("RGB") if upright.mode != "RGB" else upright.copy()
+    if upright.mode == "La":
+        upright = upright.convert("LA")
+    rgba = upright.convert("RGBA")
+    flat = Image.new("RGB", rgba.size, BACKGROUND)
+    flat.paste(rgba, mask=rgba.getchannel("A"))
+    return flat
+
+
+def _grey_to_rgb(values: npt.NDArray[np.generic], *whites: float) -> Image.Image:
+    grey = np.nan_to_num(values.astype(np.float32))
+    fitting = (white for white in whites[:-1] if np.mean(grey <= white) >= 0.99)
+    white = next(fitting, whites[-1])
+    scaled = np.clip(grey / white, 0, 1) * 255
+    return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")

@@ -1,0 +1,92 @@
+"""Every error this project raises on purpose.
+
+    TriggerError
+    ├── PhotoError        a photo cannot be read; carries a machine-readable ``reason``
+    ├── ModelError        a model file is missing, altered, or of another kind
+    ├── DataError         a CSV, Parquet or JSON file does not hold what it should
+    ├── OptionError       an argument or command-line option is out of its range
+    ├── EnhancerError     an enhancer failed or returned something that is not a photo
+    ├── ScorerError       a scorer failed or returned something that is not a distribution
+    └── MissingExtra      a part of the project is not installed
+
+Each message says what was received, what is allowed, and how to mend it. The command line
+prints the message alone and exits with status 2 (usage) or 1 (everything else).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+PhotoReason = Literal[
+    "missing",
+    "directory",
+    "permission",
+    "unreadable",
+    "empty",
+    "too-large",
+    "not-a-photo",
+    "unsupported-format",
+    "too-many-pixels",
+    "too-small",
+    "truncated",
+    "corrupt",
+    "bad-array",
+]
+
+
+class TriggerError(Exception):
+    """Root of all errors raised on purpose by this project."""
+
+
+class PhotoError(TriggerError):
+    """A photo cannot be read.
+
+    Attributes:
+        reason: short stable word for tables and counters, one of ``PhotoReason``.
+        photo: the path or a description of the source, as received.
+    """
+
+    def __init__(self, reason: PhotoReason, photo: str, message: str) -> None:
+        super().__init__(reason, photo, message)
+        self.reason: PhotoReason = reason
+        self.photo = photo
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.photo}: {self.message}"
+
+
+class ModelError(TriggerError):
+    """A model file is missing, altered, or does not have the expected signature."""
+
+
+class DataError(TriggerError):
+    """A table or manifest does not hold what it should."""
+
+
+class OptionError(TriggerError, ValueError):
+    """An argument or a command-line option is out of its range."""
+
+
+class EnhancerError(TriggerError):
+    """An enhancer failed, or what it returned is not a photo of the same size."""
+
+
+class ScorerError(TriggerError):
+    """A scorer failed, or what it returned is not a distribution over ten bins."""
+
+
+class MissingExtra(TriggerError):
+    """A command needs packages that are not installed."""
+
+    def __init__(self, extra: str, missing: str, purpose: str) -> None:
+        super().__init__(extra, missing, purpose)
+        self.extra = extra
+        self.missing = missing
+        self.purpose = purpose
+
+    def __str__(self) -> str:
+        return (
+            f"{self.purpose} needs the package {self.missing!r}, which is not installed. "
+            f"Install it with: pip install 'trigger[{self.extra}]'"
+        )

@@ -1,0 +1,250 @@
+"""The one decoder: every photo that enters the project is read here.
+
+Limits come first (file size, format allow-list, pixels promised by the header), then the
+pixels: upright, 8-bit RGB, first frame, transparency on white, colours as stored. Any photo
+that cannot be read raises PhotoError and nothing else. A photo with missing parts is an error
+("truncated"), never half a photo in grey.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from trigger.colour import is_sideways, to_upright_rgb
+from trigger.errors import OptionError, PhotoError
+from trigger.formats import detect_format, explain, load_pixels, open_header
+
+Pixels = npt.NDArray[np.uint8]
+PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Pixels
+"""A path, the content of a file, an open binary file, a Pillow image or (H, W, 3) uint8 RGB."""
+
+MAX_FILE_BYTES = 256 * 2**20
+MAX_PIXELS = 200_000_000
+"""Room for the largest phone sensors (16320x12240)."""
+MAX_SIDE = 65_535
+"""The longest side a JPEG can have."""
+PHOTO_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif"}
+    | {".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB, upright, read-only, values as stored in the file. Smaller
+            than ``height`` x ``width`` where ``read_photo`` was allowed to (``at_least``).
+        name: the path, or what the caller called it.
+        format: "JPEG", "PNG", ... as found in the content; "array" or "image" for pixels.
+        width: pixels across, of the full upright photo.
+        height: pixels down, of the full upright photo.
+    """
+
+    pixels: Pixels
+    name: str
+    format: str
+    width: int
+    height: int
+
+
+def read_photo(
+    source: PhotoSource, *, name: str | None = None, at_least: int | None = None
+) -> Photo:
+    """Read a photo as upright 8-bit RGB.
+
+    Args:
+        source: see ``PhotoSource``. A file object is read from its position to its end. A
+            Pillow image is not changed, but for being loaded.
+        name: what errors and results call the photo; by default its path.
+        at_least: if given, a JPEG may come reduced by 2, 4 or 8 (which halves the time of a
+            12-megapixel one) as long as its shorter side keeps this many pixels.
+
+    Raises:
+        PhotoError: the photo cannot be read; ``reason`` says why.
+        OptionError: ``at_least`` is not a positive number.
+    """
+    if at_least is not None and at_least < 1:
+        raise OptionError(f"at_least is {at_least}; it must be 1 or more pixels, or None")
+    if isinstance(source, np.ndarray):
+        return _from_array(source, name or "array")
+    if isinstance(source, Image.Image):
+        return _from_image(source, name or getattr(source, "filename", "") or "image")
+    if isinstance(source, str | os.PathLike):
+        return _decode(read_photo_bytes(source), name or os.fspath(source), at_least)
+    if isinstance(source, bytes | bytearray | memoryview):
+        label = name or "bytes"
+        return _decode(_checked_bytes(bytes(source), label), label, at_least)
+    if hasattr(source, "read"):
+        label = name or str(getattr(source, "name", "file object"))
+        return _decode(_read_to_end(source, label), label, at_least)
+    raise PhotoError(
+        "not-a-photo",
+        name or type(source).__name__,
+        f"received {type(source).__name__}; a photo is a path, bytes, a file opened in binary "
+        "mode, a PIL.Image or a numpy array of shape (height, width, 3) and dtype uint8.",
+    )
+
+
+def read_photo_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Read the content of a photo file, at most ``MAX_FILE_BYTES``.
+
+    Raises:
+        PhotoError: missing, directory, permission, empty, too-large or unreadable (also pipes
+            and devices, which are never opened: reading them could wait forever).
+    """
+    name = os.fspath(path)
+    try:
+        mode = os.stat(name).st_mode  # noqa: PTH116, since Path("") is the current folder
+        if stat.S_ISDIR(mode):
+            if not os.access(name, os.R_OK | os.X_OK):
+                raise PermissionError
+            raise PhotoError(
+                "directory",
+                name,
+                "is a folder, not a photo. To score a whole folder: trigger rank FOLDER",
+            )
+        if not stat.S_ISREG(mode):
+            raise PhotoError(
+                "unreadable", name, "is a pipe, socket or device; a photo must be a regular file."
+            )
+        with Path(name).open("rb") as file:
+            return _read_to_end(file, name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise PhotoError("missing", name, "no such file; check the path.") from None
+    except PermissionError:
+        raise PhotoError(
+            "permission", name, "may not be read by this user; change its permissions."
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        raise PhotoError("unreadable", name, f"cannot be read: {error}") from None
+
+
+def photo_hash(data: bytes) -> str:
+    """Return the identity of a photo: the SHA-256 of its file's content, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+    """List photo files: files (also missing ones) as given, folders recursively and sorted.
+
+    Within folders, files count by ``PHOTO_EXTENSIONS``; hidden ones are skipped and links to
+    folders are not followed. A folder that may not be listed is itself yielded, so that
+    reading it reports the reason instead of hiding its photos.
+    """
+    for path in paths:
+        if not Path(path).is_dir():
+            yield Path(path)
+            continue
+        closed: list[OSError] = []
+        for folder, subfolders, files in os.walk(path, onerror=closed.append):
+            subfolders[:] = sorted(sub for sub in subfolders if not sub.startswith("."))
+            for file in sorted(files):
+                if not file.startswith(".") and Path(file).suffix.lower() in PHOTO_EXTENSIONS:
+                    yield Path(folder, file)
+        yield from (Path(error.filename) for error in closed)
+
+
+def _read_to_end(file: BinaryIO, name: str) -> bytes:
+    chunks = []
+    size = 0
+    try:
+        while size <= MAX_FILE_BYTES and (chunk := file.read(MAX_FILE_BYTES + 1 - size)):
+            chunks.append(chunk)
+            size += len(chunk)
+        return _checked_bytes(b"".join(chunks), name)
+    except TypeError:
+        raise PhotoError(
+            "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: the file is closed
+        raise PhotoError("unreadable", name, f"cannot be read: {error}") from None
+
+
+def _checked_bytes(data: bytes, name: str) -> bytes:
+    if not data:
+        raise PhotoError("empty", name, "is empty (0 bytes); copy or download it again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise PhotoError(
+            "too-large", name, f"is larger than the allowed {MAX_FILE_BYTES // 2**20} MiB."
+        )
+    return data
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if width < 1 or height < 1:
+        raise PhotoError("too-small", name, f"has {width}x{height} pixels; it needs at least 1x1.")
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise PhotoError(
+            "too-many-pixels",
+            name,
+            f"has {width}x{height} pixels; at most {MAX_PIXELS // 10**6} megapixels and "
+            f"{MAX_SIDE} per side are allowed. Save a smaller copy.",
+        )
+
+
+def _decode(data: bytes, name: str, at_least: int | None) -> Photo:
+    fmt = detect_format(data, name)
+    try:
+        with open_header(data, fmt, name) as image:
+            _check_size(*image.size, name)
+            full = image.size[::-1] if is_sideways(image) else image.size
+            reduced = at_least is not None and image.draft(None, (at_least, at_least)) is not None
+            load_pixels(image, data, fmt)
+            pixels = np.asarray(to_upright_rgb(image))
+    except PhotoError:
+        raise
+    except Exception as error:  # Pillow raises almost anything on crafted files
+        raise explain(error, data, fmt, name) from error
+    width, height = full if reduced else (pixels.shape[1], pixels.shape[0])
+    return Photo(pixels, name, fmt, width, height)
+
+
+def _from_image(image: Image.Image, name: str) -> Photo:
+    _check_size(*image.size, name)
+    try:
+        pixels = np.asarray(to_upright_rgb(image))
+    except Exception as error:  # a lazily opened image is decoded only now
+        raise explain(error, b"", image.format or "image", name) from error
+    return Photo(pixels, name, image.format or "image", pixels.shape[1], pixels.shape[0])
+
+
+def _from_array(array: npt.NDArray[np.generic], name: str) -> Photo:
+    def refuse(mend: str) -> PhotoError:
+        return PhotoError(
+            "bad-array",
+            name,
+            f"has shape {array.shape} and dtype {array.dtype}; a photo is a numpy array of shape "
+            f"(height, width, 3) and dtype uint8, in RGB order. {mend}",
+        )
+
+    if array.dtype.kind == "f":
+        raise refuse("From 0..1 floats: (array * 255).round().astype('uint8')")
+    if array.dtype != np.uint8:
+        raise refuse("Scale the values to 0..255, then array.astype('uint8')")
+    if array.ndim == 2:
+        raise refuse("From grey: numpy.stack([array] * 3, axis=-1)")
+    if array.ndim == 3 and array.shape[2] == 4:
+        raise refuse("Without the alpha channel: array[..., :3]")
+    if array.ndim == 3 and array.shape[2] != 3 and array.shape[0] == 3:
+        raise refuse("From channels first: array.transpose(1, 2, 0)")
+    if array.ndim == 4:
+        raise refuse("Pass the photos of a batch one at a time")
+    if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        raise refuse("Check how it was made.")
+    height, width = array.shape[:2]
+    _check_size(width, height, name)
+    pixels = np.ascontiguousarray(array, dtype=np.uint8).view()
+    pixels.flags.writeable = False  # of this view; the caller's array stays as it is
+    return Photo(pixels, name, "array", width, height)

@@ -1,0 +1,48 @@
+"""The one preprocessing: what every model of this project sees of a photo.
+
+Named and versioned, because the choice of resize moves scores more than float16 weights do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from trigger.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Squeeze a photo into a square, with Pillow's antialiased bilinear filter.
+
+    Attributes:
+        size: side of the square, in pixels.
+    """
+
+    size: int = 448
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise OptionError(f"size is {self.size}; it must be 1 or more pixels")
+
+    @property
+    def version(self) -> str:
+        """The name stored with every model and label; equal names mean equal pixels."""
+        return f"upright-bilinear-{self.size}-v1"
+
+    @property
+    def at_least(self) -> int:
+        """The shorter side a photo must keep when decoded for this (see ``read_photo``)."""
+        return 2 * self.size
+
+    def apply(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Resize upright RGB pixels (H, W, 3) uint8, H and W >= 1, to (size, size, 3) uint8."""
+        image = Image.fromarray(pixels)
+        return np.asarray(image.resize((self.size, self.size), Image.Resampling.BILINEAR))
+
+
+STANDARD = Preprocessing()
+"""The preprocessing of the packaged model."""
