@@ -13,6 +13,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Literal
 
 from PIL import (
     BmpImagePlugin,
@@ -218,10 +219,10 @@ def _is_cut_short(data: bytes, fmt: str) -> bool:
             position += max(size, 8)
         return position != len(data)
     if fmt == "TIFF":  # the directory of tags often stands at the end
-        order = "<" if data[:2] == b"II" else ">"
-        (start,) = struct.unpack_from(f"{order}L", data.ljust(8, b"\0"), 4)
-        (count,) = struct.unpack_from(f"{order}H", data[start : start + 2].ljust(2, b"\xff"))
-        return start + 2 + 12 * count > len(data)
+        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        start = int.from_bytes(data[4:8], order)
+        entries = int.from_bytes(data[start : start + 2], order)
+        return start + 2 + 12 * entries > len(data)
     return False
 
 

@@ -10,7 +10,7 @@ is searched until the PSNR of the level is met, so that the human score fits wha
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from trigger.errors import DataError
 from trigger.photo import read_photo
 
 Pixels = npt.NDArray[np.uint8]
+TOLERANCE = 1.0  # dB
 LEVEL_PSNR = {1: 33.0, 2: 30.0, 3: 27.0, 4: 24.0, 5: 21.0}
 # TID2013 does not score the originals themselves. Its least visible distortions (chromatic
 # aberration, mean shift and denoising at level 1) average 6.1 of 9, so originals lie there.
@@ -206,16 +207,20 @@ def read_scores(folder: Path) -> pd.DataFrame:
     return table
 
 
-def read_tid2013(folder: Path, tolerance: float = 1.0) -> Iterator[RatedPhoto]:
+def read_tid2013(folder: Path, numbers: Collection[int] | None = None) -> Iterator[RatedPhoto]:
     """Originals and re-made distorted photos with their human scores.
+
+    Photos whose PSNR misses its level by more than :data:`TOLERANCE` are left out, since the
+    score would not belong to them.
 
     Args:
         folder: holds kodakNN.png and mos.csv.
-        tolerance: photos whose PSNR misses the level by more decibels are left out, since the
-            score would not belong to them.
+        numbers: Kodak numbers to make, all by default.
     """
     scores = read_scores(folder).set_index(["kodak", "type", "level"])["mos_0_9"]
     for number in sorted({int(key[0]) for key in scores.index}):
+        if numbers is not None and number not in numbers:
+            continue
         scene = f"kodak{number:02d}"
         original = read_photo(folder / f"{scene}.png").pixels
         yield RatedPhoto(scene, 0, 0, original, original, ORIGINAL_MOS)
@@ -223,6 +228,6 @@ def read_tid2013(folder: Path, tolerance: float = 1.0) -> Iterator[RatedPhoto]:
             for level, target in LEVEL_PSNR.items():
                 seed = number * 1000 + distortion.number * 10 + level
                 pixels, reached = remake(original, distortion, level, seed)
-                if abs(reached - target) <= tolerance:
+                if abs(reached - target) <= TOLERANCE:
                     mos = float(scores.loc[(number, distortion.number, level)])
                     yield RatedPhoto(scene, distortion.number, level, pixels, original, mos)

@@ -1,0 +1,213 @@
+"""``trigger export``: one Keras file in, one checked TFLite file out, or nothing."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import metadata as packages
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trigger.errors import DataError, OptionError, TriggerError
+
+if TYPE_CHECKING:
+    from export.parity import Parity
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of ``trigger export``."""
+    parser.description = (
+        "Convert a trained .keras network to the TFLite file an app embeds. The file is written "
+        "only if it holds all weights and scores photographs as the network does."
+    )
+    parser.epilog = "example: trigger export finetuned/finetuned.keras --out trigger.tflite"
+    parser.add_argument(
+        "model", type=Path, help="a .keras file of trigger train, finetune or train-scorer"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the TFLite file to write")
+    parser.add_argument(
+        "--precision",
+        choices=("float16", "float32"),
+        default="float16",
+        help="of the weights: float16 to ship (default), float32 as reference at twice the size",
+    )
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="FOLDER",
+        help="photos to compare Keras and TFLite on (default: the colour photographs that "
+        "scikit-image and scikit-learn ship)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.4,
+        help="score from which a photo is worth enhancing; stored with the model (default 0.4)",
+    )
+    parser.add_argument("--name", help="of the model (default: trigger or nima, by its output)")
+    parser.add_argument(
+        "--model-version", metavar="TEXT", help="of the model (default: that of this package)"
+    )
+    parser.add_argument(
+        "--card", type=Path, metavar="FILE", help="model card (Markdown) to pack into the file"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write all figures there as JSON"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export as the options say; 0 if the file was written.
+
+    Raises:
+        OptionError, DataError: an option names something that cannot be used.
+        ModelError: the Keras file is no network of this project, or the TFLite file made from
+            it has no weights, another interface or other scores. Nothing is written to --out.
+    """
+    _check_options(args)
+    card = _read_card(args.card) if args.card else None
+    with _quiet_import():
+        import tensorflow  # noqa: F401
+    from trigger.litert import TfliteFunction
+
+    from export.flatfile import check_file
+    from export.metadata import Description, add_metadata
+    from export.parity import compare, photos_in, sample_photos
+    from export.tflite import convert, kernel_values, load_network, output_of, score_photos
+    from trigger.preprocessing import STANDARD
+
+    network = load_network(args.model)
+    output = output_of(network)
+    description = Description(
+        name=args.name or output.network,
+        version=args.model_version or packages.version("trigger"),
+        output=output,
+        threshold=args.threshold if output.decides else None,
+        card=card,
+    )
+    tflite = add_metadata(convert(network, args.precision), description)
+    check_file(tflite, output, args.precision, kernel_values(network))
+
+    rejected: list[str] = []
+    photos = photos_in(args.photos, rejected) if args.photos else sample_photos()
+    parity = compare(
+        lambda images: score_photos(network, images),
+        TfliteFunction.open(tflite),
+        photos,
+        output,
+        args.precision,
+        args.threshold,
+    )
+    failure: TriggerError | None = None
+    try:
+        parity.check()
+    except TriggerError as error:
+        failure = error
+    report = {
+        "name": description.name,
+        "version": description.version,
+        "file": args.out.name,
+        "sha256": hashlib.sha256(tflite).hexdigest(),
+        "size_bytes": len(tflite),
+        "precision": args.precision,
+        "parameters": network.count_params(),
+        "preprocessing": STANDARD.version,
+        "source": {"file": args.model.name, "sha256": _sha256(args.model)},
+        "passed": failure is None,
+        "parity": parity.to_json() | {"unreadable_photos": rejected},
+    }
+    if args.report:
+        _write(args.report, json.dumps(report, indent=2).encode() + b"\n")
+    if failure:
+        raise failure
+    _write(args.out, tflite)
+    sys.stdout.write(_summary(args.out, report, parity))
+    return 0
+
+
+def _summary(out: Path, report: dict[str, Any], parity: Parity) -> str:
+    unreadable = "".join(f"skipped: {line}\n" for line in report["parity"]["unreadable_photos"])
+    return (
+        f"{unreadable}"
+        f"Keras against TFLite, difference of scores\n{parity.table()}\n"
+        f"wrote   {out}\n"
+        f"size    {report['size_bytes']:,} bytes, {report['precision']}, "
+        f"{report['parameters']:,} parameters\n"
+        f"sha256  {report['sha256']}\n"
+    )
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if args.out.suffix != ".tflite":
+        raise OptionError(f"--out {args.out}: the name must end in .tflite")
+    if args.report is not None and args.report.suffix != ".json":
+        raise OptionError(f"--report {args.report}: the name must end in .json")
+    for option, path in (("--out", args.out), ("--report", args.report)):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise OptionError(f"{option} {path}: is a directory; give the path of a file")
+        if not path.parent.is_dir():
+            raise OptionError(
+                f"{option} {path}: there is no folder {path.parent}; create it first, "
+                f"or choose another"
+            )
+    if args.photos is not None and not args.photos.is_dir():
+        raise OptionError(f"--photos {args.photos}: no such folder; give a folder of photos")
+    if not math.isfinite(args.threshold):
+        raise OptionError(f"--threshold {args.threshold}: give a finite number, for example 0.4")
+
+
+def _read_card(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"--card {path}: not a readable text file ({error})") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write all of a file or nothing: readers see the old one until the new one is complete."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise OptionError(
+            f"{path}: cannot be written ({error.strerror}); check free space and permissions"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Keep what TensorFlow's C++ code says while loading off the terminal, unless it fails.
+
+    It writes to file descriptor 2 before any log level applies.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(terminal, said.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

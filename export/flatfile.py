@@ -1,0 +1,115 @@
+"""The structure of a TFLite file: read it, and refuse one without weights or of another interface.
+
+A bare ``tf.Module`` does not track the variables of a Keras 3 model: it converts without
+complaint to a file that has no weights, runs, and answers nonsense. ``check_file`` tells.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from export.interface import INPUT, INPUT_SHAPE, SIGNATURE, Output
+from trigger.errors import ModelError
+
+Precision = Literal["float16", "float32"]
+_VALUE_BYTES = {"float16": 2, "float32": 4}
+_TENSOR_TYPES = {
+    "float16": schema.TensorType.FLOAT16,
+    "float32": schema.TensorType.FLOAT32,
+}
+_TYPE_NAMES = {
+    value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
+}
+_VARIABLE_OPS = {
+    getattr(schema.BuiltinOperator, name): name
+    for name in ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+}
+
+
+def parse(tflite: bytes) -> schema.ModelT:
+    """The flatbuffer of a TFLite file as an object.
+
+    Raises:
+        ModelError: not TFLite, or cut short.
+    """
+    if tflite[4:8] != b"TFL3":
+        raise ModelError(f"not a TFLite file: it starts with {tflite[:8]!r}, not with ....TFL3")
+    try:
+        return flatbuffer_utils.read_model_from_bytearray(tflite)
+    except (struct.error, IndexError, ValueError, TypeError, MemoryError) as error:
+        raise ModelError(f"a damaged TFLite file ({error}); export it again") from error
+
+
+def check_file(tflite: bytes, output: Output, precision: Precision, kernels: int) -> None:
+    """Refuse TFLite bytes that lack the network's weights or its interface.
+
+    Args:
+        tflite: a TFLite file.
+        output: the one output it must have.
+        precision: of its weights.
+        kernels: values in the network's kernels, see ``kernel_values``.
+
+    Raises:
+        ModelError: not TFLite; variables without values; fewer constant weights than kernel
+            values; another signature, shape or type; with the figures.
+    """
+    model = parse(tflite)
+    _check_weights(model, precision, kernels)
+    _check_signature(model, output)
+
+
+def _check_weights(model: schema.ModelT, precision: Precision, kernels: int) -> None:
+    codes = map(flatbuffer_utils.get_builtin_code_from_operator_code, model.operatorCodes)
+    variables = sorted(_VARIABLE_OPS[code] for code in codes if code in _VARIABLE_OPS)
+    if variables:
+        raise ModelError(
+            f"the TFLite file has no weights: it reads them from variables that nothing fills "
+            f"({', '.join(variables)}); convert a model whose variables are tracked"
+        )
+    expected = kernels * _VALUE_BYTES[precision]
+    buffers = {
+        tensor.buffer
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.type == _TENSOR_TYPES[precision]
+    }
+    contents = (model.buffers[number].data for number in buffers)
+    stored = sum(len(data) for data in contents if data is not None)
+    if stored < expected:
+        raise ModelError(
+            f"the TFLite file holds {stored} bytes of {precision} weights; the network's kernels "
+            f"({kernels} values) need {expected}; weights were lost or stored in another type"
+        )
+
+
+def _check_signature(model: schema.ModelT, output: Output) -> None:
+    expected = {
+        "signature": [SIGNATURE],
+        "inputs": [(INPUT, list(INPUT_SHAPE), "UINT8")],
+        "outputs": [(output.name, [1, output.size], "FLOAT32")],
+    }
+    found = {
+        "signature": [_text(signature.signatureKey) for signature in model.signatureDefs or []],
+        "inputs": _tensors(model, "inputs"),
+        "outputs": _tensors(model, "outputs"),
+    }
+    if found != expected:
+        raise ModelError(f"the TFLite file has the interface {found}; expected {expected}")
+
+
+def _tensors(model: schema.ModelT, side: str) -> list[tuple[str, list[int], str]]:
+    """Name, shape and type of each input or output of each signature."""
+    return [
+        (_text(entry.name), [int(size) for size in tensor.shape], _TYPE_NAMES[tensor.type])
+        for signature in model.signatureDefs or []
+        for entry in getattr(signature, side)
+        for tensor in [model.subgraphs[signature.subgraphIndex].tensors[entry.tensorIndex]]
+    ]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

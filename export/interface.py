@@ -1,0 +1,59 @@
+"""What an exported network looks like from outside: one signature, one input, one known output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trigger.preprocessing import STANDARD
+
+SIGNATURE = "score"
+INPUT = "image"
+INPUT_SHAPE = (1, STANDARD.size, STANDARD.size, 3)
+"""uint8 RGB, raw 0..255; the network normalises inside."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output that an exported network may have.
+
+    Attributes:
+        name: of the Keras output layer and of the output in the TFLite signature.
+        size: values per photo.
+        network: what the network is called unless the user names it.
+        meaning: for the reader of the metadata, with range and direction.
+        decides: whether the first value is compared with a threshold.
+    """
+
+    name: str
+    size: int
+    network: str
+    meaning: str
+    decides: bool
+
+
+OUTPUTS = {
+    output.name: output
+    for output in (
+        Output(
+            name="quality_improvability",
+            size=1,
+            network="trigger",
+            meaning=(
+                "Predicted rise of the photo's perceptual quality, on a scale of 1 to 10, if it "
+                "were enhanced. Unbounded; about 0 for photos with nothing to mend; higher means "
+                "more to gain."
+            ),
+            decides=True,
+        ),
+        Output(
+            name="distribution",
+            size=10,
+            network="nima",
+            meaning=(
+                "Predicted share of people who would rate the photo's quality 1, 2, ... 10. "
+                "Each in 0..1, sum 1; the mean rating is the score, higher means better."
+            ),
+            decides=False,
+        ),
+    )
+}

@@ -1,0 +1,155 @@
+"""Model cards, written from the measured reports so that no figure is typed by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DATA = """\
+| set | used for | licence |
+|---|---|---|
+| BSDS500 train + val, 300 photographs | degraded and restored versions | research |
+| CQ100, Urban100/SunHays, wallpapers: 98 sharp photographs | degraded and restored versions | \
+CC BY-SA, Flickr CC, mixed |
+| LIVE In the Wild Image Quality Challenge, 942 phone photos with human scores (Ghadiyaram & \
+Bovik 2015) | scorer | UT Austin, free use with notice and citation |
+| TID2013 human scores (Ponomarenko et al. 2015), distortions made again on 16 Kodak photographs \
+| scorer, fine-tuning | Kodak: unrestricted |
+| ordinary photos: cameras of many makes, phone photos of clothing and groceries, web photos \
+(390) | labels as found | CC0, MIT, research |
+| MobileNetV2 alpha 0.35 ImageNet weights | starting point | Apache-2.0 |
+
+None of the photographs is part of this package.
+"""
+
+
+def nima_card(report: dict[str, Any]) -> str:
+    """Card of the scorer from the report of ``trigger train-scorer``."""
+    rows = []
+    for name, title in (("live_challenge", "LIVE Challenge"), ("tid2013", "TID2013 re-made")):
+        for side in ("train", "held_out"):
+            figures = report[f"{name}_{side}"]
+            rows.append(
+                f"| {title} | {side.replace('_', ' ')} | {figures['n']} | "
+                f"{figures['spearman']:.3f} | {figures['pearson']:.3f} |"
+            )
+    repairs = [
+        f"| {kind} | {entry['n']} | {entry['mean_delta']:+.2f} | {entry['mean_true_delta']:+.2f} | "
+        f"{entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
+        for kind, entry in report["restoration_held_out"].items()
+    ]
+    return f"""\
+# NIMA scorer
+
+Predicts the distribution of human opinions (1..10) on a photo. MobileNetV2 alpha 0.35 at 448x448,
+features pooled at four depths, Dense(10), softmax; squared earth mover's distance, r = 2 (Talebi
+& Milanfar 2018). float16 TFLite, checked by sha256 on load (`nima.json`).
+
+Trained by `python -m pipelines.rebuild DATA` (step `trigger train-scorer`) on
+{report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples of a fifth of the
+scenes were held out and never trained on.
+
+## Agreement with people
+
+| photos | side | n | Spearman | Pearson |
+|---|---|---|---|---|
+{chr(10).join(rows)}
+
+## Restoration, held-out scenes
+
+Delta is the score after the classical enhancer minus the score before. "True" is the full-reference
+judge, fitted on TID2013 and knowing the original; clear means that it sees at least half a point.
+
+| degradation | n | mean delta | mean true delta | clear | sign agrees where clear |
+|---|---|---|---|---|---|
+{chr(10).join(repairs)}
+
+## Data
+
+{DATA}
+## Not for
+
+Beauty, content, faces, or comparing photographers. Scores of graded versions rest on a judge fitted
+to 16 scenes; drawings, screenshots and photos seen at other sizes than a screen's are outside what
+it saw.
+"""
+
+
+def trigger_card(quality: dict[str, Any]) -> str:
+    """Card of the trigger from the reports of ``trigger train`` and ``trigger finetune``."""
+    baseline, finetuned = quality["baseline"], quality["finetuned"]
+    kinds = [
+        f"| {kind} | {entry['n']} | {entry['mean_delta']:+.2f} | {entry['mean_score']:+.2f} |"
+        for kind, entry in baseline["held_out"]["by_kind"].items()
+    ]
+    correlations = [
+        f"| {side.replace('_', ' ')} | {baseline[side]['n']} | {baseline[side]['scenes']} | "
+        f"{baseline[side]['pearson']:.3f} | {baseline[side]['spearman']:.3f} |"
+        for side in ("train", "held_out")
+    ]
+    held_out = finetuned["held_out"]
+    areas = [
+        f"| {name} | {entry['auc_pr']:.3f} | {_interval(entry['interval'])} |"
+        for name, entry in held_out["scores"].items()
+    ]
+    gain = held_out["scores"]["fine-tuned"]
+    alerts = finetuned["at_threshold_held_out"]
+    return f"""\
+# Trigger model
+
+Predicts the quality-improvability score of a photo: how much an enhancer would raise its perceptual
+quality, on the scale of ratings (2 significant, 1 moderate, 0 neutral, -1 regressed). Unbounded;
+about 0 where there is nothing to mend. From 0.4 on a gallery would alert its user.
+
+MobileNetV2 alpha 0.35 at 448x448 cut at `block_16_project_BN`, global average pooling, Dense(1):
+261,841 parameters, 113 of them fine-tuned. float16 TFLite, checked by sha256 on load
+(`trigger.json`). Rebuilt by `python -m pipelines.rebuild DATA`.
+
+All figures are of held-out scenes: a fifth of all scenes that neither the scorer, nor the baseline,
+nor the fine-tuning saw.
+
+## Baseline: predicted against measured delta
+
+| side | n | scenes | Pearson | Spearman |
+|---|---|---|---|---|
+{chr(10).join(correlations)}
+
+Mean measured delta (classical enhancer, packaged NIMA) and mean prediction by degradation; "as
+found" are ordinary photos, "none" flawless ones:
+
+| degradation | n | mean delta | mean baseline score |
+|---|---|---|---|
+{chr(10).join(kinds)}
+
+## Fine-tuned: photos that people rated
+
+{held_out["n"]} photos of {held_out["scenes"]} held-out TID2013 scenes, rated by the human gain of the
+original over the distorted photo. Prevalence of "moderate improvement or better", which random
+scores reach: {held_out["prevalence"]:.3f}.
+
+| model | AUC-PR | 95 % interval (scenes resampled) |
+|---|---|---|
+{chr(10).join(areas)}
+
+Gain of fine-tuning {gain["gain"]:+.3f}, interval {_interval(gain["gain_interval"])}. At the threshold
+of {alerts["threshold"]} the fine-tuned model alerts on {_share(alerts["alert_rate"])} of these photos
+with precision {_share(alerts["precision"])} and recall {_share(alerts["recall"])}. With so few held-out
+scenes the intervals say little about other scenes; photos rated by users would.
+
+## Data
+
+{DATA}
+## Not for
+
+Deciding alone: the user accepts or declines. It judges technical quality (noise, blur, compression,
+clipped light), not beauty or content, and speaks of the classical enhancer it was trained with;
+another enhancer needs labels of its own. Fine noise of photos far larger than 448 pixels is hardly
+visible at its input. Not measured yet: night, macro and document photos, screenshots, HDR.
+"""
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{100 * value:.0f} %"
+
+
+def _interval(bounds: list[float] | None) -> str:
+    return "undefined" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"

@@ -1,0 +1,155 @@
+"""``trigger degrade``: widen a set of mostly good photos with degraded versions of each."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
+from trigger.errors import DataError, OptionError, PhotoError
+from trigger.files import write_atomically
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+
+RECORD = "degradations.csv"
+COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``trigger degrade``."""
+    parser.description = (
+        "Write degraded versions of photos: v = C(S(u * k) + n) with blur k, sensor saturation S, "
+        f"noise n and JPEG compression C. The applied factors are recorded in OUT/{RECORD}, with "
+        "the scene each version belongs to. The same seed gives the same files."
+    )
+    parser.epilog = "example: trigger degrade clean --out degraded --versions 2"
+    parser.add_argument("photos", nargs="+", type=Path, help="flawless photos or folders of them")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the degraded photos")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        default=list(KINDS),
+        help="which degradations; 'none' copies the photo as it is (default: all)",
+    )
+    parser.add_argument(
+        "--versions", type=int, default=1, help="of each kind but 'none', per photo (default: 1)"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Degrade all photos; unreadable ones are named on standard error and left out."""
+    if args.versions < 1:
+        raise OptionError(f"--versions must be 1 or more, got {args.versions}")
+    photos = list(find_photos(args.photos))
+    if not photos:
+        raise DataError(f"no photos found in {', '.join(map(str, args.photos))}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    work = partial(
+        _degrade_photo, out=args.out, kinds=args.kinds, versions=args.versions, seed=args.seed
+    )
+    records: list[dict[str, str]] = []
+    rejected = 0
+    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+        results = pool.map(work, photos)
+        for result in tqdm(results, "degrading", len(photos), unit="photo", dynamic_ncols=True):
+            if isinstance(result, PhotoError):
+                rejected += 1
+                print(f"left out {result}", file=sys.stderr)  # noqa: T201
+            else:
+                records += result
+    table = pd.DataFrame(records, columns=COLUMNS).drop_duplicates("path")
+    write_atomically(args.out / RECORD, table.to_csv(index=False).encode())
+    print(  # noqa: T201
+        f"{len(table)} photos of {len(photos) - rejected} scenes in {args.out}; "
+        f"{rejected} could not be read"
+    )
+    return 1 if rejected == len(photos) else 0
+
+
+def read_record(folder: Path) -> pd.DataFrame:
+    """Scene and kind of each degraded photo in a folder, indexed by photo hash.
+
+    Empty where nothing is recorded.
+
+    Raises:
+        DataError: the record is there but cannot be read.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return pd.DataFrame(columns=["scene", "kind"])
+    try:
+        table = pd.read_csv(path, dtype=str)
+        # A degradation can leave a photo as it was; the first record then stands for both.
+        return table.drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path}: not a record that 'trigger degrade' wrote ({error}); degrade again"
+        ) from error
+
+
+def _degrade_photo(
+    path: Path, out: Path, kinds: list[Kind], versions: int, seed: int
+) -> list[dict[str, str]] | PhotoError:
+    cv2.setNumThreads(1)
+    try:
+        data = read_photo_bytes(path)
+        pixels = read_photo(data, name=str(path)).pixels
+    except PhotoError as error:
+        return error
+    scene = photo_hash(data)
+    records = []
+    for kind, version, factors, rng in _plan(scene, kinds, versions, seed):
+        stem = f"{path.stem}-{scene[:8]}-{kind}-{version}"
+        if kind == "none":
+            target, content = out / f"{stem}{path.suffix.lower()}", data
+        else:
+            target, content = _encode(out / stem, pixels, factors, rng)
+        write_atomically(target, content)
+        records.append(
+            {
+                "photo": photo_hash(content),
+                "path": target.name,
+                "scene": scene,
+                "source": path.name,
+                "kind": kind,
+                "factors": json.dumps(factors.to_json()),
+            }
+        )
+    return records
+
+
+def _plan(
+    scene: str, kinds: list[Kind], versions: int, seed: int
+) -> Iterator[tuple[Kind, int, Factors, np.random.Generator]]:
+    for kind in kinds:
+        for version in range(1 if kind == "none" else versions):
+            # Named by what is made, so that adding kinds or photos changes no other file.
+            rng = np.random.default_rng([seed, int(scene[:12], 16), KINDS.index(kind), version])
+            yield kind, version, random_factors(kind, rng), rng
+
+
+def _encode(
+    stem: Path, pixels: Any, factors: Factors, rng: np.random.Generator
+) -> tuple[Path, bytes]:
+    values = sensor(pixels.astype(np.float32) / 255, factors, rng)
+    if factors.jpeg_quality is not None:
+        return stem.with_name(f"{stem.name}.jpg"), jpeg_bytes(values, factors.jpeg_quality)
+    out = io.BytesIO()
+    Image.fromarray(values).save(out, "PNG", compress_level=1)
+    return stem.with_name(f"{stem.name}.png"), out.getvalue()

@@ -1,0 +1,157 @@
+"""The Beam graph of labelling: Create(shards) | Reshuffle | ParDo(label a shard).
+
+Everything a shard produces goes to the labels folder, so the graph has no outputs an engine
+could lose, and whether an engine did its work is seen from the files alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from pipelines.enhancers import Enhancer, load_enhancer
+from pipelines.scorers import Scorer, load_scorer
+from pipelines.shards import Job, Shard, label_shard
+from trigger.errors import ModelError, OptionError, TriggerError
+
+NAMESPACE = "trigger"
+WORKER_LOG = "workers.log"
+_LOADING = threading.Lock()
+
+
+class EngineError(TriggerError):
+    """The engine failed, or said it was done and was not."""
+
+
+@functools.cache
+def _load(enhancer: str, scorer: str) -> tuple[Enhancer, Scorer]:
+    return load_enhancer(enhancer), load_scorer(scorer)
+
+
+def load_models(enhancer: str, scorer: str) -> tuple[Enhancer, Scorer]:
+    """The enhancer and scorer of this process: loaded by the first thread that asks, kept."""
+    with _LOADING:
+        return _load(enhancer, scorer)
+
+
+class LabelShard(beam.DoFn):
+    """Labels the shards it is given, with the models of its process."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        """Load the models, which must be the very versions the job was planned with."""
+        job = self._job
+        self._enhancer, self._scorer = load_models(job.enhancer, job.scorer)
+        here = (self._enhancer.version, self._scorer.version)
+        planned = (job.recipe.enhancer_version, job.recipe.scorer_version)
+        if here != planned:
+            raise ModelError(
+                f"this worker has enhancer and scorer versions {here}, the job was planned with "
+                f"{planned}; install the same version of trigger on every machine"
+            )
+
+    def process(self, shard: Shard) -> None:
+        """Label one shard and count what became of its photos."""
+        report = label_shard(shard, self._job, self._enhancer, self._scorer)
+        Metrics.counter(NAMESPACE, "labelled").inc(report.labelled)
+        for reason, count in report.rejected.items():
+            Metrics.counter(NAMESPACE, f"rejected_{reason}").inc(count)
+        for stage, seconds in report.seconds.items():  # counters hold whole numbers
+            Metrics.counter(NAMESPACE, f"{stage}_microseconds").inc(round(seconds * 1e6))
+
+
+def beam_options(flags: Sequence[str]) -> PipelineOptions:
+    """Options for Beam from the command line; unlike Beam's own reading, misspelt ones fail.
+
+    Raises:
+        OptionError: a flag is unknown to Beam or is not written as --name or --name=value.
+    """
+    odd = [flag for flag in flags if not flag.startswith("--") or flag == "--"]
+    if odd:
+        raise OptionError(
+            f"Beam option {odd[0]!r} is not of the form --name or --name=value (after the --)"
+        )
+    options = PipelineOptions(list(flags))
+    try:
+        unknown = options.get_all_options(retain_unknown_options=True).keys()
+        unknown -= options.get_all_options().keys()
+    except SystemExit:  # argparse, on a known option with a value it does not take
+        raise OptionError(f"Beam does not take these options: {' '.join(flags)}") from None
+    if unknown:
+        raise OptionError(
+            f"Beam has no option {', '.join('--' + name for name in sorted(unknown))}; its options "
+            "are listed at https://beam.apache.org/documentation/runners/"
+        )
+    return options
+
+
+def run_shards(
+    shards: Sequence[Shard], job: Job, workers: int, flags: Sequence[str]
+) -> dict[str, int]:
+    """Run the graph and wait for its end.
+
+    Args:
+        shards: what to label.
+        job: how.
+        workers: processes on this machine; 1 means in this one. Not used where the flags name
+            another runner.
+        flags: options for Beam.
+
+    Returns:
+        Beam's counters by name.
+
+    Raises:
+        EngineError: the engine or a shard failed. Finished shards are kept.
+        OptionError: Beam does not know one of the flags.
+    """
+    options = beam_options(flags)
+    runner = None
+    if options.view_as(StandardOptions).runner is None:
+        runner = _local_runner(workers, Path(job.folder) / WORKER_LOG)
+        options = PipelineOptions([*flags, f"--direct_num_workers={workers}"])
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    (
+        pipeline
+        | "shards" >> beam.Create(shards)
+        | "spread" >> beam.Reshuffle()
+        | "label" >> beam.ParDo(LabelShard(job))
+    )
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+        counters = result.metrics().query()["counters"]
+    except Exception as error:  # engines raise anything, with whole tracebacks as text
+        cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise EngineError(
+            f"labelling stopped: {cause[0]}. Finished shards are kept; run the same command "
+            "again to go on"
+        ) from error
+    return {counter.key.metric.name: counter.result for counter in counters}
+
+
+def _local_runner(workers: int, log: Path) -> FnApiRunner:
+    # Named outright, because Beam's default runner downloads a program before it starts.
+    if workers == 1:
+        return FnApiRunner()
+    # One thread per worker and library, or N workers would run N threads on each core; and
+    # what Beam's workers say goes to a file instead of between the lines of the progress bar.
+    threads = ["OMP_NUM_THREADS=1", "TF_NUM_INTRAOP_THREADS=1", "OPENCV_FOR_THREADS_NUM=1"]
+    module = "apache_beam.runners.worker.sdk_worker_main"
+    command = shlex.join(["env", *threads, sys.executable, "-m", module])
+    return FnApiRunner(
+        SubprocessSDKEnvironment.from_command_string(
+            f"exec {command} >>{shlex.quote(str(log))} 2>&1"
+        )
+    )

@@ -1,0 +1,83 @@
+"""One training loop for all networks: balanced batches, cosine decay, checkpoints, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+
+class PhotoBatches(keras.utils.PyDataset):
+    """Shuffled batches of preprocessed photos, half of them mirrored.
+
+    Mirroring is the one augmentation here that surely leaves quality as it is: crops change what
+    is seen, rotations and scalings resample, colour changes are degradations.
+    """
+
+    def __init__(
+        self,
+        photos: npt.NDArray[np.uint8],
+        rows: npt.NDArray[np.intp],
+        targets: npt.NDArray[np.float32],
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        """Args: photos (M, S, S, 3); rows: which of them; targets (len(rows), ...)."""
+        super().__init__()
+        self._photos, self._rows, self._targets = photos, rows, targets
+        self._batch_size, self._seed = batch_size, seed
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Shuffle for this epoch; the order depends on seed and epoch alone, so resuming works."""
+        rng = np.random.default_rng([self._seed, epoch])
+        self._order = rng.permutation(len(self._rows))
+        self._mirrored = rng.random(len(self._rows)) < 0.5
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        chosen = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
+        photos = self._photos[self._rows[chosen]]
+        mirrored = self._mirrored[chosen]
+        photos[mirrored] = photos[mirrored][:, :, ::-1]
+        return photos, self._targets[chosen]
+
+
+def fit(
+    model: keras.Model,
+    batches: PhotoBatches,
+    *,
+    loss: object,
+    metrics: Sequence[object],
+    learning_rate: float,
+    epochs: int,
+    out: Path,
+) -> None:
+    """Train with Adam and cosine decay; resume where an interrupted run stopped.
+
+    Writes ``log.csv`` and ``tensorboard/`` under ``out``; the checkpoint of the running epoch
+    lies in ``checkpoint/`` until training ends.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, epochs * len(batches), alpha=0.01, warmup_target=learning_rate,
+        warmup_steps=len(batches) // 2,
+    )
+    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss, metrics=metrics)
+    model.fit(
+        batches,
+        epochs=epochs,
+        shuffle=False,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(out / "checkpoint", delete_checkpoint=True),
+            # After the restore, so that the order belongs to the epoch really begun.
+            keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e)),
+            keras.callbacks.CSVLogger(out / "log.csv", append=True),
+            keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
+        ],
+    )

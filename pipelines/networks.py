@@ -1,0 +1,143 @@
+"""The two networks, on one trunk: MobileNetV2 (Sandler et al., CVPR 2018, arXiv:1801.04381).
+
+* The *trigger* predicts delta: cut at ``block_16_project_BN`` (112 channels at alpha 0.35),
+  global average pooling, Dense(1). 261,728 trunk and 113 head parameters.
+* *NIMA* (Talebi & Milanfar, IEEE TIP 2018, doi:10.1109/TIP.2018.2831899) predicts the
+  distribution of opinions 1..10: pooled features of four depths, Dense(10), softmax. Shallow
+  features see noise and compression that the deepest layer has learned to ignore.
+
+Both take uint8 RGB (N, 448, 448, 3) and normalise inside. Batch normalisation stays in inference
+mode: the starting weights have theirs folded, and batches are small.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from trigger.errors import ModelError
+from trigger.preprocessing import STANDARD
+
+TAP = "block_16_project_BN"
+NIMA_TAPS = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
+ALPHA = 0.35
+TRIGGER_OUTPUT = "quality_improvability"
+NIMA_OUTPUT = "distribution"
+HEAD_PARAMETERS = 113
+PACKAGED_TRUNK = Path(__file__).parent / "models" / "trunk.weights.h5"
+
+
+def _mobilenet() -> tuple[keras.KerasTensor, keras.Model]:
+    photo = keras.Input((STANDARD.size, STANDARD.size, 3), dtype="uint8", name="image")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="normalise")(photo)
+    body = keras.applications.MobileNetV2(
+        alpha=ALPHA, include_top=False, weights=None, input_tensor=scaled
+    )
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    return photo, body
+
+
+def build_trigger() -> keras.Model:
+    """The trigger network with fresh weights: uint8 (N, 448, 448, 3) to delta (N, 1).
+
+    The head starts at zero: an untrained head predicts no gain.
+    """
+    photo, body = _mobilenet()
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(body.get_layer(TAP).output)
+    head = keras.layers.Dense(1, kernel_initializer="zeros", name=TRIGGER_OUTPUT)
+    return keras.Model(photo, head(pooled), name="trigger")
+
+
+def build_nima() -> keras.Model:
+    """The NIMA network with fresh weights: uint8 (N, 448, 448, 3) to (N, 10), rows sum to 1."""
+    photo, body = _mobilenet()
+    pooled = [
+        keras.layers.GlobalAveragePooling2D(name=f"pool_{name}")(body.get_layer(name).output)
+        for name in NIMA_TAPS
+    ]
+    features = keras.layers.Concatenate(name="features")(pooled)
+    head = keras.layers.Dense(10, activation="softmax", name=NIMA_OUTPUT)
+    return keras.Model(photo, head(features), name="nima")
+
+
+def warm_start(model: keras.Model, source: str) -> int:
+    """Copy trunk weights into ``model`` wherever layer names and shapes agree.
+
+    Args:
+        model: a network of this module; its head is left as it is.
+        source: ``imagenet`` (downloaded by Keras), ``packaged`` (the trunk shipped with this
+            package), a ``.keras`` file of one of these networks, or a ``.weights.h5`` file of
+            ``keras.applications.MobileNetV2(include_top=False, pooling="avg")``.
+
+    Returns:
+        The number of parameters copied.
+
+    Raises:
+        ModelError: the source is missing, unreadable, or does not cover the whole trunk.
+    """
+    if source == "packaged":
+        donor = cut_trunk(build_trigger())
+        _load_weights(donor, PACKAGED_TRUNK)
+    elif source == "imagenet":
+        donor = keras.applications.MobileNetV2(
+            (224, 224, 3), alpha=ALPHA, include_top=False, pooling="avg"
+        )
+    elif source.endswith(".weights.h5"):
+        donor = keras.applications.MobileNetV2(
+            (224, 224, 3), alpha=ALPHA, include_top=False, pooling="avg", weights=None
+        )
+        _load_weights(donor, Path(source))
+    else:
+        donor = load_network(Path(source))
+    given = {layer.name: layer for layer in donor.layers}
+    copied = 0
+    for layer in model.layers:
+        if not layer.weights or layer.name in (TRIGGER_OUTPUT, NIMA_OUTPUT):
+            continue
+        theirs = given.get(layer.name)
+        if theirs is None or [w.shape for w in theirs.weights] != [w.shape for w in layer.weights]:
+            raise ModelError(
+                f"{source}: has no weights for layer {layer.name!r} of the {model.name} network; "
+                f"give a MobileNetV2 of the same alpha, or 'imagenet' or 'packaged'"
+            )
+        layer.set_weights(theirs.get_weights())
+        copied += int(sum(np.prod(w.shape) for w in layer.weights))
+    return copied
+
+
+def cut_trunk(model: keras.Model) -> keras.Model:
+    """The trigger's trunk with pooling: uint8 (N, 448, 448, 3) to features (N, 112)."""
+    return keras.Model(model.input, model.get_layer("pool").output, name="trunk")
+
+
+def load_network(path: Path) -> keras.Model:
+    """A ``.keras`` file of one of these networks.
+
+    Raises:
+        ModelError: missing, unreadable, or another kind of model.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file; give a .keras file that training wrote")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:
+        raise ModelError(f"{path}: not a readable .keras model ({error})") from error
+    if model.layers[-1].name not in (TRIGGER_OUTPUT, NIMA_OUTPUT):
+        raise ModelError(
+            f"{path}: its output is called {model.layers[-1].name!r}; expected a network with "
+            f"output {TRIGGER_OUTPUT!r} or {NIMA_OUTPUT!r}"
+        )
+    return model
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weight file; give a .weights.h5 file")
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        raise ModelError(f"{path}: does not fit {model.name} ({error})") from error

@@ -1,0 +1,51 @@
+"""Preprocessed photos on disk, so that every epoch after the first reads instead of decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from trigger.errors import PhotoError
+from trigger.photo import read_photo
+from trigger.preprocessing import STANDARD
+
+
+def preprocess_photos(
+    paths: Sequence[str], cache: Path, description: str
+) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
+    """Decode and preprocess photos as the phone does.
+
+    The result is memory-mapped: 0.6 MB of disk per photo, flat memory.
+
+    Args:
+        paths: photo files.
+        cache: ``.npy`` file to write; made afresh.
+        description: words for the progress bar.
+
+    Returns:
+        (len(paths), 448, 448, 3) uint8 and the rejected paths with their reasons. Rows of
+        rejected photos are zero.
+    """
+    shape = (len(paths), STANDARD.size, STANDARD.size, 3)
+    photos = np.lib.format.open_memmap(cache, "w+", np.uint8, shape)
+    rejected: dict[str, str] = {}
+
+    def preprocess(row: int) -> None:
+        try:
+            photo = read_photo(paths[row], at_least=STANDARD.at_least)
+        except PhotoError as error:
+            rejected[paths[row]] = error.message
+        else:
+            photos[row] = STANDARD.apply(photo.pixels)
+
+    with ThreadPoolExecutor() as pool:
+        rows = pool.map(preprocess, range(len(paths)))
+        for _ in tqdm(rows, description, len(paths), unit="photo", dynamic_ncols=True):
+            pass
+    photos.flush()
+    return np.load(cache, mmap_mode="r"), rejected

@@ -1,0 +1,62 @@
+"""The pictures that training writes beside its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve
+
+Values = npt.NDArray[np.floating]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # Figures are drawn without pyplot, which keeps global state and looks for a screen.
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=110)
+
+
+def scatter(
+    path: Path, sides: dict[str, tuple[Values, Values]], title: str, label: str = "delta"
+) -> None:
+    """Predicted against measured values, one panel per side (name: predicted, measured)."""
+    figure = Figure(figsize=(5 * len(sides), 4.6), layout="constrained")
+    axes: list[Axes] = list(np.atleast_1d(figure.subplots(1, len(sides), sharex=True, sharey=True)))
+    values = np.concatenate([np.concatenate(pair) for pair in sides.values()])
+    low, high = float(values.min()), float(values.max())
+    for axis, (name, (predicted, measured)) in zip(axes, sides.items(), strict=True):
+        axis.plot([low, high], [low, high], color="0.6", linewidth=1)
+        axis.scatter(measured, predicted, s=7, alpha=0.45, linewidths=0, color="#1f6f8b")
+        axis.set(title=f"{name} (n = {len(measured)})", xlabel=f"measured {label}")
+        axis.grid(alpha=0.25)
+    axes[0].set_ylabel(f"predicted {label}")
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def precision_recall(
+    path: Path, improvable: npt.NDArray[np.bool_], scores: dict[str, Values], report: dict[str, Any]
+) -> None:
+    """Precision-recall curves of several scores with the prevalence as the random baseline."""
+    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    axis = figure.subplots()
+    for name, values in scores.items():
+        precision, recall, _ = precision_recall_curve(improvable, values)
+        area = report["scores"][name]["auc_pr"]
+        axis.step(recall, precision, where="post", label=f"{name}: {area:.3f}")
+    axis.axhline(report["prevalence"], color="0.6", linestyle="--", label="random (prevalence)")
+    axis.set(
+        xlabel="recall",
+        ylabel="precision",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        title=f"Held-out rated photos (n = {report['n']}, {report['scenes']} scenes)",
+    )
+    axis.legend(title="area under the curve", loc="lower left")
+    axis.grid(alpha=0.25)
+    _save(figure, path)

@@ -1,0 +1,44 @@
+"""LIVE In the Wild Image Quality Challenge: phone photos with real defects and human scores.
+
+Ghadiyaram & Bovik, "Massive online crowdsourced study of subjective and objective picture
+quality", IEEE TIP 25 (2016), doi:10.1109/TIP.2015.2500021. About 175 people rated each photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from trigger.errors import DataError
+
+
+@dataclass(frozen=True)
+class RatedPath:
+    """A photo file with the mean and standard deviation of its opinions, on 1..10."""
+
+    path: Path
+    score: float
+    deviation: float
+
+
+def read_live_challenge(folder: Path) -> Iterator[RatedPath]:
+    """Photos listed in ``mos.csv`` (columns image, mos_0_100, std), scores mapped to 1..10.
+
+    Raises:
+        DataError: the file, a column or a listed photo is missing.
+    """
+    table_path = folder / "mos.csv"
+    if not table_path.is_file():
+        raise DataError(f"{table_path} is missing; LIVE Challenge needs its scores beside photos")
+    table = pd.read_csv(table_path)
+    missing = {"image", "mos_0_100", "std"} - set(table.columns)
+    if missing:
+        raise DataError(f"{table_path}: columns {sorted(missing)} missing; got {list(table)}")
+    for row in table.itertuples():
+        path = folder / str(row.image)
+        if not path.is_file():
+            raise DataError(f"{table_path} lists {row.image}, which is not in {folder}")
+        yield RatedPath(path, 1 + 9 * float(row.mos_0_100) / 100, 9 * float(row.std) / 100)

@@ -1,0 +1,216 @@
+"""The scorer's training set: photos as the network sees them, each with a human-scaled score.
+
+Three sources, on one scale (see :mod:`pipelines.rated`):
+
+* LIVE Challenge photos with their opinions;
+* TID2013 distortions, made again, with theirs;
+* clean photos with degradations, and what the enhancer and clumsy filters make of them. No person
+  rated these; :class:`~pipelines.reference.ReferenceJudge`, fitted on TID2013, grades them
+  against the original. So the scorer learns what restoration gains, and that over-sharpened or
+  over-smoothed is worse than untouched.
+
+Each source photo becomes one ``.npz`` file, so an interrupted build goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pipelines.degradation import KINDS, degrade, random_factors
+from pipelines.enhancers import enhance_pixels
+from pipelines.enhancers.classical import ClassicalEnhancer, shrink
+from pipelines.rated import FLAWLESS
+from pipelines.rated.live_challenge import RatedPath, read_live_challenge
+from pipelines.rated.tid2013 import read_tid2013
+from pipelines.reference import ReferenceJudge, damage
+from pipelines.scorers.opinions import TYPICAL_DEVIATION
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.preprocessing import STANDARD
+
+Pixels = npt.NDArray[np.uint8]
+CROP = 512
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All examples of one scene.
+
+    Attributes:
+        scene: content hash of the original photo.
+        photos: (n, 448, 448, 3) uint8.
+        kinds: (n,) what each is: ``live``, ``tid-TYPE-LEVEL``, ``CROP/KIND/degraded`` ...
+        scores: (n,) float32 mean opinion 1..10; NaN where the judge still has to grade.
+        deviations: (n,) float32 spread of opinions.
+        damage: (n, 18) float32 damage against the original; NaN where there is none.
+    """
+
+    scene: str
+    photos: Pixels
+    kinds: npt.NDArray[np.str_]
+    scores: npt.NDArray[np.float32]
+    deviations: npt.NDArray[np.float32]
+    damage: npt.NDArray[np.float32]
+
+    def save(self, path: Path) -> None:
+        """Write whole or not at all."""
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                scene=np.array(self.scene),
+                photos=self.photos,
+                kinds=self.kinds,
+                scores=self.scores,
+                deviations=self.deviations,
+                damage=self.damage,
+            )
+        temporary.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> Examples:
+        """Read what :meth:`save` wrote."""
+        with np.load(path) as arrays:
+            return Examples(str(arrays["scene"]), *(arrays[name] for name in _ARRAYS))
+
+
+_ARRAYS = ("photos", "kinds", "scores", "deviations", "damage")
+
+
+def build_examples(
+    live: Path | None, tid: Path | None, clean: list[Path], out: Path, seed: int
+) -> list[Path]:
+    """Build what is missing in ``out`` and return all example files, sorted."""
+    cv2.setNumThreads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    jobs: dict[Path, Callable[[], Examples]] = {}
+    if tid is not None:
+        for number in range(1, 26):
+            if (tid / f"kodak{number:02d}.png").is_file():
+                jobs[out / f"tid-{number:02d}.npz"] = partial(_tid_scene, tid, number)
+    for photo in find_photos(clean):
+        jobs[out / f"clean-{photo.stem}.npz"] = partial(_clean_scene, photo, seed)
+    if live is not None:
+        for rated in read_live_challenge(live):
+            jobs[out / f"live-{rated.path.stem}.npz"] = partial(_live_scene, rated)
+    missing = {path: job for path, job in jobs.items() if not path.is_file()}
+    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+        results = pool.map(_build_one, missing.items())
+        for _ in tqdm(results, "scorer examples", len(missing), unit="scene", dynamic_ncols=True):
+            pass
+    return sorted(jobs)
+
+
+def _build_one(item: tuple[Path, Callable[[], Examples]]) -> None:
+    cv2.setNumThreads(1)
+    path, build = item
+    build().save(path)
+
+
+def _live_scene(rated: RatedPath) -> Examples:
+    data = read_photo_bytes(rated.path)
+    return Examples(
+        photo_hash(data),
+        STANDARD.apply(read_photo(data, name=str(rated.path)).pixels)[None],
+        np.array(["live"]),
+        np.array([rated.score], np.float32),
+        np.array([rated.deviation], np.float32),
+        np.full((1, 18), np.nan, np.float32),
+    )
+
+
+def _tid_scene(folder: Path, number: int) -> Examples:
+    rated = list(read_tid2013(folder, {number}))
+    reference = STANDARD.apply(rated[0].original)
+    photos = np.stack([STANDARD.apply(photo.pixels) for photo in rated])
+    return Examples(
+        photo_hash(read_photo_bytes(folder / f"kodak{number:02d}.png")),
+        photos,
+        np.array([f"tid-{photo.type}-{photo.level}" for photo in rated]),
+        np.array([photo.score for photo in rated], np.float32),
+        np.full(len(rated), TYPICAL_DEVIATION, np.float32),
+        np.stack([damage(photo, reference) for photo in photos]),
+    )
+
+
+def _clean_scene(path: Path, seed: int) -> Examples:
+    data = read_photo_bytes(path)
+    scene = photo_hash(data)
+    rng = np.random.default_rng([seed, int(scene[:12], 16)])
+    pixels = read_photo(data, name=str(path)).pixels
+    kinds: list[str] = []
+    photos: list[Pixels] = []
+    damages: list[npt.NDArray[np.float32]] = []
+    for view, original in _views(pixels, rng):
+        reference = STANDARD.apply(original)
+        for kind, version in _versions(original, rng):
+            photo = STANDARD.apply(version)
+            kinds.append(f"{view}/{kind}")
+            photos.append(photo)
+            damages.append(damage(photo, reference))
+    scores = [FLAWLESS if kind.endswith("/original") else np.nan for kind in kinds]
+    return Examples(
+        scene,
+        np.stack(photos),
+        np.array(kinds),
+        np.array(scores, np.float32),
+        np.full(len(kinds), TYPICAL_DEVIATION, np.float32),
+        np.stack(damages),
+    )
+
+
+def _views(pixels: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixels]]:
+    """The whole photo and, where it is large, a crop at its native resolution."""
+    yield "whole", pixels
+    height, width = pixels.shape[:2]
+    if min(height, width) > CROP:
+        top, left = rng.integers(height - CROP + 1), rng.integers(width - CROP + 1)
+        yield "crop", pixels[top : top + CROP, left : left + CROP]
+
+
+def _versions(original: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixels]]:
+    """The original, degraded and restored versions, and clumsy processing of each sort."""
+    enhancer = ClassicalEnhancer()
+    yield "original", original
+    yield "original/restored", enhance_pixels(enhancer, original)
+    values = original.astype(np.float32) / 255
+    for kind in KINDS:
+        if kind == "none":
+            continue
+        degraded = degrade(values, random_factors(kind, rng), rng)
+        yield f"{kind}/degraded", degraded
+        yield f"{kind}/restored", enhance_pixels(enhancer, degraded)
+        if kind == rng.choice(KINDS):
+            yield f"{kind}/oversharp", _oversharpen(degraded, rng)
+    yield "original/oversharp", _oversharpen(original, rng)
+    smooth = shrink(values, float(rng.uniform(30, 120)) / 255)
+    yield "original/oversmooth", np.rint(smooth * 255).astype(np.uint8)
+
+
+def _oversharpen(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    values = pixels.astype(np.float32)
+    soft = cv2.GaussianBlur(values, (0, 0), float(rng.uniform(0.7, 2.5)))
+    sharp = values + float(rng.uniform(1, 4)) * (values - soft)
+    return np.rint(np.clip(sharp, 0, 255)).astype(np.uint8)
+
+
+def grade(files: list[Examples], judge: ReferenceJudge) -> list[Examples]:
+    """Fill in the scores that no person gave."""
+    graded = []
+    for examples in files:
+        scores = examples.scores.copy()
+        open_rows = np.isnan(scores)
+        if open_rows.any():
+            scores[open_rows] = judge.score(examples.damage[open_rows])
+        graded.append(Examples(**{**examples.__dict__, "scores": scores}))
+    return graded

@@ -1,0 +1,149 @@
+"""``trigger train``: the network that predicts delta, from labels."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from pipelines import fitting, plots
+from pipelines.degrade import read_record
+from pipelines.labels import read_labels
+from pipelines.metrics import agreement
+from pipelines.networks import HEAD_PARAMETERS, build_trigger, warm_start
+from pipelines.photo_store import preprocess_photos
+from pipelines.splits import is_held_out
+from trigger.errors import DataError
+from trigger.files import write_atomically
+from trigger.preprocessing import STANDARD
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``trigger train``."""
+    parser.description = (
+        "Train the trigger network to predict delta from labels. A fifth of all scenes is held "
+        "out for the report. An interrupted training goes on where it stopped. Writes "
+        "baseline.keras, report.json, predictions.csv, scatter.png, log.csv and tensorboard/."
+    )
+    parser.epilog = "example: trigger train labels --out baseline --init packaged --epochs 10"
+    parser.add_argument("labels", type=Path, help="folder that 'trigger label' wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
+    parser.add_argument(
+        "--init",
+        default="packaged",
+        help="starting weights of the trunk: packaged, imagenet (downloaded by Keras), a .keras "
+        "file of this project or a MobileNetV2 .weights.h5 file (default: packaged)",
+    )
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=24)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and report."""
+    labels = read_labels(args.labels).reset_index(drop=True)
+    labels = labels.join(origins_of(labels))
+    if set(labels["preprocessing"]) != {STANDARD.version}:
+        raise DataError(
+            f"{args.labels}: labels were made with preprocessing "
+            f"{sorted(set(labels['preprocessing']))}, this version trains with "
+            f"{STANDARD.version!r}; label the photos again"
+        )
+    args.out.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(args.seed)
+    photos, rejected = preprocess_photos(
+        list(labels["path"]), args.out / "photos.npy", "preprocessing"
+    )
+    for path, reason in rejected.items():
+        print(f"left out {path}: {reason}", file=sys.stderr)  # noqa: T201
+    usable = ~labels["path"].isin(list(rejected)).to_numpy()
+    held_out = labels["scene"].map(is_held_out).to_numpy()
+    train, test = np.flatnonzero(usable & ~held_out), np.flatnonzero(usable & held_out)
+    if len(train) < args.batch_size or not len(test):
+        raise DataError(
+            f"{args.labels}: {len(train)} labels to train on and {len(test)} held out; training "
+            f"needs at least {args.batch_size} and 1: label more photos"
+        )
+    delta = labels["delta"].to_numpy(np.float32)
+    model = build_trigger()
+    copied = warm_start(model, args.init)
+    print(  # noqa: T201
+        f"trunk: {copied:,} parameters from {args.init}; head: {HEAD_PARAMETERS}; "
+        f"{len(train)} labels to train on, {len(test)} held out"
+    )
+    fitting.fit(
+        model,
+        fitting.PhotoBatches(photos, train, delta[train, None], args.batch_size, args.seed),
+        # Deltas have heavy tails where an enhancer breaks a photo; Huber keeps those from ruling.
+        loss=keras.losses.Huber(0.5),
+        metrics=["mean_absolute_error"],
+        learning_rate=args.learning_rate,
+        epochs=args.epochs,
+        out=args.out,
+    )
+    model.save(args.out / "baseline.keras")
+    labels["score"] = model.predict(photos, batch_size=32, verbose=0)[:, 0]
+    labels["held_out"] = held_out
+    report = _report(labels.loc[usable], args)
+    write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
+    columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
+    labels.loc[usable, columns].to_csv(args.out / "predictions.csv", index=False)
+    (args.out / "photos.npy").unlink()
+    for side in ("train", "held_out"):
+        figures = report[side]
+        print(  # noqa: T201
+            f"{side.replace('_', ' ')}: n {figures['n']}, Pearson {_show(figures['pearson'])}, "
+            f"Spearman {_show(figures['spearman'])}"
+        )
+    return 0
+
+
+def origins_of(labels: pd.DataFrame) -> pd.DataFrame:
+    """Scene and kind of each label: as ``trigger degrade`` recorded, else the photo itself."""
+    folders = sorted({str(Path(path).parent) for path in labels["path"]})
+    record = pd.concat([read_record(Path(folder)) for folder in folders])
+    record = record[~record.index.duplicated()]
+    origins = record.reindex(labels["photo"]).set_index(labels.index)
+    return origins.fillna({"kind": "as found"}).assign(
+        scene=origins["scene"].fillna(labels["photo"])
+    )
+
+
+def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:
+    sides = {}
+    report: dict[str, Any] = {
+        "options": {"init": args.init, "epochs": args.epochs, "batch_size": args.batch_size}
+        | {"learning_rate": args.learning_rate, "seed": args.seed},
+        "preprocessing": STANDARD.version,
+        "labels": {
+            name: sorted(set(labels[name]))
+            for name in ("enhancer", "enhancer_version", "scorer", "scorer_version")
+        },
+    }
+    for side, mask in (("train", ~labels["held_out"]), ("held_out", labels["held_out"])):
+        predicted = labels.loc[mask, "score"].to_numpy()
+        measured = labels.loc[mask, "delta"].to_numpy()
+        report[side] = agreement(predicted, measured)
+        report[side]["scenes"] = int(labels.loc[mask, "scene"].nunique())
+        report[side]["by_kind"] = {
+            str(kind): {
+                "n": len(rows),
+                "mean_delta": float(rows["delta"].mean()),
+                "mean_score": float(rows["score"].mean()),
+            }
+            for kind, rows in labels[mask].groupby("kind")
+        }
+        sides[side.replace("_", " ")] = (predicted, measured)
+    plots.scatter(args.out / "scatter.png", sides, "Delta of unseen scenes against the prediction")
+    return report
+
+
+def _show(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

@@ -1,0 +1,210 @@
+"""The decision: would this photo look clearly better after enhancement?"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from trigger.errors import OptionError, PhotoError, PhotoReason
+from trigger.model import Model, load_model
+from trigger.photo import PhotoSource, read_photo
+
+DEFAULT_THRESHOLD = 0.4
+"""Scores from here on raise an alert."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the model says about one photo.
+
+    Attributes:
+        photo: path, or what the caller called it.
+        score: predicted rise of perceptual quality (on a scale of 1 to 10) by enhancement;
+            unbounded, about 0 for photos with nothing to mend.
+        threshold: the score from which on enhancing is suggested.
+        enhance: ``score >= threshold``.
+        reason: one sentence for people.
+        width: of the upright photo, in pixels.
+        height: of the upright photo, in pixels.
+        seconds_decode: wall time to read, decode and resize.
+        seconds_model: wall time of the inference.
+    """
+
+    photo: str
+    score: float
+    threshold: float
+    enhance: bool
+    reason: str
+    width: int
+    height: int
+    seconds_decode: float
+    seconds_model: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as a dictionary ready for ``json.dumps``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RejectedPhoto:
+    """A photo of a batch that could not be read.
+
+    Attributes:
+        photo: path, or what the caller called it.
+        reason: one of ``trigger.errors.PhotoReason``.
+        message: what is wrong and how to mend it.
+    """
+
+    photo: str
+    reason: PhotoReason
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``{"photo": ..., "error": {"reason": ..., "message": ...}}``."""
+        return {"photo": self.photo, "error": {"reason": self.reason, "message": self.message}}
+
+
+class Trigger:
+    """A model and a threshold; safe to share between threads."""
+
+    def __init__(
+        self,
+        threshold: float = DEFAULT_THRESHOLD,
+        model: Model | str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Load the model (the packaged one by default).
+
+        Raises:
+            OptionError: the threshold is not a finite number.
+            ModelError: see ``load_model``.
+        """
+        self.threshold = check_threshold(threshold)
+        self.model = model if isinstance(model, Model) else load_model(model)
+
+    def __repr__(self) -> str:
+        return f"Trigger(threshold={self.threshold}, model={self.model!r})"
+
+    def assess(self, photo: PhotoSource, *, name: str | None = None) -> Assessment:
+        """Assess one photo: path, bytes, binary file, PIL image or (H, W, 3) uint8 RGB array.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+        """
+        begin = time.perf_counter()
+        preprocessing = self.model.preprocessing
+        decoded = read_photo(photo, name=name, at_least=preprocessing.at_least)
+        image = preprocessing.apply(decoded.pixels)
+        ready = time.perf_counter()
+        score = float(self.model.score(image[np.newaxis])[0])
+        done = time.perf_counter()
+        enhance = score >= self.threshold
+        return Assessment(
+            photo=decoded.name,
+            score=score,
+            threshold=self.threshold,
+            enhance=enhance,
+            reason=_sentence(score, self.threshold, enhance),
+            width=decoded.width,
+            height=decoded.height,
+            seconds_decode=ready - begin,
+            seconds_model=done - ready,
+        )
+
+    def assess_all(
+        self, photos: Iterable[PhotoSource], *, workers: int | None = None
+    ) -> Iterator[Assessment | RejectedPhoto]:
+        """Assess many photos, in the order given; one that cannot be read never stops the rest.
+
+        Args:
+            photos: taken one by one as workers get free, so a generator may be endless.
+            workers: threads, each with one photo in memory; by default one per usable core,
+                at most 4.
+
+        Raises:
+            OptionError: ``workers`` is below 1.
+        """
+        if workers is None:
+            workers = min(usable_cores(), 4)
+        if workers < 1:
+            raise OptionError(f"workers is {workers}; it must be 1 or more")
+        return self._assess_in_threads(photos, workers)
+
+    def _assess_in_threads(
+        self, photos: Iterable[PhotoSource], workers: int
+    ) -> Iterator[Assessment | RejectedPhoto]:
+        pending: collections.deque[Future[Assessment | RejectedPhoto]] = collections.deque()
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="trigger")
+        try:
+            for photo in photos:
+                pending.append(pool.submit(self._assess_or_reject, photo))
+                if len(pending) > 2 * workers:  # one running and one waiting per worker
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _assess_or_reject(self, photo: PhotoSource) -> Assessment | RejectedPhoto:
+        try:
+            return self.assess(photo)
+        except PhotoError as error:
+            return RejectedPhoto(error.photo, error.reason, error.message)
+
+
+def should_enhance(photo: PhotoSource, threshold: float = DEFAULT_THRESHOLD) -> bool:
+    """Tell whether the packaged model's score of a photo reaches the threshold.
+
+    Args:
+        photo: path, bytes, binary file, PIL image or (H, W, 3) uint8 RGB array.
+        threshold: of the score; see ``Assessment.score``.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+        OptionError: the threshold is not a finite number.
+    """
+    check_threshold(threshold)
+    return _packaged().assess(photo).score >= threshold
+
+
+def check_threshold(threshold: float) -> float:
+    """Return the threshold as a float, or raise OptionError if it is not a finite number."""
+    try:
+        value = float(threshold)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise OptionError(f"threshold is {threshold!r}; it must be a finite number, like 0.4")
+    return value
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def _packaged() -> Trigger:
+    return Trigger()
+
+
+def _sentence(score: float, threshold: float, enhance: bool) -> str:
+    if enhance:
+        return (
+            f"Enhancing should make this photo look clearly better: its score {score:.2f} "
+            f"reaches the threshold {threshold:.2f}."
+        )
+    return (
+        f"Enhancing would change this photo little for the better: its score {score:.2f} "
+        f"stays below the threshold {threshold:.2f}."
+    )

@@ -1,0 +1,114 @@
+"""The ``trigger`` command: one table of subcommands, each imported only when it is run.
+
+A subcommand is a module with ``add_arguments(parser)`` and ``run(args) -> exit code``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from trigger.errors import MissingExtra, OptionError, TriggerError
+
+_OWN_PACKAGES = {"trigger", "pipelines", "annotation", "export"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: where it lives, its one-line help, and the extra that brings its packages."""
+
+    module: str
+    help: str
+    extra: str | None = None
+
+
+COMMANDS = {
+    "score": Command("trigger.commands.score", "score photos: what would enhancement gain?"),
+    "rank": Command("trigger.commands.rank", "rank folders of photos, best candidates first"),
+    "label": Command("pipelines.label", "label photos with measured deltas", "pipelines"),
+    "degrade": Command("pipelines.degrade", "make degraded versions of photos", "pipelines"),
+    "train": Command("pipelines.train", "train a model on labels", "pipelines"),
+    "finetune": Command("pipelines.finetune", "fit a model's head to ratings", "pipelines"),
+    "evaluate": Command("pipelines.evaluate", "measure a model against baselines", "pipelines"),
+    "train-scorer": Command("pipelines.scorers.train", "train the quality scorer", "pipelines"),
+    "tid-ratings": Command("pipelines.rated.tid_ratings", "make ratings from TID2013", "pipelines"),
+    "export": Command("export.command", "convert a model to TFLite and check it", "export"),
+    "demo": Command("pipelines.demo", "run the whole chain on sample photographs", "pipelines"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code (0 fine, 1 error, 2 wrong usage, 130 ^C)."""
+    for stream in (sys.stdout, sys.stderr):  # file names may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except OptionError as error:
+        return _fail(error, 2)
+    except TriggerError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        # Python flushes standard output once more when it exits; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # what a shell reports for a command ended by SIGPIPE
+
+
+def _run(arguments: list[str]) -> int:
+    chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    command = COMMANDS[chosen] if chosen else None
+    try:
+        module = importlib.import_module(command.module) if command else None
+        try:
+            args = _parser(chosen, module).parse_args(arguments)
+        except SystemExit as stop:  # help, version or wrong usage: argparse has said it all
+            return int(stop.code or 0)
+        assert module is not None  # no other command name passes the parser
+        return int(module.run(args))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if command is None or command.extra is None or missing in _OWN_PACKAGES:
+            raise
+        raise MissingExtra(command.extra, missing, f"trigger {chosen}") from error
+
+
+def _parser(chosen: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trigger",
+        description="Would this photo look clearly better after enhancement?",
+        epilog="Help for a command: trigger COMMAND --help",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.help, allow_abbrev=False)
+        if name == chosen and module is not None:
+            module.add_arguments(subparser)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # slow to import, rarely asked for
+
+        parser.exit(message=f"trigger {version('trigger')}\n")
+
+
+def _fail(problem: object, code: int) -> int:
+    sys.stderr.write(f"trigger: {problem}\n")
+    return code

@@ -1,0 +1,96 @@
+"""What the commands share: option types, the model, lines for people."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from trigger.assessment import (
+    DEFAULT_THRESHOLD,
+    Assessment,
+    RejectedPhoto,
+    Trigger,
+    check_threshold,
+)
+
+EXIT_CODES = "exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage"
+HEADER = "   score  alert  photo"
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --threshold, --model and --workers."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--threshold",
+        type=finite_number,
+        default=DEFAULT_THRESHOLD,
+        metavar="SCORE",
+        help="score from which on a photo raises an alert (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--model", metavar="FILE", help=".tflite file to use instead of the packaged model"
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive_number,
+        metavar="N",
+        help="photos worked on at a time (default: one per core, at most 4)",
+    )
+
+
+def load_trigger(args: argparse.Namespace) -> Trigger:
+    """Load what the common arguments ask for."""
+    with _mute_native_messages():
+        return Trigger(args.threshold, args.model)
+
+
+def line(photo: Assessment) -> str:
+    """Return an aligned line for people."""
+    alert = "alert" if photo.enhance else "-"
+    return f"{photo.score:8.3f}  {alert:5}  {printable(photo.photo)}\n"
+
+
+def complain(photo: RejectedPhoto) -> None:
+    """Tell on standard error why a photo was not read."""
+    sys.stderr.write(f"trigger: {printable(photo.photo)}: {printable(photo.message)}\n")
+
+
+def printable(text: str) -> str:
+    """Escape what would move a terminal's cursor or break the line; file names may hold it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def finite_number(text: str) -> float:
+    """Option type: a float other than nan and infinity."""
+    try:
+        return check_threshold(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number, like 0.4") from None
+
+
+def positive_number(text: str) -> int:
+    """Option type: a whole number of at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+@contextlib.contextmanager
+def _mute_native_messages() -> Iterator[None]:
+    """Keep LiteRT's "Created XNNPACK delegate" off standard error: it cannot be told not to."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)

@@ -1,0 +1,98 @@
+"""``trigger rank``: the photos of folders, best candidates for enhancement first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from trigger.assessment import usable_cores
+from trigger.commands.common import (
+    EXIT_CODES,
+    HEADER,
+    add_common_arguments,
+    complain,
+    line,
+    load_trigger,
+    positive_number,
+    printable,
+)
+from trigger.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
+from trigger.errors import DataError, OptionError
+from trigger.files import write_atomically
+from trigger.photo import PHOTO_EXTENSIONS, find_photos
+from trigger.progress import track
+from trigger.ranking import Ranking, rank
+
+EPILOG = f"""{EXIT_CODES}
+
+example: trigger rank ~/Pictures --top 20 --html candidates.html"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``trigger rank``."""
+    add_common_arguments(parser)
+    parser.description = (
+        "Rank all photos of folders, the best candidates for enhancement first.\n"
+        "Hidden files and folders are skipped, links to folders are not followed."
+    )
+    parser.epilog = EPILOG
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="folder, or photo file")
+    parser.add_argument(
+        "--top",
+        type=positive_number,
+        metavar="N",
+        help="show only the N best candidates in the list and the contact sheet",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the whole ranking as CSV")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole ranking as JSON")
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help=f"write a contact sheet to look at (the {MAX_PHOTOS} best candidates at most)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rank, print, write; return 1 if a photo could not be read."""
+    for target in (args.csv, args.json, args.html):
+        if target is not None and (target.is_dir() or not target.parent.is_dir()):
+            raise OptionError(f"{target}: cannot be written; give a file in an existing folder")
+    trigger = load_trigger(args)
+    paths = list(find_photos(args.folders))
+    if not paths:
+        raise DataError(
+            f"no photos in {', '.join(args.folders)}; "
+            f"looked for files named *{' *'.join(sorted(PHOTO_EXTENSIONS))}"
+        )
+    results = trigger.assess_all(paths, workers=args.workers)
+    ranking = rank(
+        track(results, len(paths), "scoring"), model=trigger.model.name, threshold=trigger.threshold
+    )
+    _write_files(ranking, args)
+    sys.stdout.write(f"{HEADER}\n")
+    sys.stdout.writelines(line(photo) for photo in ranking.photos[: args.top])
+    sys.stdout.flush()
+    for rejected in ranking.rejected:
+        complain(rejected)
+    sys.stderr.write(
+        f"{len(ranking.photos)} photos ranked, {ranking.alerts} reach the threshold "
+        f"{ranking.threshold:g}, {len(ranking.rejected)} could not be read\n"
+    )
+    return 1 if ranking.rejected else 0
+
+
+def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
+    if args.csv:
+        write_atomically(args.csv, ranking.to_csv().encode("utf-8", "surrogateescape"))
+    if args.json:
+        write_atomically(args.json, ranking.to_json().encode())
+    if args.html:
+        shown = ranking.photos[: min(args.top or MAX_PHOTOS, MAX_PHOTOS)]
+        thumbnails = make_thumbnails(shown, workers=args.workers or min(usable_cores(), 4))
+        page = contact_sheet(ranking, shown, track(thumbnails, len(shown), "thumbnails"))
+        write_atomically(args.html, page.encode("utf-8", "backslashreplace"))
+    for target in (args.csv, args.json, args.html):
+        if target:
+            sys.stderr.write(f"wrote {printable(str(target))}\n")

@@ -1,0 +1,143 @@
+"""A ranking as one self-contained HTML page with thumbnails."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+
+from PIL import Image
+
+from trigger.assessment import Assessment
+from trigger.errors import PhotoError
+from trigger.photo import read_photo
+from trigger.ranking import Ranking
+
+THUMBNAIL_SIDE = 320
+"""Longest side of a thumbnail, in pixels (10 to 25 kB each)."""
+MAX_PHOTOS = 1000
+"""More make a page that browsers can hardly open; the best candidates are kept."""
+
+
+def make_thumbnails(photos: Iterable[Assessment], *, workers: int) -> Iterator[bytes | None]:
+    """Yield a small JPEG for every photo, in order; None for one that is gone by now."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="thumbnail") as pool:
+        yield from pool.map(_thumbnail, [photo.photo for photo in photos])
+
+
+def contact_sheet(
+    ranking: Ranking, photos: Iterable[Assessment], thumbnails: Iterable[bytes | None]
+) -> str:
+    """Return the page: ``photos`` with their thumbnails, and everything ``ranking`` rejected.
+
+    No script or style other than the page's own can run in it, and it loads nothing.
+    """
+    assets = resources.files("trigger") / "assets"
+    style = (assets / "contact_sheet.css").read_text("utf-8")
+    script = (assets / "contact_sheet.js").read_text("utf-8")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "
+        f"script-src '{_source_hash(script)}'; base-uri 'none'; form-action 'none'"
+    )
+    cards = list(zip(photos, thumbnails, strict=True))
+    scores = [photo.score for photo, _ in cards]
+    low, high = min([0.0, *scores]), max([1.0, ranking.threshold, *scores])
+    body = "\n".join(_card(photo, thumbnail, low, high) for photo, thumbnail in cards)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Photos by what enhancement would gain</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>Photos by what enhancement would gain</h1>
+<p>{_summary(ranking, len(cards))}</p>
+<p>The score predicts how far enhancement would raise the photo's perceptual quality, on a scale
+of 1 to 10. The mark on each bar is the threshold.</p>
+</header>
+<main>
+<form hidden>
+<label>Show <select name="show"><option value="all">all photos</option>
+<option value="alerts">alerts only</option><option value="rest">no alert</option></select></label>
+<label>Order <select name="order"><option value="best">most to gain first</option>
+<option value="worst">least to gain first</option><option value="name">by name</option>
+</select></label>
+<output aria-live="polite"></output>
+</form>
+<ol class="photos">
+{body}
+</ol>
+{_rejected(ranking)}
+</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _thumbnail(path: str) -> bytes | None:
+    try:
+        photo = read_photo(path, at_least=THUMBNAIL_SIDE)
+    except PhotoError:
+        return None
+    image = Image.fromarray(photo.pixels)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=80, optimize=True)
+    return content.getvalue()
+
+
+def _summary(ranking: Ranking, shown: int) -> str:
+    total = len(ranking.photos)
+    cut = f" Shown are the {shown} with most to gain." if shown < total else ""
+    return html.escape(
+        f"{total} photos, of which {ranking.alerts} reach the threshold {ranking.threshold:.2f}; "
+        f"{len(ranking.rejected)} could not be read. Model: {ranking.model}.{cut}"
+    )
+
+
+def _card(photo: Assessment, thumbnail: bytes | None, low: float, high: float) -> str:
+    name = html.escape(photo.photo)
+    if thumbnail is None:
+        picture = '<div class="none">no longer readable</div>'
+    else:
+        data = base64.b64encode(thumbnail).decode()
+        picture = (
+            f'<img src="data:image/jpeg;base64,{data}" alt="{name}" loading="lazy" '
+            f'decoding="async">'
+        )
+    badge = '<span class="badge">Enhance</span>' if photo.enhance else ""
+    part = 100 * (photo.score - low) / (high - low)
+    tick = 100 * (photo.threshold - low) / (high - low)
+    return (
+        f'<li{" class=alert" if photo.enhance else ""} data-score="{photo.score:.6f}" '
+        f'data-name="{name}">{picture}<div class="text">'
+        f'<div class="line"><span class="score">{photo.score:.2f}</span>{badge}</div>'
+        f'<svg class="bar" aria-hidden="true"><rect class="whole" width="100%" height="100%"/>'
+        f'<rect class="part" width="{part:.1f}%" height="100%"/>'
+        f'<rect class="tick" x="{tick:.1f}%" width="2" height="100%"/></svg>'
+        f'<div class="name">{name}</div>'
+        f'<div class="size">{photo.width} &times; {photo.height}</div></div></li>'
+    )
+
+
+def _rejected(ranking: Ranking) -> str:
+    if not ranking.rejected:
+        return ""
+    rows = "\n".join(
+        f"<li><strong>{html.escape(photo.photo)}</strong>: {html.escape(photo.message)}</li>"
+        for photo in ranking.rejected
+    )
+    return f'<h2>Not read ({len(ranking.rejected)})</h2>\n<ul class="rejected">\n{rows}\n</ul>'
+
+
+def _source_hash(source: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

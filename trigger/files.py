@@ -1,0 +1,30 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from trigger.errors import DataError
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write to a temporary sibling, then rename: readers see the old file or the new one.
+
+    Raises:
+        DataError: the folder is missing or not writable, or the disk is full.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{target}: cannot be written ({error.strerror}); "
+            f"give a path in a folder that exists and has room"
+        ) from error
