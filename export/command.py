@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import math
 import os
 import sys
 import tempfile
@@ -15,7 +14,10 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trigger.errors import DataError, OptionError, TriggerError
+from trigger.assessment import DEFAULT_THRESHOLD
+from trigger.commands.common import finite_number
+from trigger.errors import DataError, ModelError, OptionError
+from trigger.files import write_atomically
 
 if TYPE_CHECKING:
     from export.parity import Parity
@@ -47,9 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threshold",
-        type=float,
-        default=0.4,
-        help="score from which a photo is worth enhancing; stored with the model (default 0.4)",
+        type=finite_number,
+        default=DEFAULT_THRESHOLD,
+        metavar="SCORE",
+        help="score from which a photo is worth enhancing, stored in the file (default: "
+        "%(default)s)",
     )
     parser.add_argument("--name", help="of the model (default: trigger or nima, by its output)")
     parser.add_argument(
@@ -73,14 +77,13 @@ def run(args: argparse.Namespace) -> int:
     """
     _check_options(args)
     card = _read_card(args.card) if args.card else None
-    with _quiet_import():
+    with _muted():
         import tensorflow  # noqa: F401
-    from trigger.litert import TfliteFunction
-
     from export.flatfile import check_file
     from export.metadata import Description, add_metadata
     from export.parity import compare, photos_in, sample_photos
     from export.tflite import convert, kernel_values, load_network, output_of, score_photos
+    from trigger.litert import TfliteFunction
     from trigger.preprocessing import STANDARD
 
     network = load_network(args.model)
@@ -95,21 +98,18 @@ def run(args: argparse.Namespace) -> int:
     tflite = add_metadata(convert(network, args.precision), description)
     check_file(tflite, output, args.precision, kernel_values(network))
 
+    with _muted():
+        function = TfliteFunction.open(tflite)
     rejected: list[str] = []
     photos = photos_in(args.photos, rejected) if args.photos else sample_photos()
     parity = compare(
         lambda images: score_photos(network, images),
-        TfliteFunction.open(tflite),
+        function,
         photos,
         output,
         args.precision,
         args.threshold,
     )
-    failure: TriggerError | None = None
-    try:
-        parity.check()
-    except TriggerError as error:
-        failure = error
     report = {
         "name": description.name,
         "version": description.version,
@@ -120,14 +120,14 @@ def run(args: argparse.Namespace) -> int:
         "parameters": network.count_params(),
         "preprocessing": STANDARD.version,
         "source": {"file": args.model.name, "sha256": _sha256(args.model)},
-        "passed": failure is None,
+        "passed": parity.failure is None,
         "parity": parity.to_json() | {"unreadable_photos": rejected},
     }
     if args.report:
-        _write(args.report, json.dumps(report, indent=2).encode() + b"\n")
-    if failure:
-        raise failure
-    _write(args.out, tflite)
+        write_atomically(args.report, json.dumps(report, indent=2).encode() + b"\n")
+    if parity.failure:
+        raise ModelError(parity.failure)
+    write_atomically(args.out, tflite)
     sys.stdout.write(_summary(args.out, report, parity))
     return 0
 
@@ -161,8 +161,6 @@ def _check_options(args: argparse.Namespace) -> None:
             )
     if args.photos is not None and not args.photos.is_dir():
         raise OptionError(f"--photos {args.photos}: no such folder; give a folder of photos")
-    if not math.isfinite(args.threshold):
-        raise OptionError(f"--threshold {args.threshold}: give a finite number, for example 0.4")
 
 
 def _read_card(path: Path) -> str:
@@ -177,34 +175,23 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write all of a file or nothing: readers see the old one until the new one is complete."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise OptionError(
-            f"{path}: cannot be written ({error.strerror}); check free space and permissions"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
 @contextlib.contextmanager
-def _quiet_import() -> Iterator[None]:
-    """Keep what TensorFlow's C++ code says while loading off the terminal, unless it fails.
+def _muted() -> Iterator[None]:
+    """Keep what native code says while loading off the terminal, unless loading fails.
 
-    It writes to file descriptor 2 before any log level applies.
+    TensorFlow and LiteRT write to file descriptor 2, the former before any log level applies.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    terminal = os.dup(2)
+    try:
+        terminal = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except ImportError:
             said.seek(0)
             os.write(terminal, said.read())
             raise

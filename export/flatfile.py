@@ -12,15 +12,12 @@ from typing import Literal
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from export.half import large_float32
 from export.interface import INPUT, INPUT_SHAPE, SIGNATURE, Output
 from trigger.errors import ModelError
 
 Precision = Literal["float16", "float32"]
-_VALUE_BYTES = {"float16": 2, "float32": 4}
-_TENSOR_TYPES = {
-    "float16": schema.TensorType.FLOAT16,
-    "float32": schema.TensorType.FLOAT32,
-}
+_VALUE_BYTES = {schema.TensorType.FLOAT16: 2, schema.TensorType.FLOAT32: 4}
 _TYPE_NAMES = {
     value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
@@ -42,6 +39,11 @@ def parse(tflite: bytes) -> schema.ModelT:
         return flatbuffer_utils.read_model_from_bytearray(tflite)
     except (struct.error, IndexError, ValueError, TypeError, MemoryError) as error:
         raise ModelError(f"a damaged TFLite file ({error}); export it again") from error
+
+
+def serialise(model: schema.ModelT) -> bytes:
+    """The TFLite file of a flatbuffer object; equal objects give equal bytes."""
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def check_file(tflite: bytes, output: Output, precision: Precision, kernels: int) -> None:
@@ -70,20 +72,28 @@ def _check_weights(model: schema.ModelT, precision: Precision, kernels: int) -> 
             f"the TFLite file has no weights: it reads them from variables that nothing fills "
             f"({', '.join(variables)}); convert a model whose variables are tracked"
         )
-    expected = kernels * _VALUE_BYTES[precision]
     buffers = {
-        tensor.buffer
+        (tensor.buffer, _VALUE_BYTES[tensor.type])
         for graph in model.subgraphs
         for tensor in graph.tensors
-        if tensor.type == _TENSOR_TYPES[precision]
+        if tensor.type in _VALUE_BYTES and model.buffers[tensor.buffer].data is not None
     }
-    contents = (model.buffers[number].data for number in buffers)
-    stored = sum(len(data) for data in contents if data is not None)
-    if stored < expected:
+    stored = sum(len(model.buffers[buffer].data) // size for buffer, size in buffers)
+    if stored < kernels:
         raise ModelError(
-            f"the TFLite file holds {stored} bytes of {precision} weights; the network's kernels "
-            f"({kernels} values) need {expected}; weights were lost or stored in another type"
+            f"the TFLite file holds {stored} weights, the network's kernels alone {kernels}; "
+            f"weights were lost on the way"
         )
+    if precision == "float16":
+        wrong = sum(len(large_float32(model, graph)) for graph in model.subgraphs)
+    else:
+        wrong = sum(
+            tensor.type == schema.TensorType.FLOAT16
+            for graph in model.subgraphs
+            for tensor in graph.tensors
+        )
+    if wrong:
+        raise ModelError(f"{wrong} weight tensors of the TFLite file are not {precision}")
 
 
 def _check_signature(model: schema.ModelT, output: Output) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 
 from export import metadata_schema
-from export.flatfile import parse
+from export.flatfile import parse, serialise
 from export.interface import INPUT, Output
 from trigger.errors import ModelError
 from trigger.preprocessing import STANDARD
@@ -70,7 +69,7 @@ def add_metadata(tflite: bytes, description: Description) -> bytes:
         entries.append(schema.MetadataT(name=name, buffer=len(model.buffers)))
         model.buffers.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
     model.metadata = entries
-    file = io.BytesIO(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+    file = io.BytesIO(serialise(model))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
         entry = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))
         entry.create_system = 3  # Unix, whatever system writes it

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from export.flatfile import Precision
+from export.flatfile import Precision, parse, serialise
+from export.half import halve_weights
 from export.interface import INPUT, INPUT_SHAPE, OUTPUTS, SIGNATURE, Output
 from trigger.errors import ModelError, OptionError
 
@@ -29,7 +30,7 @@ def load_network(path: Path) -> keras.Model:
 
     Raises:
         ModelError: the file is missing, is not a ``.keras`` file, is damaged, needs code that
-            is not its own, or holds a network of another interface.
+            is not Keras' own, or holds a network of another interface or without finite weights.
         OptionError: Keras runs on another backend than TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
@@ -56,6 +57,10 @@ def load_network(path: Path) -> keras.Model:
         output_of(network)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+    if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+        raise ModelError(
+            f"{path}: has weights that are not finite; training diverged, so repeat it"
+        )
     return network
 
 
@@ -103,11 +108,11 @@ def convert(network: keras.Model, precision: Precision) -> bytes:
 
     Args:
         network: as ``load_network`` returns it.
-        precision: how weights are stored; float16 also permits a runtime to compute in half
-            precision where the processor can.
+        precision: of the large weights; arithmetic is float32 either way.
 
     Raises:
-        ModelError: TFLite's built-in operations cannot express the network.
+        ModelError: TFLite's built-in operations cannot express the network, or float16 cannot
+            hold its weights.
     """
     name = output_of(network).name
 
@@ -120,16 +125,18 @@ def convert(network: keras.Model, precision: Precision) -> bytes:
         archive.add_endpoint(SIGNATURE, score, [tf.TensorSpec(INPUT_SHAPE, tf.uint8, INPUT)])
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        if precision == "float16":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = [tf.float16]
         try:
-            return bytes(converter.convert())
+            tflite = bytes(converter.convert())
         except Exception as error:  # ConverterError lives in a private module
             raise ModelError(
                 f"the network cannot be converted to TFLite ({_first_line(error)}); "
                 f"use layers that TFLite's built-in operations can express"
             ) from error
+    if precision == "float32":
+        return tflite
+    model = parse(tflite)
+    halve_weights(model)
+    return serialise(model)
 
 
 def _first_line(error: Exception) -> str:

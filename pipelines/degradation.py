@@ -15,16 +15,14 @@ from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from pipelines.pixels import FloatPhoto, Pixels, to_pixels
 from trigger.errors import OptionError
 
 Kernel = Literal["none", "motion", "disk", "gaussian"]
 Kind = Literal["none", "noise", "blur", "jpeg", "saturation", "mixed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-FloatPhoto = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,7 @@ def kernel_of(factors: Factors) -> FloatPhoto:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def degrade(
-    photo: FloatPhoto, factors: Factors, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def degrade(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pixels:
     """Apply v = C(S(u * k) + n).
 
     Args:
@@ -119,7 +115,7 @@ def degrade(
         return np.array(image.convert("RGB"))
 
 
-def sensor(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def sensor(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pixels:
     """Everything before compression: S(u * k) + n, (H, W, 3) uint8."""
     values = np.asarray(photo, np.float32)
     if factors.kernel != "none":
@@ -134,10 +130,10 @@ def sensor(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> npt
         signal = np.clip(values, 0, 1)
         deviation = np.sqrt(factors.photon_noise * signal + factors.read_noise**2)
         values = values + deviation * rng.standard_normal(values.shape, np.float32)
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return to_pixels(values)
 
 
-def jpeg_bytes(pixels: npt.NDArray[np.uint8], quality: int) -> bytes:
+def jpeg_bytes(pixels: Pixels, quality: int) -> bytes:
     """C: a JPEG file with 4:2:0 chroma, as phones write it."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=2)
@@ -180,4 +176,3 @@ def random_factors(kind: Kind, rng: np.random.Generator) -> Factors:
     if kind == "jpeg":
         return Factors(jpeg_quality=int(np.rint(np.exp(rng.uniform(np.log(5), np.log(75))))))
     return Factors(exposure=float(rng.uniform(1.2, 2.2)), spill=float(rng.uniform(0.1, 0.8)))
-

@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
+from pipelines.pixels import Pixels, to_float
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
@@ -145,9 +145,9 @@ def _plan(
 
 
 def _encode(
-    stem: Path, pixels: Any, factors: Factors, rng: np.random.Generator
+    stem: Path, pixels: Pixels, factors: Factors, rng: np.random.Generator
 ) -> tuple[Path, bytes]:
-    values = sensor(pixels.astype(np.float32) / 255, factors, rng)
+    values = sensor(to_float(pixels), factors, rng)
     if factors.jpeg_quality is not None:
         return stem.with_name(f"{stem.name}.jpg"), jpeg_bytes(values, factors.jpeg_quality)
     out = io.BytesIO()

@@ -6,7 +6,10 @@ could lose, and whether an engine did its work is seen from the files alone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
+import os
 import shlex
 import sys
 import threading
@@ -83,12 +86,15 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         raise OptionError(
             f"Beam option {odd[0]!r} is not of the form --name or --name=value (after the --)"
         )
-    options = PipelineOptions(list(flags))
+    complaint = io.StringIO()
     try:
-        unknown = options.get_all_options(retain_unknown_options=True).keys()
-        unknown -= options.get_all_options().keys()
-    except SystemExit:  # argparse, on a known option with a value it does not take
-        raise OptionError(f"Beam does not take these options: {' '.join(flags)}") from None
+        with contextlib.redirect_stderr(complaint):
+            options = PipelineOptions(list(flags))
+            unknown = options.get_all_options(retain_unknown_options=True).keys()
+            unknown -= options.get_all_options().keys()
+    except SystemExit:  # how argparse refuses the value of a known option
+        said = complaint.getvalue().strip().splitlines()[-1:] or ["it does not say why"]
+        raise OptionError(f"Beam refuses {' '.join(flags)}: {said[0]}") from None
     if unknown:
         raise OptionError(
             f"Beam has no option {', '.join('--' + name for name in sorted(unknown))}; its options "
@@ -148,8 +154,9 @@ def _local_runner(workers: int, log: Path) -> FnApiRunner:
     # One thread per worker and library, or N workers would run N threads on each core; and
     # what Beam's workers say goes to a file instead of between the lines of the progress bar.
     threads = ["OMP_NUM_THREADS=1", "TF_NUM_INTRAOP_THREADS=1", "OPENCV_FOR_THREADS_NUM=1"]
-    module = "apache_beam.runners.worker.sdk_worker_main"
-    command = shlex.join(["env", *threads, sys.executable, "-m", module])
+    command = shlex.join(
+        ["env", *threads, sys.executable, "-m", "pipelines.worker", str(os.getpid())]
+    )
     return FnApiRunner(
         SubprocessSDKEnvironment.from_command_string(
             f"exec {command} >>{shlex.quote(str(log))} 2>&1"

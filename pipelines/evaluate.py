@@ -11,7 +11,7 @@ import numpy as np
 from annotation.ratings import IMPROVABLE, mean_ratings, read_ratings
 from pipelines.metrics import agreement, at_threshold, compare_average_precision
 from pipelines.splits import is_held_out
-from trigger.assessment import Assessment, Trigger
+from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
 from trigger.errors import DataError
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: trigger evaluate ratings.csv --model trigger.tflite --held-out"
     parser.add_argument("ratings", type=Path, help="ratings CSV")
     parser.add_argument("--model", type=Path, help=".tflite file (default: the packaged model)")
-    parser.add_argument("--threshold", type=float, default=0.4)
+    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
     parser.add_argument(
         "--held-out", action="store_true", help="only scenes that no training of ours has seen"
     )

@@ -64,7 +64,10 @@ def fit(
     lies in ``checkpoint/`` until training ends.
     """
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, epochs * len(batches), alpha=0.01, warmup_target=learning_rate,
+        0.0,
+        epochs * len(batches),
+        alpha=0.01,
+        warmup_target=learning_rate,
         warmup_steps=len(batches) // 2,
     )
     model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss, metrics=metrics)

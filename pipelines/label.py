@@ -27,7 +27,6 @@ from tqdm import tqdm
 from pipelines.label_report import describe_deltas, draw_deltas, summary_text
 from pipelines.labels import (
     KIND,
-    PARTIAL,
     RUN_FILE,
     Recipe,
     label_file,
@@ -48,13 +47,13 @@ from pipelines.shards import (
     shard_name,
     take_inventory,
 )
+from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError
 from trigger.photo import find_photos
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-THRESHOLD = 0.4
 LARGEST_SHARD = 64
 SHARDS_PER_WORKER = 8
 PACKAGES = ("trigger", "apache-beam", "numpy", "pillow", "opencv-python-headless", "ai-edge-litert")
@@ -172,7 +171,6 @@ def _label(
         )
         with _progress(out, shards, show_progress):
             counters = engine.run_shards(shards, job, workers, options["beam"])
-    shutil.rmtree(out / PARTIAL, ignore_errors=True)
 
     labelled, rejects = labelled_photos(out, recipe), read_rejects(out)
     counts = {
@@ -191,7 +189,7 @@ def _label(
     deltas: dict[str, Any] = {}
     if labelled:
         values = read_labels(out, recipe)["delta"].to_numpy()
-        deltas = describe_deltas(values, THRESHOLD)
+        deltas = describe_deltas(values, DEFAULT_THRESHOLD)
         write_file(out, "deltas.png", draw_deltas(values, deltas, str(recipe)))
     return {
         "counts": counts,

@@ -7,7 +7,7 @@
       rejects/<shard>.csv                       photos the last run could not label, and why
       enhanced/<enhancer>-<version>/ab/<hash>.png
 
-Files appear whole or not at all: they are written under ``.partial/`` and then renamed.
+Files appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import csv
 import io
 import json
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -29,10 +28,10 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from trigger.errors import DataError, OptionError
+from trigger.files import write_atomically
 
 KIND = "trigger labels"
 RUN_FILE = "run.json"
-PARTIAL = ".partial"
 BINS = 10
 
 LABEL_SCHEMA = pa.schema(
@@ -103,14 +102,11 @@ def storable(text: str) -> str:
 def write_file(folder: Path, name: str, data: bytes) -> None:
     """Write LABELS/``name`` whole or not at all, replacing what was there."""
     target = folder / name
-    partial = folder / PARTIAL / uuid.uuid4().hex
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        partial.write_bytes(data)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{target.parent}: cannot be made ({error.strerror})") from error
+    write_atomically(target, data)
 
 
 def label_file(shard: str) -> str:

@@ -25,6 +25,7 @@ from pipelines.cards import nima_card, trigger_card
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
 from pipelines.scorers.nima import MODELS as NIMA_MODELS
 from trigger import cli
+from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import TriggerError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
@@ -32,7 +33,6 @@ from trigger.preprocessing import STANDARD
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
 TRIGGER_VERSION = "1"
 NIMA_VERSION = "1"
-THRESHOLD = 0.4
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def main() -> None:
         "trigger",
         TRIGGER_VERSION,
         [command],
-        {"threshold": THRESHOLD, "quality": quality},
+        {"threshold": DEFAULT_THRESHOLD, "quality": quality},
     )
     write_atomically(TRIGGER_MODELS / "MODEL_CARD.md", trigger_card(quality).encode())
     trunk = cut_trunk(load_network(args.out / "finetuned" / "finetuned.keras"))

@@ -9,8 +9,6 @@ a scorer can learn that over-processing is no improvement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +16,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-Pixels = npt.NDArray[np.uint8]
+from pipelines.pixels import Pixels
+
 SCALES = 3
 GRADIENT_CONSTANT = 170.0  # T of the GMSD paper, for luma in 0..255
 CHROMA_CONSTANT = 60.0
@@ -93,9 +92,11 @@ class ReferenceJudge:
     def __init__(self) -> None:
         self._model: Pipeline = make_pipeline(StandardScaler(), SVR(C=10, gamma=0.02, epsilon=0.1))
 
-    def fit(self, features: npt.NDArray[np.float32], scores: Sequence[float]) -> ReferenceJudge:
+    def fit(
+        self, features: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
+    ) -> ReferenceJudge:
         """Fit on (n, 18) damage features and n human scores (1..10)."""
-        self._model.fit(features, np.asarray(scores))
+        self._model.fit(features, scores)
         return self
 
     def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -131,7 +131,7 @@ def label_shard(shard: Shard, job: Job, enhancer: Enhancer, scorer: Scorer) -> S
     are not the photo's fault and end the job.
 
     Raises:
-        OSError: the labels folder cannot be written.
+        DataError: the labels folder cannot be written.
     """
     report = ShardReport()
     rows: list[dict[str, Any]] = []

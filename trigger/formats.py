@@ -147,7 +147,7 @@ def load_pixels(image: ImageFile.ImageFile, data: bytes, fmt: str) -> None:
 
 def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
     """Turn what Pillow raised on ``data`` into the PhotoError that a person can act on."""
-    text = str(error)
+    text = " ".join(str(error).split())
     lower = text.lower()
     if isinstance(error, MemoryError) or type(error).__name__ == "DecompressionBombError":
         return PhotoError(

@@ -108,8 +108,7 @@ def read_photo_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         mode = os.stat(name).st_mode  # noqa: PTH116, since Path("") is the current folder
         if stat.S_ISDIR(mode):
-            if not os.access(name, os.R_OK | os.X_OK):
-                raise PermissionError
+            os.scandir(name).close()  # PermissionError, where that is what is wrong
             raise PhotoError(
                 "directory",
                 name,

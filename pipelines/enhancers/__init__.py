@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from trigger.errors import EnhancerError, OptionError
 
 __all__ = ["ENHANCERS", "Enhancer", "enhance_pixels", "load_enhancer"]
@@ -26,7 +26,7 @@ class Enhancer(Protocol):
     version: str
     tile_multiple: int
 
-    def enhance(self, photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same shape, type and range."""
         ...
 
@@ -46,7 +46,7 @@ def load_enhancer(spec: str) -> Enhancer:
     return ENHANCERS[spec]()
 
 
-def enhance_pixels(enhancer: Enhancer, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
     """Enhance stored pixels and round the result to what a file can hold.
 
     Args:
@@ -59,7 +59,7 @@ def enhance_pixels(enhancer: Enhancer, pixels: npt.NDArray[np.uint8]) -> npt.NDA
     Raises:
         EnhancerError: the output has another shape or is not finite.
     """
-    output = np.asarray(enhancer.enhance(pixels.astype(np.float32) / 255))
+    output = np.asarray(enhancer.enhance(to_float(pixels)))
     if output.shape != pixels.shape:
         raise EnhancerError(
             f"enhancer {enhancer.name!r} returned shape {output.shape} for a photo of shape "
@@ -67,4 +67,4 @@ def enhance_pixels(enhancer: Enhancer, pixels: npt.NDArray[np.uint8]) -> npt.NDA
         )
     if not np.isfinite(output).all():
         raise EnhancerError(f"enhancer {enhancer.name!r} returned values that are not finite")
-    return np.rint(np.clip(output, 0, 1) * 255).astype(np.uint8)
+    return to_pixels(output)

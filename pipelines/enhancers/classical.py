@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.fft import dct
 
-FloatPhoto = npt.NDArray[np.float32]
+from pipelines.pixels import FloatPhoto
 
 BLOCK = 8
 STRIDE = 2  # the knee of quality against time

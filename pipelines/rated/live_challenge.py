@@ -37,8 +37,9 @@ def read_live_challenge(folder: Path) -> Iterator[RatedPath]:
     missing = {"image", "mos_0_100", "std"} - set(table.columns)
     if missing:
         raise DataError(f"{table_path}: columns {sorted(missing)} missing; got {list(table)}")
-    for row in table.itertuples():
-        path = folder / str(row.image)
+    rows = zip(table["image"].astype(str), table["mos_0_100"], table["std"], strict=True)
+    for name, mos, deviation in rows:
+        path = folder / name
         if not path.is_file():
-            raise DataError(f"{table_path} lists {row.image}, which is not in {folder}")
-        yield RatedPath(path, 1 + 9 * float(row.mos_0_100) / 100, 9 * float(row.std) / 100)
+            raise DataError(f"{table_path} lists {name}, which is not in {folder}")
+        yield RatedPath(path, 1 + 9 * float(mos) / 100, 9 * float(deviation) / 100)

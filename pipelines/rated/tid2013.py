@@ -13,6 +13,7 @@ import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,11 +22,11 @@ import pandas as pd
 from PIL import Image
 
 from pipelines.enhancers.classical import SHRINKAGE, shrink
+from pipelines.pixels import Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from trigger.errors import DataError
 from trigger.photo import read_photo
 
-Pixels = npt.NDArray[np.uint8]
 TOLERANCE = 1.0  # dB
 LEVEL_PSNR = {1: 33.0, 2: 30.0, 3: 27.0, 4: 24.0, 5: 21.0}
 # TID2013 does not score the originals themselves. Its least visible distortions (chromatic
@@ -74,11 +75,11 @@ def to_score(mos: float) -> float:
 def psnr(a: Pixels, b: Pixels) -> float:
     """Peak signal-to-noise ratio of two uint8 photos in dB, at most 100."""
     error = np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2)
-    return float(min(100.0, 10 * np.log10(255**2 / max(error, 1e-9))))
+    return float(min(100.0, 10 * np.log10(255**2 / max(float(error), 1e-9))))
 
 
-def _rounded(values: npt.NDArray[np.floating]) -> Pixels:
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+def _rounded(values: npt.NDArray[np.floating[Any]]) -> Pixels:
+    return to_pixels(values / 255)
 
 
 def _white(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
@@ -94,8 +95,8 @@ def _chroma(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels
 def _filtered(pixels: Pixels, strength: float, rng: np.random.Generator, high: bool) -> Pixels:
     noise = rng.standard_normal(pixels.shape).astype(np.float32)
     low = cv2.GaussianBlur(noise, (0, 0), 1.0)
-    noise = noise - low if high else low
-    return _rounded(pixels + strength * noise / noise.std())
+    shaped = noise - low if high else low
+    return _rounded(pixels + strength * shaped / shaped.std())
 
 
 def _correlated(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
@@ -108,7 +109,8 @@ def _high_frequency(pixels: Pixels, strength: float, rng: np.random.Generator) -
 
 def _impulse(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
     hit = rng.random(pixels.shape) < strength / 400
-    return np.where(hit, rng.choice(np.array([0, 255], np.uint8), pixels.shape), pixels)
+    salt_and_pepper = rng.choice(np.array([0, 255], np.uint8), pixels.shape)
+    return np.where(hit, salt_and_pepper, pixels)
 
 
 def _quantization(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
@@ -121,8 +123,8 @@ def _gaussian_blur(pixels: Pixels, strength: float, rng: np.random.Generator) ->
 
 
 def _denoised(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    noisy = _white(pixels, strength, rng).astype(np.float32) / 255
-    return _rounded(shrink(noisy, SHRINKAGE * strength / 255) * 255)
+    noisy = to_float(_white(pixels, strength, rng))
+    return to_pixels(shrink(noisy, SHRINKAGE * strength / 255))
 
 
 def _jpeg(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:

@@ -52,7 +52,7 @@ def load_scorer(spec: str) -> Scorer:
 
 def mean_score(distributions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Mean opinion, 1..10: (N, 10) to (N,) float32."""
-    return distributions @ np.arange(1, 11, dtype=np.float32)
+    return (distributions @ np.arange(1, 11)).astype(np.float32)
 
 
 def checked_distributions(
@@ -69,7 +69,8 @@ def checked_distributions(
             f"scorer {scorer.name!r} returned shape {rows.shape} for {len(photos)} photos; "
             f"expected ({len(photos)}, 10)"
         )
-    if not np.isfinite(rows).all() or rows.min(initial=0) < 0 or np.abs(rows.sum(1) - 1).max() > 0.01:
+    sums_to_one = np.allclose(rows.sum(axis=1), 1, atol=0.01)
+    if not np.isfinite(rows).all() or (rows < 0).any() or not sums_to_one:
         raise ScorerError(
             f"scorer {scorer.name!r} returned rows that are not distributions over 1..10"
         )

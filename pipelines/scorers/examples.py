@@ -30,6 +30,7 @@ from tqdm import tqdm
 from pipelines.degradation import KINDS, degrade, random_factors
 from pipelines.enhancers import enhance_pixels
 from pipelines.enhancers.classical import ClassicalEnhancer, shrink
+from pipelines.pixels import Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from pipelines.rated.live_challenge import RatedPath, read_live_challenge
 from pipelines.rated.tid2013 import read_tid2013
@@ -38,7 +39,6 @@ from pipelines.scorers.opinions import TYPICAL_DEVIATION
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
-Pixels = npt.NDArray[np.uint8]
 CROP = 512
 
 
@@ -183,7 +183,7 @@ def _versions(original: Pixels, rng: np.random.Generator) -> Iterator[tuple[str,
     enhancer = ClassicalEnhancer()
     yield "original", original
     yield "original/restored", enhance_pixels(enhancer, original)
-    values = original.astype(np.float32) / 255
+    values = to_float(original)
     for kind in KINDS:
         if kind == "none":
             continue
@@ -194,14 +194,14 @@ def _versions(original: Pixels, rng: np.random.Generator) -> Iterator[tuple[str,
             yield f"{kind}/oversharp", _oversharpen(degraded, rng)
     yield "original/oversharp", _oversharpen(original, rng)
     smooth = shrink(values, float(rng.uniform(30, 120)) / 255)
-    yield "original/oversmooth", np.rint(smooth * 255).astype(np.uint8)
+    yield "original/oversmooth", to_pixels(smooth)
 
 
 def _oversharpen(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    values = pixels.astype(np.float32)
+    values = to_float(pixels)
     soft = cv2.GaussianBlur(values, (0, 0), float(rng.uniform(0.7, 2.5)))
     sharp = values + float(rng.uniform(1, 4)) * (values - soft)
-    return np.rint(np.clip(sharp, 0, 255)).astype(np.uint8)
+    return to_pixels(sharp)
 
 
 def grade(files: list[Examples], judge: ReferenceJudge) -> list[Examples]:

@@ -104,9 +104,8 @@ def _restoration(predicted: npt.NDArray[np.float32], table: ExampleTable) -> dic
             after = rows.get((scene, f"{kind}/restored"))
         if after is None or not kind.endswith(("/degraded", "/original")):
             continue
-        deltas.setdefault(kind.split("/")[1], []).append(
-            (float(predicted[after] - predicted[row]), float(table.scores[after] - table.scores[row]))
-        )
+        delta = (predicted[after] - predicted[row], table.scores[after] - table.scores[row])
+        deltas.setdefault(kind.split("/")[1], []).append((float(delta[0]), float(delta[1])))
     report = {}
     for kind, pairs in sorted(deltas.items()):
         ours, truth = np.array(pairs).T
@@ -154,9 +153,7 @@ def run(args: argparse.Namespace) -> int:
     files = build_examples(args.live, args.tid, args.clean, args.out / "examples", args.seed)
     table = gather(files)
     train = np.flatnonzero(~table.held_out)
-    targets = np.stack(
-        [distribution(table.scores[row], table.deviations[row]) for row in train]
-    )
+    targets = np.stack([distribution(table.scores[row], table.deviations[row]) for row in train])
     model = build_nima()
     warm_start(model, args.init)
     batches = fitting.PhotoBatches(table.photos, train, targets, args.batch_size, args.seed)

@@ -1,0 +1,22 @@
+"""Between stored pixels (uint8) and values to compute with (float32 in [0, 1])."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+FloatPhoto = npt.NDArray[np.float32]
+
+
+def to_float(pixels: Pixels) -> FloatPhoto:
+    """(H, W, 3) uint8 to float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def to_pixels(values: npt.NDArray[np.floating[Any]]) -> Pixels:
+    """Values in [0, 1], clipped and rounded to uint8."""
+    rounded: Pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return rounded

@@ -1,0 +1,33 @@
+"""Photographs that come with scikit-image and scikit-learn; nothing is downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import skimage.data
+from hypothesis import settings
+from sklearn.datasets import load_sample_images
+
+settings.register_profile("trigger", deadline=None)  # machines differ in speed, and so do runs
+settings.load_profile("trigger")
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Mapping[str, npt.NDArray[np.uint8]]:
+    """Eight colour photographs by name, (H, W, 3) uint8, read-only."""
+    names = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "retina", "rocket")
+    photos = {name: np.array(getattr(skimage.data, name)()) for name in names}
+    china, flower = load_sample_images().images
+    photos |= {"china": np.array(china), "flower": np.array(flower)}
+    for photo in photos.values():
+        photo.flags.writeable = False
+    return MappingProxyType(photos)
+
+
+@pytest.fixture(scope="session")
+def coffee(photographs: Mapping[str, npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    return photographs["coffee"]

@@ -1,0 +1,68 @@
+"""The packaged NIMA scorer orders what people order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.data import astronaut, chelsea, coffee
+
+from pipelines.degradation import Factors, degrade
+from pipelines.pixels import to_float
+from pipelines.scorers import checked_distributions, load_scorer, mean_score
+from trigger.errors import OptionError, ScorerError
+
+PHOTOS = [astronaut(), coffee(), chelsea()]
+SCORER = load_scorer("nima")
+
+
+def scores(photos: list[np.ndarray]) -> np.ndarray:
+    return mean_score(checked_distributions(SCORER, photos))
+
+
+@pytest.mark.parametrize(
+    "mild, strong",
+    [
+        (Factors(read_noise=12 / 255), Factors(read_noise=40 / 255)),
+        (Factors(jpeg_quality=25), Factors(jpeg_quality=6)),
+        (Factors("gaussian", 1.5), Factors("gaussian", 3.5)),
+        (Factors("motion", 7, 20), Factors("motion", 17, 20)),
+    ],
+    ids=["noise", "jpeg", "gaussian", "motion"],
+)
+def test_more_degradation_scores_lower(mild: Factors, strong: Factors) -> None:
+    rng = np.random.default_rng(0)
+    clean = scores(PHOTOS)
+    some = scores([degrade(to_float(photo), mild, rng) for photo in PHOTOS])
+    much = scores([degrade(to_float(photo), strong, rng) for photo in PHOTOS])
+    assert (much < some).all()
+    assert (some < clean).all()
+
+
+def test_distributions_sum_to_one_and_do_not_depend_on_the_batch() -> None:
+    together = checked_distributions(SCORER, PHOTOS)
+    apart = np.concatenate([SCORER.score([photo]) for photo in PHOTOS])
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(together, apart, atol=1e-6)
+
+
+class Broken:
+    name, version, preprocessing = "broken", "1", "none"
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+
+    def score(self, photos: list[np.ndarray]) -> np.ndarray:
+        return self.rows
+
+
+@pytest.mark.parametrize(
+    "rows", [np.full((1, 9), 1 / 9), np.full((1, 10), np.nan), np.ones((1, 10)), np.zeros((2, 10))]
+)
+def test_what_is_not_a_distribution_is_an_error(rows: np.ndarray) -> None:
+    with pytest.raises(ScorerError, match="broken"):
+        checked_distributions(Broken(rows), PHOTOS[:1])
+
+
+def test_unknown_names_list_the_known() -> None:
+    with pytest.raises(OptionError, match="nima"):
+        load_scorer("magic")
