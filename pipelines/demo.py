@@ -7,6 +7,7 @@ that their hashes, and with them the scenes that are held out, are the same on e
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import time
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """
     out: Path = args.out
     prepare_folder(out)
+    # Read when TensorFlow is first loaded; its notes on GPUs and graphs would bury the story.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     steps = make_steps(out)
     chapters = []
     for number, step in enumerate(steps, 1):
@@ -171,7 +174,7 @@ def make_steps(out: Path) -> list[Step]:
             plot=Plot(
                 "labels/deltas.png",
                 "Histogram of the measured deltas",
-                "How the deltas are spread. Most photos have little to gain.",
+                "How much enhancement gained, photo by photo.",
             ),
         ),
         Step(
@@ -179,8 +182,10 @@ def make_steps(out: Path) -> list[Step]:
             "Teach a small network to predict delta from the photo alone. It starts from the "
             "packaged trunk, so a few rounds are enough to see it learn.",
             (
-                ("train", labels, "--out", str(baseline), "--init", "packaged")
-                + ("--epochs", "8", "--batch-size", "11"),
+                (
+                    *("train", labels, "--out", str(baseline), "--init", "packaged"),
+                    *("--epochs", "8", "--batch-size", "11"),
+                ),
             ),
             plot=Plot(
                 "baseline/scatter.png",
@@ -197,15 +202,18 @@ def make_steps(out: Path) -> list[Step]:
         ),
         Step(
             "Fine-tune",
-            "Fit the last 113 parameters of the network to the derived ratings.",
+            "Fit the last 113 parameters of the network to the derived ratings. That pays with "
+            "many ratings of many scenes; with as few as here it can also do harm.",
             (
-                ("finetune", str(baseline / "baseline.keras"), str(out / RATINGS_FILE))
-                + ("--out", str(finetuned)),
+                (
+                    *("finetune", str(baseline / "baseline.keras"), str(out / RATINGS_FILE)),
+                    *("--out", str(finetuned)),
+                ),
             ),
             plot=Plot(
                 "finetuned/precision_recall.png",
                 "Precision-recall curves of the baseline and the fine-tuned network",
-                "Before and after fine-tuning, on held-out photos with derived ratings.",
+                "Before and after fine-tuning, on held-out photos; ratings derived, not human.",
             ),
         ),
         Step(
@@ -218,8 +226,10 @@ def make_steps(out: Path) -> list[Step]:
             "Score",
             "Score the photos with the demo's own file, and with the packaged model.",
             (
-                ("rank", degraded, "--model", model, "--top", "3")
-                + ("--json", str(out / "scores-demo.json")),
+                (
+                    *("rank", degraded, "--model", model, "--top", "3"),
+                    *("--json", str(out / "scores-demo.json")),
+                ),
                 ("rank", degraded, "--top", "3", "--json", str(out / "scores-packaged.json")),
             ),
         ),

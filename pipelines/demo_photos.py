@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 
 RATINGS_FILE = "derived-ratings.csv"
 RATER = "derived from the original by SSIM, no person"
-CROP = (560, 340)
+CROP = (460, 300)
 """Width and height in pixels of the detail that a card shows."""
 THUMBNAIL_SIDE = 160
 
@@ -59,23 +60,58 @@ def similarity(original: Pixels, photo: Pixels) -> float:
     )
 
 
+@dataclass(frozen=True)
+class Known:
+    """What degrading and labelling recorded of one photo; paths are absolute."""
+
+    photo: str
+    path: Path
+    enhanced: Path
+    enhancer: str
+    scene: str
+    source: str
+    factors: dict[str, Any]
+    delta: float
+
+
+def known_photos(out: Path) -> list[Known]:
+    """The labelled photos of OUT, sorted by hash, with what was done to them."""
+    out = out.absolute()
+    labels = read_labels(out / "labels")
+    recipe = Recipe(**{name: str(labels[name].iloc[0]) for name in RECIPE_COLUMNS})
+    record = pd.read_csv(out / "degraded" / RECORD).drop_duplicates("photo")
+    rows = labels.merge(record[["photo", "scene", "source", "factors"]], on="photo")
+    return [
+        Known(
+            photo=row["photo"],
+            path=Path(row["path"]),
+            enhanced=out / "labels" / enhanced_file(recipe, row["photo"], "png"),
+            enhancer=row["enhancer"],
+            scene=row["scene"],
+            source=row["source"],
+            factors=json.loads(row["factors"]),
+            delta=float(row["delta"]),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
 def derive_ratings(out: Path) -> None:
     """Write OUT/derived-ratings.csv: did enhancement bring each photo closer to its original?"""
-    rows = []
     originals = _originals(out)
-    known = _photos(out)
-    for photo in tqdm(known.itertuples(), "comparing", len(known), unit="photo"):
-        original = read_photo(originals[photo.scene]).pixels
+    rows: list[dict[str, str | int | float]] = []
+    for known in tqdm(known_photos(out), "comparing", unit="photo", dynamic_ncols=True):
+        original = read_photo(originals[known.scene]).pixels
         before, after = (
-            similarity(original, read_photo(path).pixels) for path in (photo.path, photo.enhanced)
+            similarity(original, read_photo(path).pixels) for path in (known.path, known.enhanced)
         )
         rows.append(
             {
-                "path": Path(photo.path).relative_to(out.absolute()).as_posix(),
+                "path": _within(out, known.path),
                 "rating": rating_of(after - before),
-                "scene": photo.scene,
+                "scene": known.scene,
                 "rater": RATER,
-                "enhancer": photo.enhancer,
+                "enhancer": known.enhancer,
                 "ssim_before": round(before, 4),
                 "ssim_enhanced": round(after, 4),
             }
@@ -90,32 +126,26 @@ def derive_ratings(out: Path) -> None:
 def collect_cards(out: Path) -> list[Card]:
     """The held-out photos with all that is known of them; writes their details to OUT/pictures."""
     (out / "pictures").mkdir()
-    known = _photos(out)
-    ratings = pd.read_csv(out / RATINGS_FILE).assign(
-        path=lambda table: [str(out.absolute() / path) for path in table["path"]]
-    )
-    known = known[known["scene"].map(is_held_out)].merge(
-        ratings[["path", "rating", "ssim_before", "ssim_enhanced"]], on="path"
-    )
-    packaged, own = (_scores(out / f"scores-{name}.json") for name in ("packaged", "demo"))
     originals = _originals(out)
-    windows = {
-        scene: telling_window(read_photo(originals[scene]).pixels, *CROP)
-        for scene in sorted(set(known["scene"]))
-    }
+    ratings = pd.read_csv(out / RATINGS_FILE).set_index("path")["rating"].to_dict()
+    packaged, own = (_scores(out / f"scores-{name}.json") for name in ("packaged", "demo"))
     cards = []
-    for photo in known.itertuples():
+    for known in known_photos(out):
+        if not is_held_out(known.scene):
+            continue
+        window = telling_window(read_photo(originals[known.scene]).pixels, *CROP)
+        path = _within(out, known.path)
         cards.append(
             Card(
-                scene=Path(photo.source).stem.replace("_", " ").capitalize(),
-                fault=describe(json.loads(photo.factors)),
-                **_pictures(out, photo, windows[photo.scene]),
-                photo=_link(out, Path(photo.path)),
-                enhanced=_link(out, Path(photo.enhanced)),
-                delta=photo.delta,
-                rating=photo.rating,
-                packaged=packaged[photo.path],
-                own=own[photo.path],
+                scene=Path(known.source).stem.replace("_", " ").capitalize(),
+                fault=describe(known.factors),
+                **_pictures(out, known, window),
+                photo=quote(path),
+                enhanced=quote(_within(out, known.enhanced)),
+                delta=known.delta,
+                rating=int(ratings[path]),
+                packaged=packaged[known.path],
+                own=own[known.path],
             )
         )
     return cards
@@ -133,7 +163,9 @@ def telling_window(pixels: Pixels, width: int, height: int) -> tuple[int, int, i
     detail = np.hypot(cv2.Sobel(gray, -1, 1, 0), cv2.Sobel(gray, -1, 0, 1))
     sums = cv2.integral(detail)
     windows = (
-        sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
+        sums[height:, width:]
+        - sums[:-height, width:]
+        - sums[height:, :-width]
         + sums[:-height, :-width]
     )
     top, left = np.unravel_index(int(windows.argmax()), windows.shape)
@@ -157,34 +189,30 @@ def describe(factors: dict[str, Any]) -> str:
     return ", ".join(words) or "as it is"
 
 
-def _photos(out: Path) -> pd.DataFrame:
-    """The labels, with source, scene and factors, and where the enhanced photo lies."""
-    labels = read_labels(out / "labels")
-    record = pd.read_csv(out / "degraded" / RECORD).drop_duplicates("photo")
-    labels = labels.merge(record[["photo", "scene", "source", "factors"]], on="photo")
-    recipe = Recipe(**labels.loc[0, RECIPE_COLUMNS].to_dict())
-    files = [enhanced_file(recipe, photo, "png") for photo in labels["photo"]]
-    return labels.assign(enhanced=[str(out.absolute() / "labels" / file) for file in files])
-
-
 def _originals(out: Path) -> dict[str, Path]:
     return {photo_hash(read_photo_bytes(path)): path for path in (out / "photos").iterdir()}
 
 
-def _scores(path: Path) -> dict[str, float]:
+def _scores(path: Path) -> dict[Path, float]:
     ranking = json.loads(path.read_text())
-    return {str(Path(entry["photo"]).absolute()): entry["score"] for entry in ranking["photos"]}
+    return {Path(entry["photo"]).absolute(): entry["score"] for entry in ranking["photos"]}
 
 
-def _link(out: Path, path: Path) -> str:
-    return quote(path.relative_to(out.absolute()).as_posix())
+def _within(out: Path, path: Path) -> str:
+    return path.relative_to(out.absolute()).as_posix()
 
 
-def _pictures(out: Path, photo: Any, window: tuple[int, int, int, int]) -> dict[str, str]:
+def _pictures(out: Path, known: Known, window: tuple[int, int, int, int]) -> dict[str, str]:
     """Cut the detail from both photos, pixel for pixel, and mark it on a small whole photo."""
-    names = {name: f"pictures/{photo.photo[:12]}-{name}" for name in ("before", "after", "whole")}
-    names = {name: path + (".jpg" if name == "whole" else ".png") for name, path in names.items()}
-    before, after = (Image.fromarray(read_photo(path).pixels) for path in (photo.path, photo.enhanced))
+    stem = f"pictures/{known.photo[:12]}"
+    names = {
+        "before": f"{stem}-before.png",
+        "after": f"{stem}-after.png",
+        "whole": f"{stem}-whole.jpg",
+    }
+    before, after = (
+        Image.fromarray(read_photo(path).pixels) for path in (known.path, known.enhanced)
+    )
     before.crop(window).save(out / names["before"])
     after.crop(window).save(out / names["after"])
     scale = THUMBNAIL_SIDE / max(before.size)

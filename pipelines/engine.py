@@ -9,26 +9,25 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import os
-import shlex
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.enhancers import Enhancer, load_enhancer
 from pipelines.scorers import Scorer, load_scorer
 from pipelines.shards import Job, Shard, label_shard
+from pipelines.worker import WorkerDiedError, supervise, worker_command
 from trigger.errors import ModelError, OptionError, TriggerError
 
 NAMESPACE = "trigger"
 WORKER_LOG = "workers.log"
+WORKER_LEASE = ".workers-run-while-this-exists"
 _LOADING = threading.Lock()
 
 
@@ -90,8 +89,8 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     try:
         with contextlib.redirect_stderr(complaint):
             options = PipelineOptions(list(flags))
-            unknown = options.get_all_options(retain_unknown_options=True).keys()
-            unknown -= options.get_all_options().keys()
+            given = set(options.get_all_options(retain_unknown_options=True))
+            unknown = given - set(options.get_all_options())
     except SystemExit:  # how argparse refuses the value of a known option
         said = complaint.getvalue().strip().splitlines()[-1:] or ["it does not say why"]
         raise OptionError(f"Beam refuses {' '.join(flags)}: {said[0]}") from None
@@ -123,10 +122,18 @@ def run_shards(
         OptionError: Beam does not know one of the flags.
     """
     options = beam_options(flags)
-    runner = None
-    if options.view_as(StandardOptions).runner is None:
-        runner = _local_runner(workers, Path(job.folder) / WORKER_LOG)
-        options = PipelineOptions([*flags, f"--direct_num_workers={workers}"])
+    own_workers = workers > 1 and options.view_as(StandardOptions).runner is None
+    if own_workers:
+        log, lease = (Path(job.folder) / name for name in (WORKER_LOG, WORKER_LEASE))
+        log.unlink(missing_ok=True)
+        environment = SubprocessSDKEnvironment.from_command_string(worker_command(lease, log))
+        runner = FnApiRunner(environment)
+        options.view_as(DirectOptions).direct_num_workers = workers
+    elif options.view_as(StandardOptions).runner is None:
+        # Named outright, because Beam's default runner downloads a program before it starts.
+        runner = FnApiRunner()
+    else:
+        runner = None
     pipeline = beam.Pipeline(runner=runner, options=options)
     (
         pipeline
@@ -135,30 +142,23 @@ def run_shards(
         | "label" >> beam.ParDo(LabelShard(job))
     )
     try:
-        result = pipeline.run()
-        result.wait_until_finish()
-        counters = result.metrics().query()["counters"]
+        counters = supervise(lambda: _finish(pipeline), lease) if own_workers else _finish(pipeline)
     except Exception as error:  # engines raise anything, with whole tracebacks as text
-        cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        if isinstance(error, WorkerDiedError):
+            cause = f"a worker was killed or crashed (is memory short? see {log})"
+        else:
+            cause = next(reversed(str(error).strip().splitlines()), type(error).__name__)
         raise EngineError(
-            f"labelling stopped: {cause[0]}. Finished shards are kept; run the same command "
-            "again to go on"
+            f"labelling stopped: {cause}. Finished shards are kept; run the same command again "
+            "to go on"
         ) from error
+    if own_workers:
+        log.unlink(missing_ok=True)
+    return counters
+
+
+def _finish(pipeline: beam.Pipeline) -> dict[str, int]:
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters = result.metrics().query()["counters"]
     return {counter.key.metric.name: counter.result for counter in counters}
-
-
-def _local_runner(workers: int, log: Path) -> FnApiRunner:
-    # Named outright, because Beam's default runner downloads a program before it starts.
-    if workers == 1:
-        return FnApiRunner()
-    # One thread per worker and library, or N workers would run N threads on each core; and
-    # what Beam's workers say goes to a file instead of between the lines of the progress bar.
-    threads = ["OMP_NUM_THREADS=1", "TF_NUM_INTRAOP_THREADS=1", "OPENCV_FOR_THREADS_NUM=1"]
-    command = shlex.join(
-        ["env", *threads, sys.executable, "-m", "pipelines.worker", str(os.getpid())]
-    )
-    return FnApiRunner(
-        SubprocessSDKEnvironment.from_command_string(
-            f"exec {command} >>{shlex.quote(str(log))} 2>&1"
-        )
-    )

@@ -98,7 +98,7 @@ def label_photos(
     if shard_size is not None and shard_size < 1:
         raise OptionError(f"shard size is {shard_size}; it must be 1 or more photos")
     started, clock = datetime.now(UTC), time.perf_counter()
-    out = _open_folder(Path(folder).absolute())
+    out = _open_folder(Path(os.path.abspath(folder)))  # noqa: PTH100, links stay as given
     with _quiet_logging():
         from pipelines import engine
 
@@ -146,7 +146,8 @@ def _label(
 ) -> dict[str, Any]:
     """Plan, run, verify; returns the part of run.json that tells what happened."""
     # Photos below the labels folder are this job's own enhanced ones.
-    listed = (path for path in find_photos(photos) if out not in path.absolute().parents)
+    found = (Path(os.path.abspath(path)) for path in find_photos(photos))  # noqa: PTH100, not resolve
+    listed = (path for path in found if out not in path.parents)
     bar = tqdm(listed, "listing", unit=" photos", disable=None if show_progress else True)
     inventory = take_inventory(bar, labelled_photos(out, recipe))
     if not inventory.photos:
@@ -308,7 +309,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run ``trigger label``; 1 if no photo has a label in the end."""
+    """Run ``trigger label``.
+
+    Raises:
+        DataError: no photo has a label in the end.
+    """
     result = label_photos(
         args.photos,
         args.out,
@@ -322,4 +327,10 @@ def run(args: argparse.Namespace) -> int:
     )
     text = json.dumps(result, indent=2) if args.json else summary_text(result)
     sys.stdout.write(text + "\n")
-    return 0 if result["counts"]["labelled"] + result["counts"]["already"] else 1
+    counts = result["counts"]
+    if not counts["labelled"] + counts["already"]:
+        raise DataError(
+            f"none of {counts['photos']} photos could be labelled; the reason of each is in "
+            f"{result['folder']}/rejects"
+        )
+    return 0

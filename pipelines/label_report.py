@@ -33,7 +33,9 @@ def draw_deltas(deltas: npt.NDArray[np.float32], about: dict[str, Any], title: s
         (about["mean"], "--", f"mean {about['mean']:+.3f}"),
         (about["median"], ":", f"median {about['median']:+.3f}"),
     ):
-        axis.axvline(value, color="#b5452c" if style == "-" else "0.2", linestyle=style, label=label)
+        axis.axvline(
+            value, color="#b5452c" if style == "-" else "0.2", linestyle=style, label=label
+        )
     axis.set(
         xlabel="delta (score of the enhanced photo - score of the photo)",
         ylabel="photos",

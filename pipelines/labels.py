@@ -121,9 +121,7 @@ def reject_file(shard: str) -> str:
 
 def enhanced_file(recipe: Recipe, photo: str, extension: str) -> str:
     """Name of the enhanced copy of a photo within LABELS."""
-    return (
-        f"enhanced/{recipe.enhancer}-{recipe.enhancer_version}/{photo[:2]}/{photo}.{extension}"
-    )
+    return f"enhanced/{recipe.enhancer}-{recipe.enhancer_version}/{photo[:2]}/{photo}.{extension}"
 
 
 def write_labels(folder: Path, shard: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -52,7 +52,7 @@ class Step:
 
 
 def scorer_steps(data: Path, out: Path) -> list[Step]:
-    """Train and convert the scorer."""
+    """Train the scorer."""
     rated = data / "rated"
     training = [
         *("train-scorer", "--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
@@ -60,18 +60,11 @@ def scorer_steps(data: Path, out: Path) -> list[Step]:
         *("--init", str(data / "weights" / "mobilenet_v2_0.35_notop_dequant.weights.h5")),
         *("--out", str(out / "scorer")),
     ]
-    export = [
-        *("export", str(out / "scorer" / "nima.keras"), "--out", str(out / "nima.tflite")),
-        *("--model-version", NIMA_VERSION),
-    ]
-    return [
-        Step(training, out / "scorer" / "report.json"),
-        Step(export, out / "nima.tflite"),
-    ]
+    return [Step(training, out / "scorer" / "report.json")]
 
 
 def trigger_steps(data: Path, out: Path) -> list[Step]:
-    """Degrade, label, train, fine-tune and convert; the packaged scorer must be in place."""
+    """Degrade, label, train and fine-tune; the packaged scorer must be in place."""
     photos = [str(out / "degraded"), str(data / "unlabeled")]
     baseline, finetuned = out / "baseline", out / "finetuned"
     return [
@@ -101,34 +94,35 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
             ],
             finetuned / "report.json",
         ),
-        Step(
-            [
-                *("export", str(finetuned / "finetuned.keras")),
-                *("--out", str(out / "trigger.tflite"), "--model-version", TRIGGER_VERSION),
-            ],
-            out / "trigger.tflite",
-        ),
     ]
 
 
-def package(
-    source: Path, target: Path, name: str, version: str, commands: list[str], facts: dict[str, Any]
-) -> None:
-    """Copy a model file into the package with the record that it is loaded by."""
+def export_step(network: Path, target: Path, card: Path, version: str) -> Step:
+    """Convert a network, with its card inside the file."""
+    arguments = [
+        *("export", str(network), "--out", str(target)),
+        *("--card", str(card), "--model-version", version),
+    ]
+    return Step(arguments, target)
+
+
+def package(source: Path, card: Path, folder: Path, version: str, facts: dict[str, Any]) -> None:
+    """Copy a model file and its card into the package, with the record it is loaded by."""
     content = source.read_bytes()
-    write_atomically(target, content)
     record = {
-        "name": name,
+        "name": source.stem,
         "version": version,
-        "file": target.name,
+        "file": source.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
         "preprocessing": STANDARD.version,
         **facts,
-        "trained_by": commands,
+        "trained_by": "python -m pipelines.rebuild DATA",
     }
+    write_atomically(folder / source.name, content)
+    write_atomically(folder / card.name, card.read_bytes())
     text = json.dumps(record, indent=2) + "\n"
-    write_atomically(target.with_suffix(".json"), text.encode())
+    write_atomically(folder / f"{source.stem}.json", text.encode())
 
 
 def main() -> None:
@@ -139,42 +133,34 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder laid out as above")
     parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    out: Path = args.out
+    out.mkdir(parents=True, exist_ok=True)
 
-    command = "python -m pipelines.rebuild DATA"
-    for step in scorer_steps(args.data, args.out):
+    for step in scorer_steps(args.data, out):
         step.run()
-    scorer_report = json.loads((args.out / "scorer" / "report.json").read_text())
-    del scorer_report["options"]
-    package(
-        args.out / "nima.tflite",
-        NIMA_MODELS / "nima.tflite",
-        "nima",
-        NIMA_VERSION,
-        [command],
-        {"quality": scorer_report},
-    )
-    write_atomically(NIMA_MODELS / "NIMA.md", nima_card(scorer_report).encode())
+    scorer = _report(out / "scorer")
+    card, file = out / "NIMA.md", out / "nima.tflite"
+    write_atomically(card, nima_card(scorer).encode())
+    export_step(out / "scorer" / "nima.keras", file, card, NIMA_VERSION).run()
+    package(file, card, NIMA_MODELS, NIMA_VERSION, {"quality": scorer})
 
-    for step in trigger_steps(args.data, args.out):
+    for step in trigger_steps(args.data, out):
         step.run()
-    quality = {
-        "baseline": json.loads((args.out / "baseline" / "report.json").read_text()),
-        "finetuned": json.loads((args.out / "finetuned" / "report.json").read_text()),
-    }
-    del quality["baseline"]["options"]
-    package(
-        args.out / "trigger.tflite",
-        TRIGGER_MODELS / "trigger.tflite",
-        "trigger",
-        TRIGGER_VERSION,
-        [command],
-        {"threshold": DEFAULT_THRESHOLD, "quality": quality},
-    )
-    write_atomically(TRIGGER_MODELS / "MODEL_CARD.md", trigger_card(quality).encode())
-    trunk = cut_trunk(load_network(args.out / "finetuned" / "finetuned.keras"))
-    trunk.save_weights(PACKAGED_TRUNK)
+    quality = {name: _report(out / name) for name in ("baseline", "finetuned")}
+    card, file = out / "MODEL_CARD.md", out / "trigger.tflite"
+    write_atomically(card, trigger_card(quality).encode())
+    network = out / "finetuned" / "finetuned.keras"
+    export_step(network, file, card, TRIGGER_VERSION).run()
+    facts = {"threshold": DEFAULT_THRESHOLD, "quality": quality}
+    package(file, card, TRIGGER_MODELS, TRIGGER_VERSION, facts)
+    cut_trunk(load_network(network)).save_weights(PACKAGED_TRUNK)
     print("packaged: nima.tflite, trigger.tflite, trunk.weights.h5")  # noqa: T201
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    report.pop("options", None)  # names folders of the machine it was trained on
+    return report
 
 
 if __name__ == "__main__":

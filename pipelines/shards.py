@@ -88,25 +88,24 @@ class ShardReport:
 def take_inventory(paths: Iterable[Path], labelled: Container[str]) -> Inventory:
     """Identify each photo by its content and sort out those that need no label.
 
-    One file is held in memory at a time. Of several photos with the same content the first
-    listed one is labelled.
+    Paths must be absolute: workers may stand elsewhere. One file is held in memory at a time.
+    Of several photos with the same content the first listed one is labelled.
     """
     inventory = Inventory()
     seen: set[str] = set()
     for path in paths:
         inventory.photos += 1
-        absolute = str(path.absolute())
         try:
             photo = photo_hash(read_photo_bytes(path))
         except PhotoError as error:
-            inventory.unreadable.append(Reject("", absolute, error.reason, error.message))
+            inventory.unreadable.append(Reject("", str(path), error.reason, error.message))
             continue
         if photo in seen:
             inventory.duplicates += 1
         elif photo in labelled:
             inventory.already += 1
         else:
-            inventory.todo.append((photo, absolute))
+            inventory.todo.append((photo, str(path)))
         seen.add(photo)
     return inventory
 

@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import threading
+import types
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -399,6 +400,14 @@ def test_heif_without_its_package_says_what_to_install(monkeypatch: pytest.Monke
     with pytest.raises(PhotoError, match=r"pip install 'trigger\[heif\]'") as caught:
         read_photo(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40)
     assert caught.value.reason == "unsupported-format"
+
+
+def test_heif_items_that_crash_the_decoder_never_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    heif = types.SimpleNamespace(HeifImageFile=lambda _: pytest.fail("the decoder was called"))
+    monkeypatch.setitem(sys.modules, "pi_heif", heif)
+    item = b"infe\2\0\0\0" + b"\0\2\0\0" + b"E\xff\xff\xff\0"
+    box = struct.pack(">L", len(item) + 4) + item
+    assert reason_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + box) == "corrupt"
 
 
 @pytest.mark.parametrize("tag", [50706, 254])

@@ -102,7 +102,7 @@ class Trigger:
         begin = time.perf_counter()
         preprocessing = self.model.preprocessing
         decoded = read_photo(photo, name=name, at_least=preprocessing.at_least)
-        image = preprocessing.apply(decoded.pixels)
+        image = preprocessing.apply(decoded.image)
         ready = time.perf_counter()
         score = float(self.model.score(image[np.newaxis])[0])
         done = time.perf_counter()

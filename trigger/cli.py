@@ -106,7 +106,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # slow to import, rarely asked for
 
-        parser.exit(message=f"trigger {version('trigger')}\n")
+        sys.stdout.write(f"trigger {version('trigger')}\n")
+        parser.exit()
 
 
 def _fail(problem: object, code: int) -> int:

@@ -54,7 +54,7 @@ def is_sideways(image: Image.Image) -> bool:
 
 
 def to_upright_rgb(image: Image.Image) -> Image.Image:
-    """Return a new upright RGB image; colours are taken as stored (no ICC conversion).
+    """Return the upright RGB image (the same object if it is one); colours as stored, no ICC.
 
     16-bit grey is scaled to 8 bits, integer and float grey by the smallest usual white
     (1, 255, 65535, ...) that 99 % of the samples stay below. Transparency is flattened on
@@ -70,7 +70,7 @@ def to_upright_rgb(image: Image.Image) -> Image.Image:
     if upright.mode == "F":
         return _grey_to_rgb(np.asarray(upright), *(1.0, 255.0, 65535.0))
     if not upright.has_transparency_data:
-        return upright.convert("RGB") if upright.mode != "RGB" else upright.copy()
+        return upright if upright.mode == "RGB" else upright.convert("RGB")
     if upright.mode == "La":
         upright = upright.convert("LA")
     rgba = upright.convert("RGBA")

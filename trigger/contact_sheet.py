@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
-from PIL import Image
-
 from trigger.assessment import Assessment
 from trigger.errors import PhotoError
 from trigger.photo import read_photo
@@ -88,10 +86,9 @@ def _thumbnail(path: str) -> bytes | None:
         photo = read_photo(path, at_least=THUMBNAIL_SIDE)
     except PhotoError:
         return None
-    image = Image.fromarray(photo.pixels)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    photo.image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=80, optimize=True)
+    photo.image.save(content, "JPEG", quality=80, optimize=True)
     return content.getvalue()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import threading
 import warnings
@@ -124,6 +125,8 @@ def open_header(data: bytes, fmt: str, name: str) -> ImageFile.ImageFile:
     plugin = _PLUGINS.get(fmt) or _optional_plugin(fmt, name)
     if fmt == "JPEG":
         return plugin(io.BytesIO(data))
+    if fmt == "HEIF":
+        _check_item_names(data)
     with _silence():
         image = plugin(io.BytesIO(data))
     tags = getattr(image, "tag_v2", {})
@@ -224,6 +227,14 @@ def _is_cut_short(data: bytes, fmt: str) -> bool:
         entries = int.from_bytes(data[start : start + 2], order)
         return start + 2 + 12 * entries > len(data)
     return False
+
+
+def _check_item_names(data: bytes) -> None:
+    """Raise ValueError for HEIF items whose type or name is not text: pi_heif crashes on them."""
+    for box in re.finditer(rb"(....)infe([\2\3])", data, re.DOTALL):
+        item_id_size = 2 if box[2] == b"\2" else 4
+        text = data[box.end() + 3 + item_id_size + 2 : box.start() + int.from_bytes(box[1], "big")]
+        text.decode()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ that cannot be read raises PhotoError and nothing else. A photo with missing par
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
@@ -44,19 +45,24 @@ class Photo:
     """A decoded photo.
 
     Attributes:
-        pixels: (H, W, 3) uint8 RGB, upright, read-only, values as stored in the file. Smaller
-            than ``height`` x ``width`` where ``read_photo`` was allowed to (``at_least``).
+        image: upright RGB, values as stored in the file. Smaller than ``width`` x ``height``
+            where ``read_photo`` was allowed to (``at_least``).
         name: the path, or what the caller called it.
         format: "JPEG", "PNG", ... as found in the content; "array" or "image" for pixels.
         width: pixels across, of the full upright photo.
         height: pixels down, of the full upright photo.
     """
 
-    pixels: Pixels
+    image: Image.Image
     name: str
     format: str
     width: int
     height: int
+
+    @functools.cached_property
+    def pixels(self) -> Pixels:
+        """The image as (H, W, 3) uint8 RGB, read-only."""
+        return np.asarray(self.image)
 
 
 def read_photo(
@@ -201,22 +207,24 @@ def _decode(data: bytes, name: str, at_least: int | None) -> Photo:
             full = image.size[::-1] if is_sideways(image) else image.size
             reduced = at_least is not None and image.draft(None, (at_least, at_least)) is not None
             load_pixels(image, data, fmt)
-            pixels = np.asarray(to_upright_rgb(image))
+            upright = to_upright_rgb(image)
     except PhotoError:
         raise
     except Exception as error:  # Pillow raises almost anything on crafted files
         raise explain(error, data, fmt, name) from error
-    width, height = full if reduced else (pixels.shape[1], pixels.shape[0])
-    return Photo(pixels, name, fmt, width, height)
+    return Photo(upright, name, fmt, *(full if reduced else upright.size))
 
 
 def _from_image(image: Image.Image, name: str) -> Photo:
     _check_size(*image.size, name)
     try:
-        pixels = np.asarray(to_upright_rgb(image))
+        image.load()
+        upright = to_upright_rgb(image)
     except Exception as error:  # a lazily opened image is decoded only now
         raise explain(error, b"", image.format or "image", name) from error
-    return Photo(pixels, name, image.format or "image", pixels.shape[1], pixels.shape[0])
+    if upright is image:
+        upright = image.copy()  # the caller may go on to draw on theirs
+    return Photo(upright, name, image.format or "image", *upright.size)
 
 
 def _from_array(array: npt.NDArray[np.generic], name: str) -> Photo:
@@ -244,6 +252,4 @@ def _from_array(array: npt.NDArray[np.generic], name: str) -> Photo:
         raise refuse("Check how it was made.")
     height, width = array.shape[:2]
     _check_size(width, height, name)
-    pixels = np.ascontiguousarray(array, dtype=np.uint8).view()
-    pixels.flags.writeable = False  # of this view; the caller's array stays as it is
-    return Photo(pixels, name, "array", width, height)
+    return Photo(Image.fromarray(array), name, "array", width, height)

@@ -38,9 +38,14 @@ class Preprocessing:
         """The shorter side a photo must keep when decoded for this (see ``read_photo``)."""
         return 2 * self.size
 
-    def apply(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Resize upright RGB pixels (H, W, 3) uint8, H and W >= 1, to (size, size, 3) uint8."""
-        image = Image.fromarray(pixels)
+    def apply(self, photo: npt.NDArray[np.uint8] | Image.Image) -> npt.NDArray[np.uint8]:
+        """Resize an upright RGB photo to (size, size, 3) uint8.
+
+        Args:
+            photo: (H, W, 3) uint8 with H and W >= 1, or the same as a Pillow image (which
+                saves a copy).
+        """
+        image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
         return np.asarray(image.resize((self.size, self.size), Image.Resampling.BILINEAR))
 
 

@@ -37,7 +37,7 @@ class Ranking:
     def to_csv(self) -> str:
         """Return one row per photo, ranked; rejected ones last, with the reason as ``error``."""
         text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
+        table = csv.writer(text)
         table.writerow(CSV_COLUMNS)
         for rank, photo in enumerate(self.photos, start=1):
             score = f"{photo.score:.6f}"

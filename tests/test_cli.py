@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trigger.cli import COMMANDS, main
+from trigger.errors import DataError
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def folder(photographs: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photographs, one in a subfolder."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "sub").mkdir()
+    Image.fromarray(photographs["coffee"]).save(folder / "coffee.jpg")
+    Image.fromarray(photographs["china"]).save(folder / "china\n.png")
+    Image.fromarray(photographs["rocket"]).save(folder / "sub" / "rocket.webp")
+    return folder
+
+
+@pytest.fixture
+def broken(folder: Path) -> Path:
+    path = folder / "broken.jpg"
+    path.write_text("Dear diary")
+    return path
+
+
+def test_score_prints_a_line_per_photo(folder: Path, capsys: Captured) -> None:
+    paths = [str(folder / "coffee.jpg"), str(folder / "china\n.png")]
+    assert main(["score", *paths]) == 0
+    output = capsys.readouterr()
+    header, *lines = output.out.splitlines()
+    assert header.split() == ["score", "alert", "photo"]
+    assert [line.split(maxsplit=2)[2] for line in lines] == [
+        paths[0],
+        paths[1].replace("\n", "\\n"),
+    ]
+    assert output.err == ""
+
+
+def test_score_as_json_lines_goes_on_after_a_broken_photo(
+    folder: Path, broken: Path, capsys: Captured
+) -> None:
+    arguments = ["score", "--json", "--threshold=-99", "--workers=2", str(broken)]
+    assert main([*arguments, str(folder / "coffee.jpg"), str(folder)]) == 1
+    output = capsys.readouterr()
+    first, second, third = map(json.loads, output.out.splitlines())
+    assert first["error"]["reason"] == "not-a-photo"
+    assert second["enhance"] is True
+    assert second["threshold"] == -99
+    assert third["error"]["reason"] == "directory"
+    assert f"trigger: {broken}: is not a photo" in output.err
+
+
+def test_rank_sorts_and_writes_what_was_asked(
+    folder: Path, broken: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    files = {kind: tmp_path / f"ranking.{kind}" for kind in ("csv", "json", "html")}
+    options = [f"--{kind}={path}" for kind, path in files.items()]
+    assert main(["rank", str(folder), "--top", "2", *options]) == 1
+    output = capsys.readouterr()
+    scores = [float(line.split()[0]) for line in output.out.splitlines()[1:]]
+    assert len(scores) == 2
+    assert scores == sorted(scores, reverse=True)
+    assert "3 photos ranked" in output.err
+    assert str(broken) in output.err
+
+    loaded = json.loads(files["json"].read_text())
+    assert len(loaded["photos"]) == 3
+    assert [row["photo"] for row in loaded["rejected"]] == [str(broken)]
+    with files["csv"].open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 4
+    assert files["html"].read_text().count("<img ") == 2
+    assert sorted(tmp_path.iterdir()) == sorted(files.values())  # no temporary file is left
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["frobnicate"],
+        ["score"],
+        ["rank"],
+        ["score", "a.jpg", "--frobnicate"],
+        ["score", "a.jpg", "--thresh", "1"],
+        ["score", "a.jpg", "--threshold", "nan"],
+        ["score", "a.jpg", "--threshold", "high"],
+        ["score", "a.jpg", "--workers", "0"],
+        ["rank", ".", "--top", "-1"],
+        ["rank", ".", "--csv", "no/such/folder/r.csv"],
+        ["rank", ".", "--html", "."],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: Captured) -> None:
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "trigger" in output.err
+
+
+def test_errors_are_one_line_and_exit_with_1(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "no.tflite").write_text("no model")
+    for arguments, words in (
+        (["rank", str(tmp_path)], "no photos in"),
+        (["rank", str(tmp_path / "gone")], "no such file"),
+        (["score", "a.jpg", "--model", str(tmp_path / "no.tflite")], "not a TFLite file"),
+        (["score", "a.jpg", "--model", str(tmp_path / "gone")], "cannot be read"),
+    ):
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert words in error
+        assert "Traceback" not in error
+
+
+def test_help_lists_every_command_without_importing_any() -> None:
+    code = (
+        "import sys, trigger.cli\n"
+        "trigger.cli.main(['--help'])\n"
+        "assert not {'tensorflow', 'apache_beam', 'pipelines', 'export'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, known in COMMANDS.items():
+        assert name in done.stdout
+        assert known.help in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["score", "rank"])
+def test_help_documents_exit_codes_and_shows_an_example(name: str, capsys: Captured) -> None:
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "exit codes: 0" in text
+    assert f"example: trigger {name} " in text
+
+
+def test_version(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("trigger 0.")
+
+
+def command_that(problem: BaseException) -> types.SimpleNamespace:
+    def run(_: object) -> int:
+        raise problem
+
+    return types.SimpleNamespace(add_arguments=lambda _: None, run=run)
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "message"),
+    [
+        (DataError("the table is wrong"), 1, "trigger: the table is wrong\n"),
+        (KeyboardInterrupt(), 130, "trigger: interrupted\n"),
+        (
+            ModuleNotFoundError("No module named 'keras.ops'", name="keras.ops"),
+            1,
+            "trigger: trigger train needs the package 'keras', which is not installed. "
+            "Install it with: pip install 'trigger[pipelines]'\n",
+        ),
+    ],
+)
+def test_problems_of_a_command_become_messages(
+    problem: BaseException,
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pipelines.train", command_that(problem))
+    assert main(["train"]) == code
+    assert capsys.readouterr().err == message
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_bug_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bug = ModuleNotFoundError("No module named 'pipelines.gone'", name="pipelines.gone")
+    monkeypatch.setitem(sys.modules, "pipelines.train", command_that(bug))
+    with pytest.raises(ModuleNotFoundError):
+        main(["train"])
+
+
+def test_a_reader_that_stops_early_is_no_error(folder: Path) -> None:
+    command = [sys.executable, "-m", "trigger", "score", *[str(folder / "coffee.jpg")] * 20]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().split()[0] == "score"
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait() == 141
+    assert errors == ""
+
+
+def test_the_command_table_names_modules_that_exist() -> None:
+    for known in COMMANDS.values():
+        assert importlib.util.find_spec(known.module), known.module

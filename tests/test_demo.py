@@ -1,0 +1,245 @@
+"""The demo without its minutes of training: what it computes itself, and the page it writes."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from annotation.ratings import RATINGS, read_ratings
+from pipelines import demo
+from pipelines.degrade import read_record
+from pipelines.demo_page import Card, Chapter, Plot, page
+from pipelines.demo_photos import (
+    RATINGS_FILE,
+    collect_cards,
+    derive_ratings,
+    describe,
+    rating_of,
+    similarity,
+    telling_window,
+)
+from pipelines.enhancers import enhance_pixels, load_enhancer
+from pipelines.labels import KIND, RUN_FILE, Recipe, enhanced_file, write_labels
+from pipelines.splits import is_held_out
+from trigger import cli
+from trigger.errors import OptionError, TriggerError
+from trigger.photo import photo_hash, read_photo
+
+RECIPE = Recipe("classical", "1", "nima", "test", "upright-bilinear-448-v1")
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, its visible text, and its style and script."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open = ""
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        key = self._open if self._open in ("style", "script") else "text"
+        self.texts[key] = self.texts.get(key, "") + data
+
+    def links(self) -> set[str]:
+        return {
+            unquote(value)
+            for _, attributes in self.tags
+            for name, value in attributes.items()
+            if name in ("src", "href") and value
+        }
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A demo's folder as the commands leave it: real photos, made-up scores."""
+    out = tmp_path / "demo"
+    demo.prepare_folder(out)
+    demo.copy_photographs(out / "photos")
+    for photo in (out / "photos").iterdir():
+        if photo.stem not in ("china", "coffee"):
+            photo.unlink()
+    degrade = ["degrade", str(out / "photos"), "--out", str(out / "degraded")]
+    assert cli.main([*degrade, "--kinds", "none", "noise"]) == 0
+    enhancer = load_enhancer("classical")
+    rows, scores = [], []
+    for number, path in enumerate(sorted((out / "degraded").glob("*-*-*-*"))):
+        pixels, photo = read_photo(path).pixels, photo_hash(path.read_bytes())
+        target = out / "labels" / enhanced_file(RECIPE, photo, "png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(enhance_pixels(enhancer, pixels)).save(target)
+        rows.append(
+            {"photo": photo, "path": str(path.absolute())}
+            | {"width": pixels.shape[1], "height": pixels.shape[0], "input_score": 5.0}
+            | {"input_distribution": [0.1] * 10, "enhanced_score": 5.5, "delta": 0.5}
+            | vars(RECIPE)
+        )
+        scores.append({"photo": str(path), "score": number / 10})
+    (out / "labels" / RUN_FILE).write_text(json.dumps({"kind": KIND}))
+    write_labels(out / "labels", "shard", rows)
+    for name in ("packaged", "demo"):
+        (out / f"scores-{name}.json").write_text(json.dumps({"photos": scores}))
+    derive_ratings(out)
+    return out
+
+
+def test_derived_ratings_follow_the_originals_and_say_that_no_person_gave_them(
+    finished: Path,
+) -> None:
+    ratings = read_ratings(finished / RATINGS_FILE)
+    kinds = read_record(finished / "degraded")["kind"]
+    rated = {
+        kind: {
+            rating
+            for path, rating in zip(ratings["path"], ratings["rating"], strict=True)
+            if kinds[photo_hash(Path(path).read_bytes())] == kind
+        }
+        for kind in ("none", "noise")
+    }
+    assert rated["noise"] <= {1, 2}
+    assert rated["none"] <= {0, -1}
+    assert ratings["rater"].str.contains("no person").all()
+
+
+def test_cards_and_page_show_held_out_photos_and_files_that_exist(finished: Path) -> None:
+    cards = collect_cards(finished)
+    assert {card.scene for card in cards} == {"China"}
+    assert len({card.fault for card in cards}) == 2
+    found = Page(page(cards, 0.4, [])).links()
+    assert len(found) == 5 * len(cards)
+    for link in found:
+        assert (finished / link).is_file()
+    before = read_photo(finished / cards[0].before).pixels
+    whole = read_photo(finished / unquote(cards[0].photo)).pixels
+    windows = np.lib.stride_tricks.sliding_window_view(whole[:, :, 0], before.shape[:2])
+    assert (windows == before[:, :, 0]).all(axis=(2, 3)).any()  # pixel for pixel
+
+
+def test_the_photographs_hold_out_the_same_scenes_on_every_machine(tmp_path: Path) -> None:
+    demo.copy_photographs(tmp_path / "photos")
+    held_out = {
+        path.stem
+        for path in (tmp_path / "photos").iterdir()
+        if is_held_out(photo_hash(path.read_bytes()))
+    }
+    assert held_out == {"china", "hubble_deep_field"}
+
+
+def make_card(text: str = "China", packaged: float = 1.0, rating: int = 2) -> Card:
+    files = dict.fromkeys(("before", "after", "whole", "photo", "enhanced"), "a%20b.png")
+    return Card(text, text, **files, delta=0.3, rating=rating, packaged=packaged, own=-0.2)
+
+
+def test_page_escapes_text_and_allows_only_its_own_style_and_script() -> None:
+    nasty = "<script>alert(1)</script>\"'&lt;"
+    chapter = Chapter(nasty, nasty, (nasty,), 1.0, Plot("a.png", nasty, nasty))
+    made = Page(page([make_card(nasty)], 0.4, [chapter]))
+    plain = Page(page([make_card()], 0.4, [Chapter("", "", ("",), 1.0, Plot("a.png", "", ""))]))
+    assert [tag for tag, _ in made.tags] == [tag for tag, _ in plain.tags]
+    assert made.texts["text"].count(nasty) >= 6
+
+    policy = next(a["content"] for t, a in made.tags if t == "meta" and "http-equiv" in a)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    for kind in ("style", "script"):
+        digest = base64.b64encode(hashlib.sha256(made.texts[kind].encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    inline = {name for _, attributes in made.tags for name in attributes}
+    assert not {name for name in inline if name == "style" or name.startswith("on")}
+    assert not re.search(r"https?://", page([make_card()], 0.4, []))
+
+
+def test_page_sorts_by_score_and_marks_alerts_from_the_threshold_on() -> None:
+    cards = [make_card("low", 0.39, -1), make_card("high", 2.0), make_card("just", 0.4)]
+    made = page(cards, 0.4, [])
+    alerts, rest = made.split("Leave alone <span")
+    assert alerts.index("<h4>high") < alerts.index("<h4>just")
+    assert "<h4>low" in rest
+    assert alerts.count("would alert</span>") == 2
+    assert rest.count("leave alone</span>") == 1
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_more_gain_never_lowers_the_derived_rating(one: float, other: float) -> None:
+    low, high = sorted([one, other])
+    assert rating_of(low) <= rating_of(high)
+    assert {rating_of(gain) for gain in (-1.0, 0.0, 0.05, 1.0)} == set(RATINGS)
+
+
+def test_similarity_is_one_for_the_same_photo_and_falls_with_noise(
+    coffee: np.ndarray,
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 1, coffee.shape)
+    noisy = [np.clip(coffee + sigma * noise, 0, 255).astype(np.uint8) for sigma in (10, 30)]
+    assert similarity(coffee, coffee) == 1
+    assert 1 > similarity(coffee, noisy[0]) > similarity(coffee, noisy[1])
+
+
+def test_telling_window_finds_detail_and_fits_small_photos() -> None:
+    pixels = np.zeros((90, 120, 3), np.uint8)
+    pixels[60:80, 70:100] = np.random.default_rng(0).integers(0, 255, (20, 30, 1))
+    left, top, right, bottom = telling_window(pixels, 40, 30)
+    assert left <= 69
+    assert right >= 101
+    assert top <= 59
+    assert bottom >= 81
+    assert telling_window(pixels, 500, 500) == (0, 0, 120, 90)
+
+
+def test_faults_are_told_in_plain_words() -> None:
+    assert describe({}) == "as it is"
+    assert describe({"kernel": "motion", "blur": 9.04, "angle": 3, "jpeg_quality": 20}) == (
+        "motion blur (9.0 px), JPEG (quality 20)"
+    )
+    assert describe({"exposure": 1.5, "read_noise": 10 / 255}) == "overexposed (1.5×), noise (σ 10)"
+
+
+def test_demo_replaces_only_what_it_wrote_and_refuses_other_folders(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    demo.prepare_folder(own)
+    (own / "labels").mkdir()
+    (own / "labels" / "old").write_text("")
+    (own / "index.html").write_text("")
+    (own / "notes.txt").write_text("mine")
+    demo.prepare_folder(own)
+    assert {path.name for path in own.iterdir()} == {demo.MARKER, "notes.txt"}
+
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "index.html").write_text("mine")
+    with pytest.raises(OptionError, match="not made by a demo"):
+        demo.prepare_folder(foreign)
+    assert cli.main(["demo", "--out", str(foreign)]) == 2
+    assert cli.main(["demo", "--out", str(foreign / "index.html")]) == 2
+    assert [path.name for path in foreign.iterdir()] == ["index.html"]
+
+
+def test_a_failing_command_stops_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = demo.Step("Score", "", (("score", str(tmp_path / "missing.jpg")),))
+    monkeypatch.setattr(demo, "make_steps", lambda out: [failing])
+    with pytest.raises(TriggerError, match=r"trigger score .*failed with exit code 1"):
+        demo.run(argparse.Namespace(out=tmp_path / "demo"))
+    assert f"$ trigger score {tmp_path}" in capsys.readouterr().out
+    assert not (tmp_path / "demo" / "index.html").exists()

@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import pipelines.enhancers
+import pipelines.scorers
+import pipelines.shards
+from pipelines import engine, labels
+from pipelines.label import label_photos
+from pipelines.labels import LABEL_SCHEMA, Recipe, Reject, read_labels, read_rejects
+from pipelines.shards import Job, Shard, label_shard, make_shards
+from trigger.cli import main
+from trigger.errors import DataError, OptionError
+from trigger.photo import photo_hash, read_photo
+
+Captured = pytest.CaptureFixture[str]
+Pixels = npt.NDArray[np.uint8]
+RECIPE = Recipe("brighten", "1", "brightness", "1", "none")
+
+
+class Brightness:
+    """Scores a photo by its mean: the brighter, the more opinions of ten."""
+
+    name, version, preprocessing = "brightness", "1", "none"
+
+    def score(self, photos: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        means = np.array([photo.mean() / 255 for photo in photos], np.float32)[:, None]
+        rest = np.repeat((1 - means) / 9, 9, axis=1)
+        return np.concatenate([rest, means], axis=1)
+
+
+class Brighten:
+    """Brightens; misbehaves on photos of three widths. Slow where the environment says so."""
+
+    name, version, tile_multiple = "brighten", "1", 1
+
+    def enhance(self, photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        time.sleep(float(os.environ.get("TEST_ENHANCER_SECONDS", "0")))
+        match photo.shape[1]:
+            case 31:
+                raise RuntimeError("out of paint")
+            case 32:
+                return np.full_like(photo, np.nan)
+            case 33:
+                return photo[:-1]
+        return np.minimum(photo * np.float32(1.5), 1)
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pipelines.enhancers.ENHANCERS, "brighten", Brighten)
+    monkeypatch.setitem(pipelines.scorers.SCORERS, "brightness", "test_label:Brightness")
+
+
+@pytest.fixture
+def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
+    """A folder with eight different small photos, two of them in a subfolder."""
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    for name, pixels in photographs.items():
+        place = folder / "sub" if name in ("china", "flower") else folder
+        Image.fromarray(pixels[100:148, 100:164]).save(place / f"{name}.png")
+    return folder
+
+
+def label(photos: Path, out: Path, **options: Any) -> dict[str, Any]:
+    return label_photos([photos], out, enhancer="brighten", scorer="brightness", **options)
+
+
+def command(photos: Path, out: Path, *options: str) -> list[str]:
+    names = ["--enhancer=brighten", "--scorer=brightness"]
+    return ["label", str(photos), f"--out={out}", *names, *options]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def assert_same_labels(one: Path, other: Path) -> None:
+    pd.testing.assert_frame_equal(read_labels(one), read_labels(other), check_exact=True)
+    assert contents(one / "enhanced") == contents(other / "enhanced")
+    pd.testing.assert_frame_equal(read_rejects(one), read_rejects(other))
+
+
+def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = label(photos, out)
+    rows = read_labels(out)
+    assert run["counts"] == {
+        "photos": 8,
+        "labelled": 8,
+        "already": 0,
+        "duplicates": 0,
+        "rejected": 0,
+    }
+    assert list(rows.columns) == LABEL_SCHEMA.names
+    assert rows["photo"].is_monotonic_increasing
+    for row in rows.itertuples():
+        original = Path(row.path)
+        assert original.is_absolute()
+        assert row.photo == photo_hash(original.read_bytes())
+        assert (row.width, row.height) == (64, 48)
+        enhanced = read_photo(out / labels.enhanced_file(RECIPE, row.photo, "png"))
+        before, after = Brightness().score([read_photo(original).pixels, enhanced.pixels])
+        np.testing.assert_array_equal(row.input_distribution, before)
+        opinions = np.arange(1, 11)
+        assert row.input_score == pytest.approx(before @ opinions, abs=1e-5)
+        assert row.enhanced_score == pytest.approx(after @ opinions, abs=1e-5)
+        assert row.delta == pytest.approx(row.enhanced_score - row.input_score, abs=1e-6)
+    assert Recipe(*rows[labels.RECIPE_COLUMNS].iloc[0]) == RECIPE
+    assert run["deltas"]["mean"] == pytest.approx(rows["delta"].mean(), abs=1e-4)
+    assert json.loads((out / "run.json").read_text()) == run
+    assert read_photo(out / "deltas.png").width > 100
+
+
+def test_broken_photos_are_recorded_and_the_job_goes_on(
+    photos: Path, photographs: Mapping[str, Pixels], tmp_path: Path, capsys: Captured
+) -> None:
+    whole = (photos / "coffee.png").read_bytes()
+    (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (photos / "text.jpg").write_text("Dear diary")
+    (photos / "empty.jpg").touch()
+    (photos / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "folder.jpg").mkdir()
+    for name, width in (("raises", 31), ("nan", 32), ("shape", 33)):
+        Image.fromarray(photographs["coffee"][:40, :width]).save(photos / f"{name}.png")
+    (photos / "copy.png").write_bytes(whole)
+    out = tmp_path / "out"
+    assert main(command(photos, out, "--json")) == 0
+    output = capsys.readouterr()
+    run = json.loads(output.out)
+    assert output.err == ""
+    assert run["counts"] == {
+        "photos": 17,
+        "labelled": 8,
+        "already": 0,
+        "duplicates": 1,
+        "rejected": 8,
+    }
+    rejects = read_rejects(out)
+    assert {Path(row.path).name: row.reason for row in rejects.itertuples()} == {
+        "cut.png": "truncated",
+        "text.jpg": "not-a-photo",
+        "empty.jpg": "empty",
+        "gone.jpg": "missing",
+        "pipe.jpg": "unreadable",
+        "raises.png": "enhance",
+        "nan.png": "enhance",
+        "shape.png": "enhance",
+    }
+    assert run["rejects"] == rejects["reason"].value_counts().to_dict()
+    messages = " ".join(rejects["message"])
+    assert "RuntimeError: out of paint" in messages
+    assert "not finite" in messages
+    assert "(39, 33, 3)" in messages
+    assert len(contents(out / "enhanced")) == 8
+
+    (photos / "text.jpg").write_bytes(contents(photos)["sub/china.png"][:-1] + b"\x00")
+    (photos / "empty.jpg").unlink()
+    assert label(photos, out)["counts"]["rejected"] == len(read_rejects(out)) == 7
+
+
+def test_a_grown_folder_labels_only_what_is_new(
+    photos: Path, photographs: Mapping[str, Pixels], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    label(photos, out)
+    before = contents(out / "labels")
+    Image.fromarray(photographs["coffee"][:50, :60]).save(photos / "new.png")
+    (photos / "again.png").write_bytes((photos / "coffee.png").read_bytes())
+    counts = label(photos, out)["counts"]
+    assert (counts["labelled"], counts["already"], counts["duplicates"]) == (1, 8, 1)
+    after = contents(out / "labels")
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1
+    assert len(read_labels(out)) == 9
+
+
+def test_labels_do_not_depend_on_how_photos_are_sharded(photos: Path, tmp_path: Path) -> None:
+    label(photos, tmp_path / "one", shard_size=1)
+    label(photos, tmp_path / "all", shard_size=100)
+    label(photos, tmp_path / "again", shard_size=100)
+    assert_same_labels(tmp_path / "one", tmp_path / "all")
+    assert contents(tmp_path / "again" / "labels") == contents(tmp_path / "all" / "labels")
+    assert len(contents(tmp_path / "one" / "labels")) == 8
+
+
+def start(arguments: list[str], tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
+    """Run ``trigger`` as a process that has the fakes, as do the workers it starts."""
+    site = tmp_path / "site"
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(
+        "import pipelines.enhancers, pipelines.scorers\n"
+        "import test_label\n"
+        "pipelines.enhancers.ENHANCERS['brighten'] = test_label.Brighten\n"
+        "pipelines.scorers.SCORERS['brightness'] = 'test_label:Brightness'\n"
+    )
+    path = os.pathsep.join([str(site), str(Path(__file__).parent)])
+    environment = {"PYTHONPATH": path, "TEST_ENHANCER_SECONDS": str(seconds)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "trigger", *arguments],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_labels(out: Path, process: subprocess.Popen[str], shards: int) -> None:
+    while len(list((out / "labels").glob("*.parquet"))) < shards:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def test_a_killed_run_is_completed_by_running_it_again(photos: Path, tmp_path: Path) -> None:
+    (photos / "text.jpg").write_text("Dear diary")
+    label(photos, tmp_path / "calm")
+    out = tmp_path / "killed"
+    driver = start(command(photos, out, "--shard-size=1"), tmp_path, seconds=0.3)
+    wait_for_labels(out, driver, shards=3)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert json.loads((out / "run.json").read_text())["state"] == "unfinished"
+    done = len(read_labels(out))
+    assert 3 <= done < 8
+    counts = label(photos, out)["counts"]
+    assert (counts["already"], counts["labelled"], counts["rejected"]) == (done, 8 - done, 1)
+    assert_same_labels(out, tmp_path / "calm")
+
+
+def test_worker_processes_label_the_same_and_their_death_does_not_hang_the_job(
+    photos: Path, tmp_path: Path
+) -> None:
+    label(photos, tmp_path / "calm")
+    out = tmp_path / "out"
+    arguments = command(photos, out, "--workers=2", "--shard-size=1")
+    driver = start(arguments, tmp_path, seconds=0.5)
+    wait_for_labels(out, driver, shards=1)
+    children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
+    if not children.exists():
+        driver.kill()
+        driver.communicate()
+        pytest.skip("finds worker processes through Linux's /proc")
+    workers = [
+        int(child)
+        for task in Path(f"/proc/{driver.pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    output, errors = driver.communicate()
+    assert (driver.returncode, output) == (1, "")
+    assert "a worker was killed" in errors
+    assert "Traceback" not in errors
+    assert 1 <= len(read_labels(out)) < 8
+
+    driver = start(arguments, tmp_path, seconds=0)
+    output, errors = driver.communicate()
+    assert (driver.returncode, errors) == (0, "")
+    assert "labelled before" in output
+    assert_same_labels(out, tmp_path / "calm")
+    for worker in workers:
+        assert not Path(f"/proc/{worker}").exists()
+
+
+def test_an_engine_that_says_done_is_not_believed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lazy_engine(shards: Sequence[Shard], *arguments: Any) -> dict[str, int]:
+        return run_shards(shards[1:], *arguments)
+
+    run_shards = engine.run_shards
+    label(photos, tmp_path / "calm")
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "run_shards", lazy_engine)
+        with pytest.raises(engine.EngineError, match="1 of 4 shards are missing"):
+            label(photos, tmp_path / "out", shard_size=2)
+    assert label(photos, tmp_path / "out")["counts"]["labelled"] == 2
+    assert_same_labels(tmp_path / "out", tmp_path / "calm")
+
+
+def test_a_full_disk_ends_the_job_and_keeps_what_is_done(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def write_file(folder: Path, name: str, data: bytes) -> None:
+        if len(contents(folder)) > 8:
+            raise DataError(f"{name}: cannot be written (No space left on device)")
+        labels.write_file(folder, name, data)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(pipelines.shards, "write_file", write_file)
+        assert main(command(photos, out, "--shard-size=1")) == 1
+    message = capsys.readouterr().err
+    assert "No space left on device" in message
+    assert "run the same command again" in message
+    assert 0 < len(read_labels(out)) < 8
+    assert label(photos, out)["counts"]["rejected"] == 0
+    assert len(read_labels(out)) == 8
+
+
+def test_a_photo_that_changed_since_it_was_listed_is_a_reject(
+    photos: Path, tmp_path: Path
+) -> None:
+    label(photos, tmp_path)
+    job = Job(str(tmp_path), "brighten", "brightness", RECIPE, None)
+    shard = Shard("changed", (("0" * 64, str(photos / "coffee.png")),))
+    report = label_shard(shard, job, Brighten(), Brightness())
+    assert report.rejected == {"changed": 1}
+    assert pq.read_table(tmp_path / "labels" / "changed.parquet").schema == LABEL_SCHEMA
+
+
+def test_photos_with_names_that_are_not_text(photos: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (photos / "coffee.png").rename(photos / name)
+    (photos / os.fsdecode(b"\xe9.jpg")).touch()
+    label(photos, tmp_path / "out")
+    assert str(photos / r"caf\udce9.png") in set(read_labels(tmp_path / "out")["path"])
+    assert list(read_rejects(tmp_path / "out")["path"]) == [str(photos / r"\udce9.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        ("--enhanced-format=png", {".png": "PNG"}),
+        ("--enhanced-format=jpeg", {".jpg": "JPEG"}),
+        ("--enhanced-format=webp", {".webp": "WebP"}),
+        ("--no-enhanced", {}),
+    ],
+)
+def test_how_enhanced_photos_are_stored(
+    photos: Path, tmp_path: Path, option: str, found: dict[str, str], capsys: Captured
+) -> None:
+    assert main(command(photos / "coffee.png", tmp_path / "out", option)) == 0
+    files = list((tmp_path / "out" / "enhanced").rglob("*.*"))
+    assert {path.suffix: read_photo(path).format for path in files} == found
+    assert "1 photos = 1 labelled" in capsys.readouterr().out
+
+
+def test_enhanced_photos_are_not_photos_to_label(photos: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert label(photos, photos / "labels")["counts"]["photos"] == 8
+
+
+def test_wrong_use_says_what_to_do(photos: Path, tmp_path: Path, capsys: Captured) -> None:
+    def complaint(arguments: list[str], code: int) -> str:
+        assert main(arguments) == code
+        return capsys.readouterr().err
+
+    out = tmp_path / "out"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "text.jpg").write_text("Dear diary")
+    (tmp_path / "file").touch()
+    assert "not a labels folder" in complaint(command(photos, photos), 2)
+    assert "cannot be a labels folder" in complaint(command(photos, tmp_path / "file"), 2)
+    assert "no photos found" in complaint(command(empty, out), 1)
+    assert "none of 1 photos" in complaint(command(tmp_path / "text.jpg", out), 1)
+    assert "workers is 0" in complaint(command(photos, out, "--workers=0"), 2)
+    assert "shard size is -1" in complaint(command(photos, out, "--shard-size=-1"), 2)
+    assert "known enhancers" in complaint(command(photos, out, "--enhancer=magic"), 2)
+    assert "--shards" in complaint(command(photos, out, "--shards=3"), 2)
+
+
+def test_options_for_beam_come_after_two_dashes(
+    photos: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    assert main(command(photos, out, "--", "--runner=FnApiRunner")) == 0
+    assert main(command(photos, out, "--runner=FnApiRunner")) == 2
+    assert main(command(photos, out, "--", "--runer=FnApiRunner")) == 2
+    assert "Beam has no option --runer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--runer=FnApiRunner", "runner", "-x", "--direct_num_workers=x"])
+def test_misspelt_options_for_beam_are_errors(flag: str) -> None:
+    with pytest.raises(OptionError, match=flag.partition("=")[0]):
+        engine.beam_options([flag])
+
+
+def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not a labels folder"):
+        read_labels(photos)
+    out = tmp_path / "out"
+    label(photos, out, shard_size=8)
+    (file,) = (out / "labels").iterdir()
+    rows = pq.read_table(file).to_pylist()
+    labels.write_labels(out, "newer", [row | {"scorer_version": "2"} for row in rows[:3]])
+    with pytest.raises(DataError, match=r"brightness 1, .*brightness 2, "):
+        read_labels(out)
+    assert len(read_labels(out, RECIPE)) == 8
+    with pytest.raises(DataError, match="no labels"):
+        read_labels(out, Recipe("brighten", "9", "brightness", "1", "none"))
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(DataError, match="damaged"):
+        read_labels(out)
+    file.unlink()
+    assert label(photos, out)["counts"]["labelled"] == 8
+
+
+@given(
+    photos=st.lists(st.tuples(st.text("0123456789abcdef", min_size=1), st.text())),
+    size=st.integers(1, 20),
+)
+def test_shards_hold_every_photo_once_under_a_name_that_tells_them_apart(
+    photos: list[tuple[str, str]], size: int
+) -> None:
+    shards = make_shards(photos, RECIPE, size)
+    assert [photo for shard in shards for photo in shard.photos] == photos
+    assert all(len(shard.photos) <= size for shard in shards)
+    assert shards == make_shards(photos, RECIPE, size)
+    assert len({shard.name for shard in shards}) == len({shard.photos for shard in shards})
+
+
+@given(texts=st.lists(st.text(st.characters(exclude_characters="\x00")), min_size=4, max_size=4))
+def test_rejects_come_back_as_written(
+    texts: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("rejects")
+    labels.write_rejects(folder, "shard", [Reject(*texts)])
+    (row,) = read_rejects(folder).itertuples(index=False)
+    assert list(row) == [labels.storable(text) for text in texts]
