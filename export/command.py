@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from importlib import metadata as packages
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +14,7 @@ from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.commands.common import finite_number
 from trigger.errors import DataError, ModelError, OptionError
 from trigger.files import write_atomically
+from trigger.quiet import native_messages_muted
 
 if TYPE_CHECKING:
     from export.parity import Parity
@@ -77,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """
     _check_options(args)
     card = _read_card(args.card) if args.card else None
-    with _muted():
+    with native_messages_muted():
         import tensorflow  # noqa: F401
     from export.flatfile import check_file
     from export.metadata import Description, add_metadata
@@ -98,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     tflite = add_metadata(convert(network, args.precision), description)
     check_file(tflite, output, args.precision, kernel_values(network))
 
-    with _muted():
+    with native_messages_muted():
         function = TfliteFunction.open(tflite)
     rejected: list[str] = []
     photos = photos_in(args.photos, rejected) if args.photos else sample_photos()
@@ -173,28 +170,3 @@ def _read_card(path: Path) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def _muted() -> Iterator[None]:
-    """Keep what native code says while loading off the terminal, unless loading fails.
-
-    TensorFlow and LiteRT write to file descriptor 2, the former before any log level applies.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        terminal = os.dup(2)
-    except OSError:  # standard error is closed
-        yield
-        return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except ImportError:
-            said.seek(0)
-            os.write(terminal, said.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)

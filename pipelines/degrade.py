@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     rejected = 0
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         results = pool.map(work, photos)
-        for result in tqdm(results, "degrading", len(photos), unit="photo", dynamic_ncols=True):
+        for result in tqdm(results, "degrading", len(photos), unit="photo", disable=None):
             if isinstance(result, PhotoError):
                 rejected += 1
                 print(f"left out {result}", file=sys.stderr)  # noqa: T201

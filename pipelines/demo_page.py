@@ -173,27 +173,35 @@ class _Scale:
 def _summary(cards: Sequence[Card], threshold: float) -> str:
     improvable = np.array([card.rating >= IMPROVABLE for card in cards])
     delta = np.array([card.delta for card in cards])
-    rows = []
-    for name, scores in (
-        ("Packaged model", np.array([card.packaged for card in cards])),
-        ("This demo's model", np.array([card.own for card in cards])),
-    ):
-        alerts = scores >= threshold
-        correlation = agreement(scores, delta)["spearman"]
-        rows.append(
-            f'<tr><th scope="row">{name}</th><td>{alerts.sum()}</td>'
-            f"<td>{(alerts & improvable).sum()}</td><td>{(improvable & ~alerts).sum()}</td>"
-            f"<td>{'undefined' if correlation is None else _number(correlation)}</td></tr>"
+    columns = []
+    for scores in ([card.packaged for card in cards], [card.own for card in cards]):
+        alerts = np.array(scores) >= threshold
+        rank_agreement = agreement(np.array(scores), delta)["spearman"]
+        columns.append(
+            [
+                int(alerts.sum()),
+                int((alerts & improvable).sum()),
+                int((improvable & ~alerts).sum()),
+                "undefined" if rank_agreement is None else _number(rank_agreement),
+            ]
         )
-    return (
-        '<div class="scroll"><table><thead><tr><td></td><th scope="col">Alerts</th>'
-        '<th scope="col">of them improvable</th><th scope="col">Improvable, but no alert</th>'
-        '<th scope="col">Rank agreement with delta</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>\n"
-        f'<p class="small">{improvable.sum()} of {len(cards)} photos count as improvable: their '
-        f"derived rating is {IMPROVABLE} or 2. Rank agreement is Spearman's: 1 is the same order, "
-        "0 none.</p>"
+    rows = "\n".join(
+        f'<tr><th scope="row">{name}</th><td>{packaged}</td><td>{own}</td></tr>'
+        for name, packaged, own in zip(
+            ("Alerts", "of them improvable", "Improvable, no alert", "Rank agreement with delta"),
+            *columns,
+            strict=True,
+        )
     )
+    return f"""<table>
+<thead><tr><td></td><th scope="col">Packaged model</th><th scope="col">This demo's model</th></tr>
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<p class="small">{improvable.sum()} of {len(cards)} photos count as improvable: their derived rating
+is {IMPROVABLE} or 2. Rank agreement is Spearman's: 1 is the same order, 0 none.</p>"""
 
 
 def _group(title: str, cards: Sequence[Card], threshold: float, scale: _Scale) -> str:

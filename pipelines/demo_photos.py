@@ -100,7 +100,7 @@ def derive_ratings(out: Path) -> None:
     """Write OUT/derived-ratings.csv: did enhancement bring each photo closer to its original?"""
     originals = _originals(out)
     rows: list[dict[str, str | int | float]] = []
-    for known in tqdm(known_photos(out), "comparing", unit="photo", dynamic_ncols=True):
+    for known in tqdm(known_photos(out), "comparing", unit="photo", disable=None):
         original = read_photo(originals[known.scene]).pixels
         before, after = (
             similarity(original, read_photo(path).pixels) for path in (known.path, known.enhanced)

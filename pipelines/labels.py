@@ -134,7 +134,7 @@ def write_labels(folder: Path, shard: str, rows: Sequence[dict[str, Any]]) -> No
 def write_rejects(folder: Path, shard: str, rejects: Iterable[Reject]) -> None:
     """Write the rejects of one shard."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)
     writer.writerow(REJECT_COLUMNS)
     writer.writerows([storable(text) for text in astuple(reject)] for reject in rejects)
     write_file(folder, reject_file(shard), buffer.getvalue().encode())

@@ -45,7 +45,7 @@ def preprocess_photos(
 
     with ThreadPoolExecutor() as pool:
         rows = pool.map(preprocess, range(len(paths)))
-        for _ in tqdm(rows, description, len(paths), unit="photo", dynamic_ncols=True):
+        for _ in tqdm(rows, description, len(paths), unit="photo", disable=None):
             pass
     photos.flush()
     return np.load(cache, mmap_mode="r"), rejected

@@ -259,6 +259,8 @@ def test_a_pillow_image_is_turned_upright_and_left_as_it_was(small: np.ndarray) 
         photo = read_photo(image)
         assert photo.pixels.shape == (56, 40, 3)
         assert (image.mode, image.size, image.tobytes(), dict(image.info)) == before
+    again = read_photo(photo.image)
+    np.testing.assert_array_equal(again.pixels, photo.pixels)  # it is not turned twice
 
 
 @pytest.mark.parametrize("at_least", [1, 50, 100, 199, 200, 400, 10_000])

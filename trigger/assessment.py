@@ -28,8 +28,9 @@ class Assessment:
 
     Attributes:
         photo: path, or what the caller called it.
-        score: predicted rise of perceptual quality (on a scale of 1 to 10) by enhancement;
-            unbounded, about 0 for photos with nothing to mend.
+        score: what enhancement would gain on the scale of ratings (0 neutral, 1 moderate, 2
+            significant improvement, -1 regressed); unbounded, about 0 where there is nothing
+            to mend. Models that were not fine-tuned score in points of the scorer's 1..10.
         threshold: the score from which on enhancing is suggested.
         enhance: ``score >= threshold``.
         reason: one sentence for people.

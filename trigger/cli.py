@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from trigger.errors import MissingExtra, OptionError, TriggerError
+from trigger.quiet import native_messages_muted
 
 _OWN_PACKAGES = {"trigger", "pipelines", "annotation", "export"}
 
@@ -69,7 +70,10 @@ def _run(arguments: list[str]) -> int:
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
     command = COMMANDS[chosen] if chosen else None
     try:
-        module = importlib.import_module(command.module) if command else None
+        # Read by TensorFlow when it is loaded; its warnings are for its developers.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with native_messages_muted():
+            module = importlib.import_module(command.module) if command else None
         try:
             args = _parser(chosen, module).parse_args(arguments)
         except SystemExit as stop:  # help, version or wrong usage: argparse has said it all

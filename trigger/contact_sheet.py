@@ -58,8 +58,8 @@ def contact_sheet(
 <header>
 <h1>Photos by what enhancement would gain</h1>
 <p>{_summary(ranking, len(cards))}</p>
-<p>The score predicts how far enhancement would raise the photo's perceptual quality, on a scale
-of 1 to 10. The mark on each bar is the threshold.</p>
+<p>The score predicts what enhancement would gain: 0 nothing, 1 a moderate and 2 a significant
+improvement; below 0 it would harm. The mark on each bar is the threshold.</p>
 </header>
 <main>
 <form hidden>

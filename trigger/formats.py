@@ -19,6 +19,7 @@ from typing import Literal
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
+    Image,
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
@@ -152,7 +153,7 @@ def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
     """Turn what Pillow raised on ``data`` into the PhotoError that a person can act on."""
     text = " ".join(str(error).split())
     lower = text.lower()
-    if isinstance(error, MemoryError) or type(error).__name__ == "DecompressionBombError":
+    if isinstance(error, MemoryError | Image.DecompressionBombError):
         return PhotoError(
             "too-many-pixels", name, f"this {fmt} photo needs more memory than there is ({text})."
         )

@@ -59,8 +59,8 @@ class Model:
             images: (N, 448, 448, 3) uint8 RGB, as ``STANDARD.apply`` makes them.
 
         Returns:
-            (N,) float32: the predicted rise of perceptual quality by enhancement, on a scale
-            of 1 to 10. Unbounded; about 0 where there is nothing to mend.
+            (N,) float32: what enhancement would gain, on the scale of ratings: 0 neutral, 1
+            moderate, 2 significant improvement, -1 regressed. Unbounded.
         """
         return self._function(images)[:, 0]
 

@@ -212,6 +212,7 @@ def _decode(data: bytes, name: str, at_least: int | None) -> Photo:
         raise
     except Exception as error:  # Pillow raises almost anything on crafted files
         raise explain(error, data, fmt, name) from error
+    upright.info.clear()  # what it says of orientation and transparency has been dealt with
     return Photo(upright, name, fmt, *(full if reduced else upright.size))
 
 
@@ -224,6 +225,7 @@ def _from_image(image: Image.Image, name: str) -> Photo:
         raise explain(error, b"", image.format or "image", name) from error
     if upright is image:
         upright = image.copy()  # the caller may go on to draw on theirs
+    upright.info.clear()
     return Photo(upright, name, image.format or "image", *upright.size)
 
 

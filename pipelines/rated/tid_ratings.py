@@ -43,7 +43,7 @@ def write_ratings(folder: Path, out: Path) -> pd.DataFrame:
     numbers = sorted({int(number) for number in read_scores(folder)["kodak"]})
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         scenes = pool.map(partial(_write_scene, folder, out), numbers)
-        progress = tqdm(scenes, "TID2013", len(numbers), unit="scene", dynamic_ncols=True)
+        progress = tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None)
         table = pd.DataFrame([row for rows in progress for row in rows])
     write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
     return table

@@ -106,7 +106,7 @@ def build_examples(
     missing = {path: job for path, job in jobs.items() if not path.is_file()}
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         results = pool.map(_build_one, missing.items())
-        for _ in tqdm(results, "scorer examples", len(missing), unit="scene", dynamic_ncols=True):
+        for _ in tqdm(results, "scorer examples", len(missing), unit="scene", disable=None):
             pass
     return sorted(jobs)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 
 from trigger.assessment import (
     DEFAULT_THRESHOLD,
@@ -15,6 +12,7 @@ from trigger.assessment import (
     Trigger,
     check_threshold,
 )
+from trigger.quiet import native_messages_muted
 
 EXIT_CODES = "exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage"
 HEADER = "   score  alert  photo"
@@ -43,7 +41,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_trigger(args: argparse.Namespace) -> Trigger:
     """Load what the common arguments ask for."""
-    with _mute_native_messages():
+    with native_messages_muted():
         return Trigger(args.threshold, args.model)
 
 
@@ -76,21 +74,3 @@ def positive_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
-
-
-@contextlib.contextmanager
-def _mute_native_messages() -> Iterator[None]:
-    """Keep LiteRT's "Created XNNPACK delegate" off standard error: it cannot be told not to."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # standard error is closed
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

@@ -1,0 +1,35 @@
+"""Keeping native libraries off the terminal.
+
+TensorFlow and LiteRT write to file descriptor 2 while they load, before any log level applies.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def native_messages_muted() -> Iterator[None]:
+    """Swallow what is written to file descriptor 2, unless an import fails.
+
+    For command lines only: the descriptor belongs to the whole process.
+    """
+    try:
+        terminal = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except ImportError:
+            said.seek(0)
+            os.write(terminal, said.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
