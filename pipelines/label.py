@@ -50,6 +50,7 @@ from pipelines.shards import (
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError
 from trigger.photo import find_photos
+from trigger.quiet import native_messages_muted
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -314,6 +315,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         DataError: no photo has a label in the end.
     """
+    with native_messages_muted(), _quiet_logging():  # label_photos then finds them loaded
+        from pipelines import engine
+
+        engine.load_models(args.enhancer, args.scorer)
     result = label_photos(
         args.photos,
         args.out,
@@ -329,8 +334,9 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(text + "\n")
     counts = result["counts"]
     if not counts["labelled"] + counts["already"]:
+        first = read_rejects(result["folder"]).iloc[0]
         raise DataError(
-            f"none of {counts['photos']} photos could be labelled; the reason of each is in "
-            f"{result['folder']}/rejects"
+            f"none of {counts['photos']} photos could be labelled; {first['path']}: "
+            f"{first['message']} All reasons are in {result['folder']}/rejects"
         )
     return 0

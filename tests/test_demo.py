@@ -22,6 +22,7 @@ from pipelines import demo
 from pipelines.degrade import read_record
 from pipelines.demo_page import Card, Chapter, Plot, page
 from pipelines.demo_photos import (
+    CROP,
     RATINGS_FILE,
     collect_cards,
     derive_ratings,
@@ -70,10 +71,10 @@ class Page(HTMLParser):
         }
 
 
-@pytest.fixture
-def finished(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo's folder as the commands leave it: real photos, made-up scores."""
-    out = tmp_path / "demo"
+    out = tmp_path_factory.mktemp("demo")
     demo.prepare_folder(out)
     demo.copy_photographs(out / "photos")
     for photo in (out / "photos").iterdir():
@@ -131,8 +132,9 @@ def test_cards_and_page_show_held_out_photos_and_files_that_exist(finished: Path
         assert (finished / link).is_file()
     before = read_photo(finished / cards[0].before).pixels
     whole = read_photo(finished / unquote(cards[0].photo)).pixels
-    windows = np.lib.stride_tricks.sliding_window_view(whole[:, :, 0], before.shape[:2])
-    assert (windows == before[:, :, 0]).all(axis=(2, 3)).any()  # pixel for pixel
+    china = read_photo(finished / "photos" / "china.jpg").pixels
+    left, top, right, bottom = telling_window(china, *CROP)
+    assert np.array_equal(before, whole[top:bottom, left:right])
 
 
 def test_the_photographs_hold_out_the_same_scenes_on_every_machine(tmp_path: Path) -> None:
@@ -237,9 +239,9 @@ def test_demo_replaces_only_what_it_wrote_and_refuses_other_folders(tmp_path: Pa
 def test_a_failing_command_stops_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failing = demo.Step("Score", "", (("score", str(tmp_path / "missing.jpg")),))
+    failing = demo.Step("Look", "", (("evaluate", str(tmp_path / "missing.csv")),))
     monkeypatch.setattr(demo, "make_steps", lambda out: [failing])
-    with pytest.raises(TriggerError, match=r"trigger score .*failed with exit code 1"):
+    with pytest.raises(TriggerError, match=r"trigger evaluate .*failed with exit code 1"):
         demo.run(argparse.Namespace(out=tmp_path / "demo"))
-    assert f"$ trigger score {tmp_path}" in capsys.readouterr().out
+    assert f"$ trigger evaluate {tmp_path}" in capsys.readouterr().out
     assert not (tmp_path / "demo" / "index.html").exists()

@@ -1,0 +1,194 @@
+"""What labelling through Beam costs over a plain Python loop with the same models, and its memory.
+
+Run with ``python benchmarks/labelling.py``. Each run is a process of its own; CPU seconds are of
+that process, all threads together. Rounds of loop and pipeline alternate, so that a busy machine
+slows both sides of a ratio alike. Peak memory is compared between N and 4 N photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+TARGET = 1.10
+ENHANCER, SCORER = "classical", "nima"
+GROWTH = 4
+CROP = (360, 480)
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+
+
+def main() -> int:
+    """Measure and print; 1 if the pipeline costs more than it may."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, help="folder of photos, instead of generated ones")
+    parser.add_argument("--count", type=int, default=60, help="N (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.only:
+        print(json.dumps(measured(args.only, args.photos, args.out)))
+        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        few, many = prepare_photos(Path(scratch), args.photos, args.count)
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in RUNS}
+        for _ in range(args.rounds):
+            for name, results in runs.items():
+                results.append(run_alone(name, few, Path(scratch, "out")))
+        grown = run_alone("pipeline", many, Path(scratch, "out"))
+    report = compare(runs, grown)
+    print(json.dumps(report, indent=2) if args.json else table(report))
+    return 0 if report["ratio without imports"] <= TARGET else 1
+
+
+def prepare_photos(scratch: Path, given: Path | None, count: int) -> tuple[Path, Path]:
+    """Make a folder of N photos and one of 4 N; the latter holds the former."""
+    few, many = scratch / "few", scratch / "many"
+    few.mkdir()
+    many.mkdir()
+    if given is None:
+        make_photos(many, GROWTH * count)
+    else:
+        for path in sorted(given.iterdir())[: GROWTH * count]:
+            shutil.copy(path, many)
+    for path in sorted(many.iterdir())[:count]:
+        shutil.copy(path, few)
+    return few, many
+
+
+def make_photos(folder: Path, count: int) -> None:
+    """Write crops of bundled photographs, degraded: clean, noisy or blurred, as JPEG."""
+    from pipelines.degradation import Factors, jpeg_bytes, random_factors, sensor
+
+    photographs = [skimage.data.astronaut(), skimage.data.coffee(), *load_sample_images().images]
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        photograph = photographs[number % len(photographs)]
+        top = rng.integers(photograph.shape[0] - CROP[0] + 1)
+        left = rng.integers(photograph.shape[1] - CROP[1] + 1)
+        crop = photograph[top : top + CROP[0], left : left + CROP[1]].astype(np.float32) / 255
+        factors = (Factors(), random_factors("noise", rng), random_factors("blur", rng))
+        pixels = sensor(crop, factors[number % 3], rng)
+        (folder / f"{number:04}.jpg").write_bytes(jpeg_bytes(pixels, (95, 80, 30)[number // 3 % 3]))
+
+
+def run_alone(name: str, photos: Path, out: Path) -> dict[str, float]:
+    """Label in a fresh process and return what it measured of itself."""
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, __file__, "--only", name, "--photos", str(photos), "--out", str(out)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output = subprocess.run(
+        command, env=os.environ | ONE_THREAD, check=True, stdout=subprocess.PIPE
+    ).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {**json.loads(output), "total": total}
+
+
+def measured(name: str, photos: Path, out: Path) -> dict[str, float]:
+    """In the fresh process: CPU seconds of imports with model loading, of the work, and memory."""
+    work = RUNS[name](photos, out)
+    imported = time.process_time()
+    labelled = work()
+    used = time.process_time() - imported
+    status = Path("/proc/self/status")  # getrusage counts the parent's memory too
+    if status.exists():
+        peak = int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"photos": labelled, "imports": imported, "work": used, "peak_mb": peak}
+
+
+def plain_loop(photos: Path, out: Path) -> Callable[[], int]:
+    """What one would write without an engine; returns the work, with everything imported."""
+    import pandas as pd
+
+    from pipelines.enhancers import enhance_pixels, load_enhancer
+    from pipelines.scorers import load_scorer, mean_score
+    from trigger.photo import photo_hash, read_photo
+
+    enhancer, scorer = load_enhancer(ENHANCER), load_scorer(SCORER)
+
+    def work() -> int:
+        out.mkdir()
+        rows = []
+        for path in sorted(photos.iterdir()):
+            data = path.read_bytes()
+            pixels = read_photo(data, name=str(path)).pixels
+            enhanced = enhance_pixels(enhancer, pixels)
+            distributions = scorer.score([pixels, enhanced])
+            before, after = mean_score(distributions)
+            photo = photo_hash(data)
+            Image.fromarray(enhanced).save(out / f"{photo}.png", compress_level=1)
+            rows.append((photo, str(path), distributions[0], before, after, after - before))
+        pd.DataFrame(rows, columns=list("abcdef")).to_parquet(out / "labels.parquet")
+        return len(rows)
+
+    return work
+
+
+def pipeline(photos: Path, out: Path) -> Callable[[], int]:
+    """``trigger label`` in this process; returns the work, with everything imported."""
+    from pipelines import engine
+    from pipelines.label import label_photos
+
+    engine.load_models(ENHANCER, SCORER)
+    return lambda: label_photos([photos], out, enhancer=ENHANCER, scorer=SCORER)["counts"][
+        "labelled"
+    ]
+
+
+RUNS = {"loop": plain_loop, "pipeline": pipeline}
+
+
+def compare(runs: dict[str, list[dict[str, float]]], grown: dict[str, float]) -> dict[str, Any]:
+    """Return name -> number, name with unit; ratios are medians over rounds."""
+    few = runs["loop"][0]["photos"]
+    report: dict[str, Any] = {"photos": few}
+    for name, results in runs.items():
+        for part in ("imports", "work"):
+            seconds = statistics.median(result[part] for result in results)
+            per_photo = f"{name}: work, CPU s per photo"
+            report[per_photo if part == "work" else f"{name}: imports and models, CPU s"] = (
+                seconds / few if part == "work" else seconds
+            )
+    for what, part in (("without imports", "work"), ("with imports", "total")):
+        pairs = zip(runs["pipeline"], runs["loop"], strict=True)
+        report[f"ratio {what}"] = statistics.median(one[part] / other[part] for one, other in pairs)
+    memory = statistics.median(result["peak_mb"] for result in runs["pipeline"])
+    return report | {
+        "loop: peak memory, MB": statistics.median(result["peak_mb"] for result in runs["loop"]),
+        f"pipeline: peak memory at {few} photos, MB": memory,
+        f"pipeline: peak memory at {grown['photos']} photos, MB": grown["peak_mb"],
+        "ratio of the two": grown["peak_mb"] / memory,
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report as lines."""
+    lines = [
+        f"{name:44} {value:.3f}" if isinstance(value, float) else f"{name:44} {value}"
+        for name, value in report.items()
+    ]
+    return "\n".join([*lines, f"target for the ratio without imports: at most {TARGET}"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
