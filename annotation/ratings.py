@@ -72,11 +72,12 @@ def read_ratings(path: Path) -> pd.DataFrame:
 
 
 def mean_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
-    """One row per photo: path, scene, mean rating (float) and how many opinions it had."""
+    """One row per photo: path, scene, raters, mean rating (float), how many opinions it had."""
     grouped = ratings.groupby("path", sort=True)
     return pd.DataFrame(
         {
             "scene": grouped["scene"].first(),
+            "rater": grouped["rater"].agg(lambda names: " + ".join(sorted(set(names)))),
             "rating": grouped["rating"].mean(),
             "opinions": grouped["rating"].size(),
         }

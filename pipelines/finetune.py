@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import GroupKFold
@@ -84,42 +85,59 @@ def run(args: argparse.Namespace) -> int:
     head.set_weights([weights[:, None].astype(np.float32), np.array([offset], np.float32)])
     model.save(args.out / "finetuned.keras")
 
-    scores = {"baseline": baseline, "fine-tuned": features @ weights + offset}
-    test = {name: values[held_out] for name, values in scores.items()}
-    improvable = ratings >= IMPROVABLE
-    report: dict[str, Any] = {
-        "trainable_parameters": count,
-        "ridge": ridge,
-        "photos": {"train": int(train.sum()), "held_out": int(held_out.sum())},
-        "scenes": {
-            "train": len(set(scenes[train])),
-            "held_out": len(set(scenes[held_out])),
-        },
-        "held_out": compare_average_precision(improvable[held_out], test, scenes[held_out]),
-        "cross_validated": compare_average_precision(
-            improvable,
-            {
-                "baseline": baseline,
-                "fine-tuned": cross_validate(features, ratings, *start, scenes),
-            },
-            scenes,
-        ),
-        "rating_agreement_held_out": {
-            name: agreement(values, ratings[held_out]) for name, values in test.items()
-        },
-        "at_threshold_held_out": at_threshold(
-            improvable[held_out], test["fine-tuned"], DEFAULT_THRESHOLD
-        ),
-    }
+    rated["held_out"] = held_out
+    rated["baseline"] = baseline
+    rated["fine-tuned"] = features @ weights + offset
+    rated["cross-validated"] = cross_validate(features, ratings, *start, scenes)
+    rated.to_csv(args.out / "predictions.csv", index=False)
+    report = {"trainable_parameters": count, "ridge": ridge, **_report(rated)}
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
+    test = rated[rated["held_out"]]
     plots.precision_recall(
-        args.out / "precision_recall.png", improvable[held_out], test, report["held_out"]
-    )
-    rated.assign(held_out=held_out, baseline=baseline, finetuned=scores["fine-tuned"]).to_csv(
-        args.out / "predictions.csv", index=False
+        args.out / "precision_recall.png",
+        (test["rating"] >= IMPROVABLE).to_numpy(),
+        {name: test[name].to_numpy() for name in ("baseline", "fine-tuned")},
+        report["held_out"],
     )
     print(summary(report))  # noqa: T201
     return 0
+
+
+def _report(rated: pd.DataFrame) -> dict[str, Any]:
+    """Comparison of baseline and fine-tuned: on held-out scenes, on all by cross-validation.
+
+    Both are given again for each rater alone, where a rater saw photos of both sorts.
+    """
+    test = rated[rated["held_out"]]
+    return {
+        "photos": {"train": len(rated) - len(test), "held_out": len(test)},
+        "held_out": _compare(test, "fine-tuned"),
+        "cross_validated": _compare(rated, "cross-validated"),
+        "by_rater": {
+            str(rater): {
+                "held_out": _compare(test[test["rater"] == rater], "fine-tuned"),
+                "cross_validated": _compare(rows, "cross-validated"),
+            }
+            for rater, rows in rated.groupby("rater")
+        },
+        "rating_agreement_held_out": {
+            name: agreement(test[name].to_numpy(), test["rating"].to_numpy())
+            for name in ("baseline", "fine-tuned")
+        },
+        "at_threshold_held_out": at_threshold(
+            (test["rating"] >= IMPROVABLE).to_numpy(),
+            test["fine-tuned"].to_numpy(),
+            DEFAULT_THRESHOLD,
+        ),
+    }
+
+
+def _compare(rated: pd.DataFrame, column: str) -> dict[str, Any] | None:
+    improvable = (rated["rating"] >= IMPROVABLE).to_numpy()
+    if not 0 < improvable.sum() < len(improvable):
+        return None  # average precision needs both sorts
+    scores = {"baseline": rated["baseline"].to_numpy(), "fine-tuned": rated[column].to_numpy()}
+    return compare_average_precision(improvable, scores, rated["scene"].to_numpy(str))
 
 
 def freeze_trunk(model: keras.Model) -> int:

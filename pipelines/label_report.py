@@ -24,8 +24,9 @@ def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> dict[s
 
 def draw_deltas(deltas: npt.NDArray[np.float32], about: dict[str, Any], title: str) -> bytes:
     """A histogram of (n,) deltas as PNG; ``about`` is what ``describe_deltas`` found."""
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(7, 4.2))
     FigureCanvasAgg(figure)  # no pyplot: it keeps global state and looks for a screen
+    figure.subplots_adjust(left=0.1, right=0.97, bottom=0.13, top=0.86)
     axis = figure.subplots()
     axis.hist(deltas, bins=min(60, max(10, len(deltas) // 5)), color="#1f6f8b", alpha=0.85)
     for value, style, label in (

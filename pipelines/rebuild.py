@@ -69,7 +69,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
     baseline, finetuned = out / "baseline", out / "finetuned"
     return [
         Step(
-            ["degrade", str(data / "clean"), "--out", str(out / "degraded")],
+            ["degrade", str(data / "clean"), "--out", str(out / "degraded"), "--versions", "3"],
             out / "degraded" / "degradations.csv",
         ),
         Step(
@@ -79,12 +79,16 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
         Step(
             [
                 *("train", str(out / "labels"), "--out", str(baseline)),
-                *("--init", str(out / "scorer" / "nima.keras"), "--epochs", "10"),
+                *("--init", str(out / "scorer" / "nima.keras")),
+                *("--epochs", "4", "--learning-rate", "3e-4"),
             ],
             baseline / "report.json",
         ),
         Step(
-            ["tid-ratings", str(data / "rated" / "tid2013"), "--out", str(out / "ratings")],
+            [
+                *("tid-ratings", str(data / "rated" / "tid2013"), "--out", str(out / "ratings")),
+                *("--flawless", str(data / "clean")),
+            ],
             out / "ratings" / "ratings.csv",
         ),
         Step(

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from pipelines.rated.tid2013 import read_scores, read_tid2013
 from trigger.files import write_atomically
-from trigger.photo import photo_hash, read_photo_bytes
+from trigger.photo import find_photos, photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
 # "barely visible" to "visible", 2.5 the step to "annoying".
@@ -37,16 +37,34 @@ def rating_of(gain: float) -> int:
     return -1 if gain <= REGRESSED else 0
 
 
-def write_ratings(folder: Path, out: Path) -> pd.DataFrame:
-    """Write the re-made photos as PNG and ``ratings.csv`` beside them."""
+def write_ratings(folder: Path, flawless: list[Path], out: Path) -> pd.DataFrame:
+    """Write the re-made photos as PNG and ``ratings.csv`` beside them.
+
+    Args:
+        folder: TID2013's originals and scores.
+        flawless: photos known to be flawless, rated neutral by definition: TID2013 shows people
+            so few undistorted photos that a model would learn to alert on everything.
+        out: where to write.
+    """
     out.mkdir(parents=True, exist_ok=True)
     numbers = sorted({int(number) for number in read_scores(folder)["kodak"]})
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         scenes = pool.map(partial(_write_scene, folder, out), numbers)
         progress = tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None)
-        table = pd.DataFrame([row for rows in progress for row in rows])
+        rated = [row for rows in progress for row in rows]
+    table = pd.DataFrame([*rated, *(_flawless_row(path) for path in find_photos(flawless))])
     write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
     return table
+
+
+def _flawless_row(path: Path) -> dict[str, str | int]:
+    return {
+        "path": str(path.resolve()),
+        "rating": 0,
+        "scene": photo_hash(read_photo_bytes(path)),
+        "rater": "flawless",
+        "enhancer": "original",
+    }
 
 
 def _write_scene(folder: Path, out: Path, number: int) -> list[dict[str, str | int]]:
@@ -77,11 +95,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: trigger tid-ratings rated/tid2013 --out ratings"
     parser.add_argument("tid", type=Path, help="folder with kodakNN.png and mos.csv")
+    parser.add_argument(
+        "--flawless",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PHOTOS",
+        help="flawless photos or folders of them, added as neutral (rater 'flawless', not human)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for photos and ratings.csv")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write photos and ratings."""
-    table = write_ratings(args.tid, args.out)
+    table = write_ratings(args.tid, args.flawless, args.out)
     print(f"{len(table)} ratings of {table['scene'].nunique()} scenes in {args.out}")  # noqa: T201
     return 0
