@@ -16,7 +16,7 @@ ENHANCER = load_enhancer("classical")
 
 
 @pytest.mark.parametrize(
-    "factors, least_gain",
+    ("factors", "least_gain"),
     [
         (Factors(read_noise=10 / 255), 2.0),
         (Factors(read_noise=25 / 255), 4.0),

@@ -25,7 +25,7 @@ def test_doing_nothing_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "weaker, stronger",
+    ("weaker", "stronger"),
     [
         (Factors("motion", 3, 40), Factors("motion", 11, 40)),
         (Factors("disk", 1), Factors("disk", 4)),

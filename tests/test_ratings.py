@@ -34,7 +34,7 @@ def test_opinions_are_averaged_per_photo(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, words",
+    ("text", "words"),
     [
         ("path,score\na.png,1\n", "'rating' is missing"),
         ("path,rating\na.png,3\n", "line 2: rating is '3'"),

@@ -20,7 +20,7 @@ def scores(photos: list[np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "mild, strong",
+    ("mild", "strong"),
     [
         (Factors(read_noise=12 / 255), Factors(read_noise=40 / 255)),
         (Factors(jpeg_quality=25), Factors(jpeg_quality=6)),
