@@ -327,7 +327,7 @@ def run(args: argparse.Namespace) -> int:
         shard_size=args.shard_size,
         enhanced_format=args.enhanced_format,
         workers=args.workers,
-        beam_flags=getattr(args, "beam_flags", ()),
+        beam_flags=args.passed_on,
         show_progress=not args.json,
     )
     text = json.dumps(result, indent=2) if args.json else summary_text(result)

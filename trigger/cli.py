@@ -22,17 +22,25 @@ _OWN_PACKAGES = {"trigger", "pipelines", "annotation", "export"}
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: where it lives, its one-line help, and the extra that brings its packages."""
+    """A subcommand.
+
+    Attributes:
+        module: where it lives.
+        help: one line.
+        extra: what brings its packages.
+        passes_on: arguments after ``--`` are not its own; it finds them in ``args.passed_on``.
+    """
 
     module: str
     help: str
     extra: str | None = None
+    passes_on: bool = False
 
 
 COMMANDS = {
     "score": Command("trigger.commands.score", "score photos: what would enhancement gain?"),
     "rank": Command("trigger.commands.rank", "rank folders of photos, best candidates first"),
-    "label": Command("pipelines.label", "label photos with measured deltas", "pipelines"),
+    "label": Command("pipelines.label", "label photos with measured deltas", "pipelines", True),
     "degrade": Command("pipelines.degrade", "make degraded versions of photos", "pipelines"),
     "train": Command("pipelines.train", "train a model on labels", "pipelines"),
     "finetune": Command("pipelines.finetune", "fit a model's head to ratings", "pipelines"),
@@ -69,6 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
     command = COMMANDS[chosen] if chosen else None
+    passed_on: list[str] = []
+    if command and command.passes_on and "--" in arguments:
+        dashes = arguments.index("--")
+        arguments, passed_on = arguments[:dashes], arguments[dashes + 1 :]
     try:
         # Read by TensorFlow when it is loaded; its warnings are for its developers.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -79,6 +91,7 @@ def _run(arguments: list[str]) -> int:
         except SystemExit as stop:  # help, version or wrong usage: argparse has said it all
             return int(stop.code or 0)
         assert module is not None  # no other command name passes the parser
+        args.passed_on = passed_on
         return int(module.run(args))
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
