@@ -1,19 +1,38 @@
 """The ratings CSV: what people said of enhanced photos.
 
-One row is one opinion. Columns:
+One row is one answer: a rating, or a pair that was skipped. Columns, all but ``rating`` and one
+of ``pair``, ``photo`` and ``path`` optional:
 
-========  ========  ===========================================================
-path      required  photo before enhancement; relative paths start at the CSV's folder
-rating    required  2 significant improvement, 1 moderate, 0 neutral, -1 regressed
-scene     optional  photos of one scene stay on one side of every split; default: the photo
-rater     optional  who said it
-enhancer  optional  what made the "after" photo
-========  ========  ===========================================================
+========  =====================================================================================
+id        names the answer; no two rows share one
+pair      names the before/after pair; default: the photo (or path) and the enhancer
+photo     SHA-256 of the photo before enhancement, 64 hexadecimal digits
+path      the photo before enhancement; relative paths start at the CSV's folder
+scene     photos of one scene stay on one side of every split; default: the photo (or path)
+enhancer  what made the "after" photo, as name-version
+rater     who said it
+rating    2 significant improvement, 1 moderate improvement, 0 neutral, -1 regressed; empty
+          where the pair was skipped
+skip      why there is no rating
+time      when, ISO 8601 with a time zone
+seconds   how long the rater looked, 0 or more
+view      how the pair was shown: key=value, separated by spaces
+sentinel  set where the answer was known before: identical, good or bad
+repeat    0 first showing, 1 second showing to the same rater, ...; default 0
+========  =====================================================================================
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -21,54 +40,138 @@ from trigger.errors import DataError
 
 RATINGS = {2: "significant improvement", 1: "moderate improvement", 0: "neutral", -1: "regressed"}
 IMPROVABLE = 1  # a mean rating from here on counts as "would look better"
-REQUIRED = ("path", "rating")
-OPTIONAL = ("scene", "rater", "enhancer")
+SENTINELS = {"identical": (0,), "good": (1, 2), "bad": (-1,)}
+"""Kinds of pairs with a known answer, and the ratings that a careful rater gives them."""
+SHOWN_PROBLEMS = 10
+
+_NUMBERS = {str(number): number for number in RATINGS} | {
+    word: number for number, word in RATINGS.items()
+}
+N = TypeVar("N", int, float)
+_ALLOWED = ", ".join(f"{number} ({word})" for number, word in RATINGS.items())
+_LONGEST = {"id": 64, "pair": 1000, "path": 4096, "scene": 4096, "view": 300, "skip": 200}
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One answer; the fields are the columns of the CSV.
+
+    Raises:
+        ValueError: a field is out of its range; the message names it.
+    """
+
+    id: str
+    pair: str
+    photo: str
+    path: str
+    scene: str
+    enhancer: str
+    rater: str
+    rating: int | None
+    skip: str
+    time: str
+    seconds: float | None
+    view: str
+    sentinel: str
+    repeat: int
+
+    def __post_init__(self) -> None:
+        if self.rating is not None and self.rating not in RATINGS:
+            raise ValueError(f"rating is {self.rating!r}; allowed are {_ALLOWED}")
+        if (self.rating is None) == (self.skip == ""):
+            raise ValueError(
+                f"rating is {'' if self.rating is None else self.rating!r} and skip is "
+                f"{self.skip!r}; a row has either a rating ({_ALLOWED}) or a reason for skipping"
+            )
+        if not self.pair:
+            raise ValueError("path is empty, and so are pair and photo; name the rated photo")
+        if self.photo and not re.fullmatch(r"[0-9a-f]{64}", self.photo):
+            raise ValueError(f"photo is {self.photo!r}; it is a SHA-256: 64 digits 0-9, a-f")
+        if self.sentinel and self.sentinel not in SENTINELS:
+            raise ValueError(
+                f"sentinel is {self.sentinel!r}; allowed are {', '.join(SENTINELS)} or nothing"
+            )
+        if self.seconds is not None and not 0 <= self.seconds < math.inf:
+            raise ValueError(f"seconds is {self.seconds!r}; it is a number from 0")
+        if self.repeat < 0:
+            raise ValueError(f"repeat is {self.repeat}; it is 0, 1, 2, ...")
+        if self.view and not re.fullmatch(r"[a-z]+=[^\s=]+( [a-z]+=[^\s=]+)*", self.view):
+            raise ValueError(f"view is {self.view!r}; it is key=value, separated by spaces")
+        if self.time:
+            _check_time(self.time)
+        for name, longest in _LONGEST.items():
+            if len(getattr(self, name)) > longest:
+                raise ValueError(f"{name} is longer than {longest} characters")
+
+
+COLUMNS = tuple(field.name for field in fields(Rating))
+
+
+def read_rows(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    words: Mapping[str, int] | None = None,
+) -> list[Rating]:
+    """Read and check a ratings CSV (comma, semicolon or tab), also one of other people.
+
+    Args:
+        path: the file, UTF-8. Columns that are not ours are ignored.
+        columns: their name of a column by our name, such as ``{"rating": "score"}``.
+        words: our rating by their word, such as ``{"much better": 2}``.
+
+    Raises:
+        DataError: the file or a column is missing, or a row is wrong; the message names the
+            lines and what is wrong with each.
+    """
+    return [row for _, row in _read(path, columns or {}, words or {})]
+
+
+def to_csv(rows: Iterable[Rating]) -> str:
+    """The CSV that ``read_rows`` reads back to the same rows."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(["" if cell is None else cell for cell in astuple(row)] for row in rows)
+    return buffer.getvalue()
+
+
+def to_table(rows: Iterable[Rating]) -> pd.DataFrame:
+    """Rows as a table with the columns of the CSV; a missing rating is NaN."""
+    table = pd.DataFrame([astuple(row) for row in rows], columns=list(COLUMNS))
+    return table.astype({"rating": "float64", "seconds": "float64"})
 
 
 def read_ratings(path: Path) -> pd.DataFrame:
-    """Read and check a ratings CSV.
+    """Read a ratings CSV to learn from: opinions on photos that are at hand.
+
+    Skipped pairs, sentinels and repeats are left out: they tell of raters, not of photos.
 
     Returns:
         Columns path (absolute, str), rating (int), scene, rater and enhancer (str).
 
     Raises:
-        DataError: the file, a column, a photo or an allowed rating is missing; every message
-            names the line.
+        DataError: as ``read_rows``, or a photo is missing.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such ratings CSV") from error
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path}: not a readable CSV ({error})") from error
-    missing = [column for column in REQUIRED if column not in table.columns]
-    if missing:
-        raise DataError(
-            f"{path}: column {missing[0]!r} is missing; got {list(table.columns)}, required are "
-            f"{list(REQUIRED)}, optional {list(OPTIONAL)}"
+    rows = [(line, row) for line, row in _read(path, {}, {}) if is_opinion(row)]
+    if not rows:
+        raise DataError(f"{path}: holds no ratings to learn from, only skips, sentinels, repeats")
+    records = []
+    for line, row in rows:
+        located = (path.parent / row.path).resolve()
+        if not row.path or not located.is_file():
+            raise DataError(
+                f"{path}, line {line}: photo {located if row.path else '(path is empty)'} does "
+                f"not exist; put it back or mend the column 'path'"
+            )
+        records.append(
+            (str(located), row.rating, row.scene or str(located), row.rater, row.enhancer)
         )
-    if table.empty:
-        raise DataError(f"{path}: holds no ratings, only a header")
-    allowed = {str(value): value for value in RATINGS}
-    ratings, paths = [], []
-    for line, (photo, rating) in enumerate(zip(table["path"], table["rating"], strict=True), 2):
-        if rating.strip() not in allowed:
-            words = ", ".join(f"{value} ({word})" for value, word in RATINGS.items())
-            raise DataError(f"{path}, line {line}: rating is {rating!r}; allowed are {words}")
-        if not photo.strip():
-            raise DataError(f"{path}, line {line}: path is empty; name the rated photo")
-        located = (path.parent / photo).resolve()
-        if not located.is_file():
-            raise DataError(f"{path}, line {line}: photo {located} does not exist")
-        ratings.append(allowed[rating.strip()])
-        paths.append(str(located))
-    columns = {
-        name: table[name] if name in table.columns else pd.Series([""] * len(table))
-        for name in OPTIONAL
-    }
-    result = pd.DataFrame({"path": paths, "rating": ratings, **columns})
-    result["scene"] = result["scene"].where(result["scene"] != "", result["path"])
-    return result
+    return pd.DataFrame(records, columns=["path", "rating", "scene", "rater", "enhancer"])
+
+
+def is_opinion(row: Rating) -> bool:
+    """Whether a row says something new about its photo: rated, no sentinel, first showing."""
+    return row.rating is not None and not row.sentinel and not row.repeat
 
 
 def mean_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
@@ -82,3 +185,142 @@ def mean_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
             "opinions": grouped["rating"].size(),
         }
     ).reset_index()
+
+
+def parse_words(texts: Iterable[str]) -> dict[str, int]:
+    """``["much better=2"]`` as ``{"much better": 2}``.
+
+    Raises:
+        ValueError: one is not WORD=RATING with a known rating.
+    """
+    words = {}
+    for text in texts:
+        word, equals, number = text.rpartition("=")
+        if not equals or number.strip() not in _NUMBERS:
+            raise ValueError(f"{text!r} is not WORD=RATING; ratings are {_ALLOWED}")
+        words[word.strip().casefold()] = _NUMBERS[number.strip()]
+    return words
+
+
+def _read(
+    path: Path, columns: Mapping[str, str], words: Mapping[str, int]
+) -> list[tuple[int, Rating]]:
+    """Rows with their line numbers."""
+    lines = _read_lines(path)
+    header = [cell.strip() for cell in lines.pop(0)[1]]
+    places = _places(path, header, columns)
+    words = _NUMBERS | {word.casefold(): number for word, number in words.items()}
+    rows: list[tuple[int, Rating]] = []
+    problems: list[str] = []
+    seen: dict[tuple[object, ...], int] = {}
+    for line, cells in lines:
+        try:
+            if len(cells) != len(header):
+                raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
+            row = _parse({name: cells[place].strip() for name, place in places.items()}, words)
+            _check_unique(row, line, seen)
+            rows.append((line, row))
+        except ValueError as error:
+            problems.append(f"{path}, line {line}: {error}")
+    if len(problems) > SHOWN_PROBLEMS:
+        problems[SHOWN_PROBLEMS:] = [f"... and {len(problems) - SHOWN_PROBLEMS} more lines"]
+    if problems:
+        raise DataError("\n".join(problems))
+    if not rows:
+        raise DataError(f"{path}: holds no ratings, only a header")
+    return rows
+
+
+def _read_lines(path: Path) -> list[tuple[int, list[str]]]:
+    """The cells of all rows that are not empty, each with the line where it begins."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark at the beginning
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such ratings CSV") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable CSV ({error}); save it as UTF-8") from error
+    first = text.partition("\n")[0]
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True
+    )
+    lines: list[tuple[int, list[str]]] = []
+    begin = 1
+    try:
+        for cells in reader:
+            if cells:
+                lines.append((begin, cells))
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {begin}: not a readable CSV ({error})") from error
+    if not lines:
+        raise DataError(f"{path}: not a readable CSV (it is empty)")
+    return lines
+
+
+def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
+    """Where each of our columns is."""
+    for ours, theirs in columns.items():
+        if ours not in COLUMNS:
+            raise DataError(f"there is no column {ours!r}; columns are {', '.join(COLUMNS)}")
+        if theirs not in header:
+            raise DataError(f"{path}: column {theirs!r} is missing; got {header}")
+    places = {
+        name: header.index(columns.get(name, name))
+        for name in COLUMNS
+        if columns.get(name, name) in header
+    }
+    if "rating" not in places:
+        raise DataError(
+            f"{path}: column 'rating' is missing; got {header}. Where it has another name: "
+            f"trigger ratings import {path.name} --column rating=NAME --out ratings.csv"
+        )
+    if not places.keys() & {"pair", "photo", "path"}:
+        raise DataError(
+            f"{path}: column 'path' is missing, and so are 'pair' and 'photo'; got {header}"
+        )
+    return places
+
+
+def _parse(cells: dict[str, str], words: Mapping[str, int]) -> Rating:
+    text = dict.fromkeys(COLUMNS, "") | cells
+    rating = text["rating"].casefold()
+    if rating and rating not in words:
+        raise ValueError(f"rating is {text['rating']!r}; allowed are {_ALLOWED}")
+    named = text["photo"] or text["path"]
+    return Rating(
+        **{name: text[name] for name in ("id", "path", "scene", "enhancer", "rater", "skip")},
+        **{name: text[name] for name in ("time", "view", "sentinel")},
+        pair=text["pair"] or (f"{named} {text['enhancer']}".strip() if named else ""),
+        photo=text["photo"].lower(),
+        rating=words[rating] if rating else None,
+        seconds=_number(text, "seconds", float) if text["seconds"] else None,
+        repeat=_number(text, "repeat", int) if text["repeat"] else 0,
+    )
+
+
+def _number(text: dict[str, str], name: str, kind: Callable[[str], N]) -> N:
+    try:
+        return kind(text[name])
+    except ValueError:
+        raise ValueError(f"{name} is {text[name]!r}; it is a number") from None
+
+
+def _check_unique(row: Rating, line: int, seen: dict[tuple[object, ...], int]) -> None:
+    if row.id and (first := seen.setdefault(("id", row.id), line)) != line:
+        raise ValueError(f"id {row.id!r} is that of line {first} too; delete one of the two")
+    if not row.rater:
+        return
+    if (first := seen.setdefault((row.rater, row.pair, row.repeat), line)) != line:
+        raise ValueError(
+            f"{row.rater!r} answered the same pair on line {first}; delete one of the two, or "
+            f"number second showings in the column 'repeat'"
+        )
+
+
+def _check_time(text: str) -> None:
+    try:
+        aware = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        raise ValueError(f"time is {text!r}; it is ISO 8601 with a zone: 2025-05-01T12:30:00Z")

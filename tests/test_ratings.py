@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from annotation.ratings import mean_ratings, read_ratings
+from annotation.ratings import (
+    RATINGS,
+    SENTINELS,
+    Rating,
+    mean_ratings,
+    parse_words,
+    read_ratings,
+    read_rows,
+    to_csv,
+)
 from trigger.errors import DataError
 
 
@@ -43,6 +55,17 @@ def test_opinions_are_averaged_per_photo(folder: Path) -> None:
         ("path,rating\n,1\n", "line 2: path is empty"),
         ("path,rating\n", "no ratings"),
         ("", "not a readable CSV"),
+        ('path,rating\n"a.png,1\n', "line 2: not a readable CSV"),
+        ("path,rating\na.png\n", "line 2: has 1 cells, but the header has 2"),
+        ("path,rating,rater\na.png,1,x\na.png,2,x\n", "line 3: 'x' answered .* on line 2"),
+        ("id,path,rating\ni,a.png,1\ni,b.png,2\n", "line 3: id 'i' is that of line 2"),
+        ("path,rating,skip\na.png,1,too dark\n", "line 2: rating is 1 and skip is 'too dark'"),
+        ("path,rating,time\na.png,1,2025-05-01 12:00\n", "line 2: time is .* with a zone"),
+        ("path,rating,seconds\na.png,1,soon\n", "line 2: seconds is 'soon'"),
+        ("path,rating,seconds\na.png,1,-1\n", "line 2: seconds is -1.0"),
+        ("path,rating,photo\na.png,1,abc\n", "line 2: photo is 'abc'"),
+        ("path,rating,sentinel\na.png,1,yes\n", "line 2: sentinel is 'yes'; allowed are ident"),
+        ('scene,path,rating\n"two\nlines",a.png,1\n,b.png,5\n', "line 4: rating is '5'"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(folder: Path, text: str, words: str) -> None:
@@ -53,3 +76,72 @@ def test_what_is_wrong_is_named_with_its_line(folder: Path, text: str, words: st
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such ratings CSV"):
         read_ratings(tmp_path / "ratings.csv")
+
+
+def test_all_wrong_lines_are_named_at_once(folder: Path) -> None:
+    path = write(folder, "path,rating\n" + "a.png,9\n" * 12)
+    with pytest.raises(DataError) as caught:
+        read_rows(path)
+    lines = str(caught.value).splitlines()
+    assert "line 2:" in lines[0]
+    assert "line 11:" in lines[9]
+    assert lines[10:] == ["... and 2 more lines"]
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20).map(
+    str.strip
+)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Rating:
+    skip = draw(words)
+    return Rating(
+        id="",
+        pair=draw(words.filter(bool)),
+        photo=draw(st.sampled_from(["", "0123456789abcdef" * 4])),
+        path=draw(words),
+        scene=draw(words),
+        enhancer=draw(words),
+        rater="",
+        rating=None if skip else draw(st.sampled_from(list(RATINGS))),
+        skip=skip,
+        time=draw(st.sampled_from(["", "2025-05-01T12:30:00.125Z", "2025-05-01T12:30:00+02:00"])),
+        seconds=draw(st.none() | st.floats(0, 1e6)),
+        view=draw(st.sampled_from(["", "mode=side", "mode=flicker zoom=100"])),
+        sentinel=draw(st.sampled_from(["", *SENTINELS])),
+        repeat=draw(st.integers(0, 3)),
+    )
+
+
+@given(st.lists(rows(), min_size=1, max_size=5))
+def test_what_is_written_is_read_back(table: list[Rating]) -> None:
+    with TemporaryDirectory() as folder:
+        assert read_rows(write(Path(folder), to_csv(table))) == table
+
+
+def test_other_peoples_csv_is_read_by_mapping(folder: Path) -> None:
+    path = folder / "theirs.csv"
+    path.write_bytes("\ufeffimage;verdict;who\na.png;Much Better;Åsa\nb.png;worse;Åsa\n".encode())
+    table = read_rows(
+        path,
+        {"path": "image", "rating": "verdict", "rater": "who"},
+        parse_words(["much better=2", "worse=-1"]),
+    )
+    assert [(row.path, row.rating, row.rater) for row in table] == [
+        ("a.png", 2, "Åsa"),
+        ("b.png", -1, "Åsa"),
+    ]
+    with pytest.raises(DataError, match=r"'rating' is missing.*--column rating=NAME"):
+        read_rows(path)
+
+
+def test_only_opinions_are_learned_from(folder: Path) -> None:
+    path = write(
+        folder,
+        "pair,path,rating,skip,sentinel,repeat\np,a.png,2,,,0\np,a.png,1,,,1\n"
+        "q,b.png,,broken,,0\nr,gone.png,0,,identical,0\n",
+    )
+    assert [(Path(p).name, r) for p, r in read_ratings(path)[["path", "rating"]].values] == [
+        ("a.png", 2)
+    ]
