@@ -7,7 +7,6 @@ that their hashes, and with them the scenes that are held out, are the same on e
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import shutil
 import time
@@ -32,6 +31,7 @@ PHOTOGRAPHS = {
 }
 """File names by package; ``pipelines.splits`` holds out china and hubble_deep_field."""
 MARKER = ".trigger-demo"
+INTERRUPTED = 130  # what the command line returns after ^C
 OUTPUTS = (
     *("photos", "degraded", "labels", "baseline", RATINGS_FILE, "finetuned", "trigger.tflite"),
     *("scores-demo.json", "scores-packaged.json", "pictures", "index.html"),
@@ -64,8 +64,6 @@ def run(args: argparse.Namespace) -> int:
     """
     out: Path = args.out
     prepare_folder(out)
-    # Read when TensorFlow is first loaded; its notes on GPUs and graphs would bury the story.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     steps = make_steps(out)
     chapters = []
     for number, step in enumerate(steps, 1):
@@ -144,6 +142,8 @@ class Step:
         for command, text in zip(self.commands, shown, strict=True):
             print(f"$ {text}", flush=True)  # noqa: T201
             code = cli.main(command)
+            if code == INTERRUPTED:
+                raise KeyboardInterrupt
             if code != 0:
                 raise TriggerError(f"the demo stopped: '{text}' failed with exit code {code}")
         return Chapter(self.title, self.about, shown, time.perf_counter() - started, self.plot)
@@ -157,7 +157,8 @@ def make_steps(out: Path) -> list[Step]:
         Step(
             "Take photographs",
             "Eight colour photographs that scikit-image and scikit-learn bring along, copied as "
-            "they are. Two of them, and everything made from them, are never trained on.",
+            "they are. Two of them (China, Hubble deep field), and everything made from them, are "
+            "held out: the demo measures with them and never trains on them.",
             work=lambda: copy_photographs(out / "photos"),
         ),
         Step(
@@ -168,19 +169,21 @@ def make_steps(out: Path) -> list[Step]:
         ),
         Step(
             "Label",
-            "Score each photo, enhance it, score it again. The difference is its delta: what "
-            "enhancement really gained, in the eyes of the scorer.",
+            "Let the scorer judge each photo, enhance it, judge it again. The difference is its "
+            "delta: what enhancement really gained, in the eyes of the scorer.",
             (("label", degraded, "--out", labels, "--workers", "2"),),
             plot=Plot(
                 "labels/deltas.png",
                 "Histogram of the measured deltas",
-                "How much enhancement gained, photo by photo.",
+                "Each bar counts photos by their delta. Left of 0, enhancement did harm; from the "
+                "red line on, it gained so much that asking for it would have been right.",
             ),
         ),
         Step(
             "Train",
-            "Teach a small network to predict delta from the photo alone. It starts from the "
-            "packaged trunk, so a few rounds are enough to see it learn.",
+            "Teach a small network to predict delta from the photo alone. This shows the step, no "
+            "more: it sees versions of six photographs for eight rounds, and gets anywhere only "
+            "because it starts from the packaged trunk, which saw thousands of photos.",
             (
                 (
                     *("train", labels, "--out", str(baseline), "--init", "packaged"),
@@ -190,7 +193,9 @@ def make_steps(out: Path) -> list[Step]:
             plot=Plot(
                 "baseline/scatter.png",
                 "Scatter plot of predicted against measured delta, training and held-out photos",
-                "Predicted against measured delta. The held-out panel is the one that counts.",
+                "Each dot is a photo: the further right, the more enhancement really gained; the "
+                "further up, the more the network predicted. On the line, both agree. The training "
+                "panel shows what it could learn by heart; only the held-out one counts.",
             ),
         ),
         Step(
@@ -213,7 +218,10 @@ def make_steps(out: Path) -> list[Step]:
             plot=Plot(
                 "finetuned/precision_recall.png",
                 "Precision-recall curves of the baseline and the fine-tuned network",
-                "Before and after fine-tuning, on held-out photos; ratings derived, not human.",
+                "Go through the held-out photos from the highest score down. Recall: how much of "
+                "the improvable ones was found by then. Precision: how many of those passed were "
+                "improvable. The higher a curve stays, the better; guessing gives the dashed line. "
+                "The ratings are derived, not human.",
             ),
         ),
         Step(

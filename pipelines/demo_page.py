@@ -12,7 +12,18 @@ from importlib import resources
 import numpy as np
 
 from annotation.ratings import IMPROVABLE, RATINGS
+from pipelines.degradation import Kind
 from pipelines.metrics import agreement
+
+KIND_NAMES: dict[Kind, str] = {
+    "none": "as it is",
+    "noise": "noise",
+    "blur": "blur",
+    "jpeg": "JPEG compression",
+    "saturation": "overexposure",
+    "mixed": "mixture of these",
+}
+SHOWN_AT_FIRST = 12
 
 
 @dataclass(frozen=True)
@@ -37,10 +48,11 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Card:
-    """A held-out photo. Paths lead from the page and are quoted as URLs need it.
+    """A photo to look at. Paths lead from the page and are quoted as URLs need it.
 
     Attributes:
         scene: name of the original photograph.
+        kind: sort of fault.
         fault: what was done to it, in plain words.
         before: detail of the photo, pixel for pixel.
         after: the same detail of the enhanced photo.
@@ -51,9 +63,11 @@ class Card:
         rating: derived, 2, 1, 0 or -1.
         packaged: score by the packaged model.
         own: score by the model this demo trained.
+        held_out: the demo's model was not trained on the scene.
     """
 
     scene: str
+    kind: Kind
     fault: str
     before: str
     after: str
@@ -64,6 +78,7 @@ class Card:
     rating: int
     packaged: float
     own: float
+    held_out: bool
 
 
 def page(cards: Sequence[Card], threshold: float, chapters: Sequence[Chapter]) -> str:
@@ -97,13 +112,15 @@ def page(cards: Sequence[Card], threshold: float, chapters: Sequence[Chapter]) -
 <p class="lead">Enhancing a photo costs time and battery, and most photos gain nothing.
 <em>trigger</em> looks first: a network of half a megabyte tells from the photo alone how much
 enhancement would help, and speaks up only where it is worth it.</p>
+<nav aria-label="On this page"><a href="#photos">The photos</a>
+<a href="#made">How this was made</a> <a href="#limits">What it does not show</a></nav>
 <dl class="terms">
 <div><dt>Delta</dt><dd>What enhancement <em>did</em> gain: the scorer's opinion of the enhanced
 photo minus its opinion of the photo, in points on a scale of 1 to 10. Measuring it means doing
 all the work.</dd></div>
-<div><dt>Score</dt><dd>What enhancement <em>would</em> gain: the small network's prediction, made in
-milliseconds without enhancing anything. About 0 where there is nothing to mend; it can be
-negative.</dd></div>
+<div><dt>Score</dt><dd>What enhancement <em>would</em> gain, predicted by the small network in
+milliseconds, without enhancing anything. On the scale of ratings: about 2 promises a significant
+improvement, 0 none, less than 0 harm.</dd></div>
 <div><dt>Threshold</dt><dd>From a score of {threshold:g} on, a photo raises an alert: &ldquo;this
 one is worth enhancing&rdquo;. Below, it is left alone.</dd></div>
 <div><dt>Derived rating</dt><dd>{_ratings()}. People give such ratings; here they are computed from
@@ -111,43 +128,44 @@ the known originals, and <em>not human</em>.</dd></div>
 </dl>
 </header>
 <main>
-<section>
-<h2>Photos that were never trained on</h2>
-<p>{len(cards)} versions of {len(scenes)} photographs ({_listed(scenes)}), highest score first.
-Drag across a picture, or focus it and use the arrow keys: left of the line is the photo, right of
-it the enhanced photo. The pictures show a detail at its true size, one pixel for one pixel.</p>
+<section id="photos">
+<h2>What the packaged model says of these photos</h2>
+<p>{len(cards)} photos: {len(scenes)} photographs ({_listed(scenes)}), each as it is and with one
+fault of every sort. The model that comes with <em>trigger</em> was made from other photographs.</p>
 <p>Spoilt does not mean improvable. What overexposure or strong compression took away, this
 enhancer cannot bring back, and a photo without faults has nothing to gain: those are to be left
-alone. In the lists below, the packaged model decides.</p>
+alone.</p>
 {_summary(cards, threshold)}
+<p>Now judge by eye, highest score first. Drag across a picture, or focus it and use the arrow keys:
+left of the line is the photo, right of it the enhanced photo. The pictures show a detail at its
+true size, one pixel for one pixel.</p>
 <ul class="legend" aria-label="Marks on the scales below">
 <li>{_mark("packaged")} score, packaged model</li><li>{_mark("own")} score, this demo's model</li>
-<li>{_mark("delta")} measured delta</li><li>{_mark("threshold")} threshold</li>
-<li>{_mark("zero")} zero</li></ul>
+<li>{_mark("threshold")} threshold</li><li>{_mark("zero")} zero</li></ul>
 {_group("Would alert", alerts, threshold, scale)}
 {_group("Leave alone", rest, threshold, scale)}
 </section>
-<section>
+<section id="made">
 <h2>How this was made</h2>
 <p>These commands made everything above in {_minutes(sum(c.seconds for c in chapters))}. Each can be
 run by hand, on photos of your own.</p>
 <ol class="chapters">
 {"".join(map(_chapter, chapters))}</ol>
 </section>
-<section class="notes">
+<section id="limits" class="notes">
 <h2>What this shows, and what it does not</h2>
 <ul>
 <li>It shows the whole chain at work, from photographs to a file that a phone can run, and lets you
 judge its answers by eye.</li>
-<li>It does not measure how good the model is. {len(cards)} photos of {len(scenes)} scenes are far
-too few: on other scenes the figures could be quite different. The packaged model's card has figures
-from many.</li>
+<li>It does not measure how good the packaged model is. {len(scenes)} scenes are far too few: on
+others the figures could be quite different. The model's card has figures from many.</li>
 <li>The ratings are <strong>derived, not human</strong>: computed from the known originals by
 structural similarity. They reward coming closer to the original, pixel by pixel, which is not the
 same as looking better.</li>
 <li>The faults are simulated. Real photos have gentler ones, in other mixtures.</li>
-<li>The demo's own model saw few photos, briefly. It is here to be watched while it learns, not to
-be used; use the packaged one, or train on many photos.</li>
+<li>The demo's own model shows the steps and is not the packaged one. It saw a handful of photos,
+briefly: watch it learn, but do not use it. Of its scores, only those of held-out scenes tell
+anything; the others it was trained on.</li>
 <li>Delta is the opinion of a scorer and of one enhancer: another enhancer would gain more or
 less.</li>
 </ul>
@@ -163,7 +181,7 @@ class _Scale:
     """Where a value lies on the line drawn in every card, in percent of its width."""
 
     def __init__(self, cards: Sequence[Card], threshold: float) -> None:
-        values = [value for card in cards for value in (card.delta, card.packaged, card.own)]
+        values = [value for card in cards for value in (card.packaged, card.own)]
         self._low, self._high = min([0.0, *values]), max([1.0, threshold, *values])
 
     def __call__(self, value: float) -> float:
@@ -171,46 +189,65 @@ class _Scale:
 
 
 def _summary(cards: Sequence[Card], threshold: float) -> str:
-    improvable = np.array([card.rating >= IMPROVABLE for card in cards])
-    delta = np.array([card.delta for card in cards])
-    columns = []
-    for scores in ([card.packaged for card in cards], [card.own for card in cards]):
-        alerts = np.array(scores) >= threshold
-        rank_agreement = agreement(np.array(scores), delta)["spearman"]
-        columns.append(
-            [
-                int(alerts.sum()),
-                int((alerts & improvable).sum()),
-                int((improvable & ~alerts).sum()),
-                "undefined" if rank_agreement is None else _number(rank_agreement),
-            ]
-        )
-    rows = "\n".join(
-        f'<tr><th scope="row">{name}</th><td>{packaged}</td><td>{own}</td></tr>'
-        for name, packaged, own in zip(
-            ("Alerts", "of them improvable", "Improvable, no alert", "Rank agreement with delta"),
-            *columns,
-            strict=True,
-        )
-    )
+    groups = {
+        name: [card for card in cards if card.kind == kind] for kind, name in KIND_NAMES.items()
+    }
+    groups["all"] = list(cards)
+    rows = "\n".join(_row(name, group, threshold) for name, group in groups.items() if group)
+    alerts = [card for card in cards if card.packaged >= threshold]
+    right = sum(card.rating >= IMPROVABLE for card in alerts)
+    improvable = sum(card.rating >= IMPROVABLE for card in cards)
     return f"""<table>
-<thead><tr><td></td><th scope="col">Packaged model</th><th scope="col">This demo's model</th></tr>
-</thead>
+<thead><tr><th scope="col">Fault</th><th scope="col">Photos</th>
+<th scope="col">Delta<br>measured</th>
+<th scope="col">Score<br>predicted</th><th scope="col">Alerts</th>
+<th scope="col">Improvable<br>by rating</th></tr></thead>
 <tbody>
 {rows}
 </tbody>
 </table>
-<p class="small">{improvable.sum()} of {len(cards)} photos count as improvable: their derived rating
-is {IMPROVABLE} or 2. Rank agreement is Spearman's: 1 is the same order, 0 none.</p>"""
+<p class="small">Delta and score are means. {right} of {len(alerts)} alerts are right by the derived
+rating (1 or 2), and {improvable - right} of {improvable} improvable photos get none.
+{_noisy(cards)} Rank agreement (Spearman's: 1 is the same order, 0 none) of score with delta:
+{_rank_agreement(cards)}.</p>"""
+
+
+def _row(name: str, cards: Sequence[Card], threshold: float) -> str:
+    values = (
+        str(len(cards)),
+        _number(float(np.mean([card.delta for card in cards])), "+"),
+        _number(float(np.mean([card.packaged for card in cards]))),
+        str(sum(card.packaged >= threshold for card in cards)),
+        str(sum(card.rating >= IMPROVABLE for card in cards)),
+    )
+    return f'<tr><th scope="row">{name}</th>{"".join(f"<td>{value}</td>" for value in values)}</tr>'
+
+
+def _noisy(cards: Sequence[Card]) -> str:
+    """In how many scenes noise raises the score, as it should: denoising helps."""
+    clean, noisy = (
+        {card.scene: card.packaged for card in cards if card.kind == kind}
+        for kind in ("none", "noise")
+    )
+    pairs = [(clean[scene], noisy[scene]) for scene in clean.keys() & noisy.keys()]
+    above = sum(noise > none for none, noise in pairs)
+    return f"In {above} of {len(pairs)} scenes the noisy version scores above the untouched one."
+
+
+def _rank_agreement(cards: Sequence[Card]) -> str:
+    figures = agreement(*(np.array([(c.packaged, c.delta) for c in cards]).T))["spearman"]
+    return "undefined" if figures is None else _number(figures)
 
 
 def _group(title: str, cards: Sequence[Card], threshold: float, scale: _Scale) -> str:
-    body = "".join(_card(card, threshold, scale) for card in cards)
-    none = "" if cards else "<p>None.</p>"
-    return (
-        f'<h3>{title} <span class="count">{len(cards)}</span></h3>{none}'
-        f'<ul class="cards">\n{body}</ul>'
-    )
+    made = [_card(card, threshold, scale) for card in cards]
+    body = f'<ul class="cards">\n{"".join(made[:SHOWN_AT_FIRST])}</ul>' if made else "<p>None.</p>"
+    if more := made[SHOWN_AT_FIRST:]:
+        body += (
+            f"\n<details><summary>Show {len(more)} more</summary>\n"
+            f'<ul class="cards">\n{"".join(more)}</ul></details>'
+        )
+    return f'<h3>{title} <span class="count">{len(cards)}</span></h3>\n{body}\n'
 
 
 def _card(card: Card, threshold: float, scale: _Scale) -> str:
@@ -235,14 +272,15 @@ def _card(card: Card, threshold: float, scale: _Scale) -> str:
  alt="Whole photo, with the detail marked" loading="lazy"></a>
 <dl>
 <div class="first"><dt>Score</dt><dd>{_number(card.packaged)}</dd></div>
-<div><dt>this demo's</dt><dd>{_number(card.own)}</dd></div>
+<div><dt>Demo's model</dt><dd>{_number(card.own)}</dd></div>
 <div><dt>Measured delta</dt><dd>{_number(card.delta, "+")}</dd></div>
 <div><dt>Derived rating</dt><dd>{_number(card.rating)}</dd></div>
 </dl>
 </div>
 <p class="small">Whole photo: <a href="{html.escape(card.photo)}">before</a>,
-<a href="{html.escape(card.enhanced)}">enhanced</a>{
-        '. <span class="differs">The derived rating says otherwise.</span>' if differs else ""
+<a href="{html.escape(card.enhanced)}">enhanced</a>.
+{"Held out" if card.held_out else "Trained on"} by the demo's model.{
+        ' <span class="differs">The derived rating says otherwise.</span>' if differs else ""
     }</p>
 </div>
 </li>
@@ -250,19 +288,20 @@ def _card(card: Card, threshold: float, scale: _Scale) -> str:
 
 
 def _line(card: Card, threshold: float, scale: _Scale) -> str:
-    at = {name: f"{scale(getattr(card, name)):.1f}%" for name in ("packaged", "own", "delta")}
+    zero, limit, own, packaged = (
+        f"{scale(value):.1f}%" for value in (0, threshold, card.own, card.packaged)
+    )
     return (
         '<svg class="line" aria-hidden="true"><line class="axis" x1="0" x2="100%" y1="12" y2="12"/>'
-        f'<line class="zero" x1="{scale(0):.1f}%" x2="{scale(0):.1f}%" y1="5" y2="19"/>'
-        f'<line class="threshold" x1="{scale(threshold):.1f}%" x2="{scale(threshold):.1f}%" '
-        f'y1="2" y2="22"/><circle class="own" cx="{at["own"]}" cy="12" r="4"/>'
-        f'<circle class="packaged" cx="{at["packaged"]}" cy="12" r="6"/>'
-        f'<circle class="delta" cx="{at["delta"]}" cy="12" r="7"/></svg>'
+        f'<line class="zero" x1="{zero}" x2="{zero}" y1="5" y2="19"/>'
+        f'<line class="threshold" x1="{limit}" x2="{limit}" y1="2" y2="22"/>'
+        f'<circle class="own" cx="{own}" cy="12" r="4"/>'
+        f'<circle class="packaged" cx="{packaged}" cy="12" r="6"/></svg>'
     )
 
 
 def _mark(name: str) -> str:
-    radius = {"packaged": 6, "own": 4, "delta": 7}.get(name)
+    radius = {"packaged": 6, "own": 4}.get(name)
     shape = (
         f'<circle class="{name}" cx="9" cy="9" r="{radius}"/>'
         if radius

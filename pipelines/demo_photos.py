@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw
 from skimage.metrics import structural_similarity
 from tqdm import tqdm
 
+from pipelines.degradation import Kind
 from pipelines.degrade import RECORD
 from pipelines.demo_page import Card
 from pipelines.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read_labels
@@ -27,7 +29,7 @@ Pixels = npt.NDArray[np.uint8]
 
 RATINGS_FILE = "derived-ratings.csv"
 RATER = "derived from the original by SSIM, no person"
-CROP = (460, 300)
+CROP = (400, 220)
 """Width and height in pixels of the detail that a card shows."""
 THUMBNAIL_SIDE = 160
 
@@ -70,17 +72,18 @@ class Known:
     enhancer: str
     scene: str
     source: str
+    kind: Kind
     factors: dict[str, Any]
     delta: float
 
 
 def known_photos(out: Path) -> list[Known]:
-    """The labelled photos of OUT, sorted by hash, with what was done to them."""
-    out = out.absolute()
+    """The labelled photos of OUT, in the order they were made, with what was done to them."""
+    out = _absolute(out)
     labels = read_labels(out / "labels")
     recipe = Recipe(**{name: str(labels[name].iloc[0]) for name in RECIPE_COLUMNS})
     record = pd.read_csv(out / "degraded" / RECORD).drop_duplicates("photo")
-    rows = labels.merge(record[["photo", "scene", "source", "factors"]], on="photo")
+    rows = record.drop(columns="path").merge(labels, on="photo")
     return [
         Known(
             photo=row["photo"],
@@ -89,6 +92,7 @@ def known_photos(out: Path) -> list[Known]:
             enhancer=row["enhancer"],
             scene=row["scene"],
             source=row["source"],
+            kind=row["kind"],
             factors=json.loads(row["factors"]),
             delta=float(row["delta"]),
         )
@@ -124,20 +128,22 @@ def derive_ratings(out: Path) -> None:
 
 
 def collect_cards(out: Path) -> list[Card]:
-    """The held-out photos with all that is known of them; writes their details to OUT/pictures."""
+    """The first photo of each kind and scene, all that is known of it; writes OUT/pictures."""
     (out / "pictures").mkdir()
     originals = _originals(out)
     ratings = pd.read_csv(out / RATINGS_FILE).set_index("path")["rating"].to_dict()
     packaged, own = (_scores(out / f"scores-{name}.json") for name in ("packaged", "demo"))
-    cards = []
+    first: dict[tuple[str, Kind], Known] = {}
     for known in known_photos(out):
-        if not is_held_out(known.scene):
-            continue
+        first.setdefault((known.scene, known.kind), known)
+    cards = []
+    for known in tqdm(first.values(), "cutting pictures", unit="photo", disable=None):
         window = telling_window(read_photo(originals[known.scene]).pixels, *CROP)
         path = _within(out, known.path)
         cards.append(
             Card(
                 scene=Path(known.source).stem.replace("_", " ").capitalize(),
+                kind=known.kind,
                 fault=describe(known.factors),
                 **_pictures(out, known, window),
                 photo=quote(path),
@@ -146,6 +152,7 @@ def collect_cards(out: Path) -> list[Card]:
                 rating=int(ratings[path]),
                 packaged=packaged[known.path],
                 own=own[known.path],
+                held_out=is_held_out(known.scene),
             )
         )
     return cards
@@ -195,11 +202,15 @@ def _originals(out: Path) -> dict[str, Path]:
 
 def _scores(path: Path) -> dict[Path, float]:
     ranking = json.loads(path.read_text())
-    return {Path(entry["photo"]).absolute(): entry["score"] for entry in ranking["photos"]}
+    return {_absolute(entry["photo"]): entry["score"] for entry in ranking["photos"]}
 
 
 def _within(out: Path, path: Path) -> str:
-    return path.relative_to(out.absolute()).as_posix()
+    return path.relative_to(_absolute(out)).as_posix()
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100, as labels name photos: no "..", links kept
 
 
 def _pictures(out: Path, known: Known, window: tuple[int, int, int, int]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from annotation.ratings import RATINGS, read_ratings
 from pipelines import demo
+from pipelines.degradation import Kind
 from pipelines.degrade import read_record
 from pipelines.demo_page import Card, Chapter, Plot, page
 from pipelines.demo_photos import (
@@ -57,6 +58,7 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._open = ""
+        self.texts["text"] = self.texts.get("text", "") + " "
 
     def handle_data(self, data: str) -> None:
         key = self._open if self._open in ("style", "script") else "text"
@@ -67,7 +69,7 @@ class Page(HTMLParser):
             unquote(value)
             for _, attributes in self.tags
             for name, value in attributes.items()
-            if name in ("src", "href") and value
+            if name in ("src", "href") and value and not value.startswith("#")
         }
 
 
@@ -85,12 +87,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     enhancer = load_enhancer("classical")
     rows, scores = [], []
     for number, path in enumerate(sorted((out / "degraded").glob("*-*-*-*"))):
-        pixels, photo = read_photo(path).pixels, photo_hash(path.read_bytes())
-        target = out / "labels" / enhanced_file(RECIPE, photo, "png")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(enhance_pixels(enhancer, pixels)).save(target)
+        pixels, digest = read_photo(path).pixels, photo_hash(path.read_bytes())
+        enhanced = out / "labels" / enhanced_file(RECIPE, digest, "png")
+        enhanced.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(enhance_pixels(enhancer, pixels)).save(enhanced)
         rows.append(
-            {"photo": photo, "path": str(path.absolute())}
+            {"photo": digest, "path": str(path.absolute())}
             | {"width": pixels.shape[1], "height": pixels.shape[0], "input_score": 5.0}
             | {"input_distribution": [0.1] * 10, "enhanced_score": 5.5, "delta": 0.5}
             | vars(RECIPE)
@@ -122,10 +124,15 @@ def test_derived_ratings_follow_the_originals_and_say_that_no_person_gave_them(
     assert ratings["rater"].str.contains("no person").all()
 
 
-def test_cards_and_page_show_held_out_photos_and_files_that_exist(finished: Path) -> None:
-    cards = collect_cards(finished)
-    assert {card.scene for card in cards} == {"China"}
-    assert len({card.fault for card in cards}) == 2
+def test_cards_and_page_show_every_scene_and_fault_and_files_that_exist(finished: Path) -> None:
+    # Where a photo lies must not depend on how the folder is written.
+    cards = collect_cards(finished / "photos" / "..")
+    assert {(card.scene, card.kind, card.held_out) for card in cards} == {
+        (scene, kind, scene == "China")
+        for scene in ("China", "Coffee")
+        for kind in ("none", "noise")
+    }
+    cards = [card for card in cards if card.held_out]
     found = Page(page(cards, 0.4, [])).links()
     assert len(found) == 5 * len(cards)
     for link in found:
@@ -147,9 +154,18 @@ def test_the_photographs_hold_out_the_same_scenes_on_every_machine(tmp_path: Pat
     assert held_out == {"china", "hubble_deep_field"}
 
 
-def make_card(text: str = "China", packaged: float = 1.0, rating: int = 2) -> Card:
-    files = dict.fromkeys(("before", "after", "whole", "photo", "enhanced"), "a%20b.png")
-    return Card(text, text, **files, delta=0.3, rating=rating, packaged=packaged, own=-0.2)
+def make_card(
+    text: str = "China", packaged: float = 1.0, rating: int = 2, kind: Kind = "noise"
+) -> Card:
+    before, after, whole, photo, enhanced = ["a%20b.png"] * 5
+    return Card(
+        *(text, kind, text, before, after, whole, photo, enhanced),
+        delta=0.3,
+        rating=rating,
+        packaged=packaged,
+        own=-0.2,
+        held_out=True,
+    )
 
 
 def test_page_escapes_text_and_allows_only_its_own_style_and_script() -> None:
@@ -179,6 +195,26 @@ def test_page_sorts_by_score_and_marks_alerts_from_the_threshold_on() -> None:
     assert "<h4>low" in rest
     assert alerts.count("would alert</span>") == 2
     assert rest.count("leave alone</span>") == 1
+
+
+def test_summary_tells_means_by_fault_and_what_noise_does_to_the_score() -> None:
+    cards = [
+        make_card("china", 0.25, 0, "none"),
+        make_card("china", 2.0),
+        make_card("coffee", 1.5, 0, "none"),
+        make_card("coffee", 1.0),
+    ]
+    text = " ".join(Page(page(cards, 0.4, [])).texts["text"].split())
+    assert "as it is 2 +0.30 0.88 1 0 noise 2 +0.30 1.50 2 2 all 4 +0.30 1.19 3 2" in text
+    assert "In 1 of 2 scenes the noisy version scores above the untouched one." in text
+    assert "2 of 3 alerts are right" in text
+    assert "0 of 2 improvable photos get none" in text
+
+
+def test_long_lists_are_folded_but_whole() -> None:
+    made = page([make_card(str(number)) for number in range(15)], 0.4, [])
+    first, more = made.split("<summary>Show 3 more</summary>")
+    assert (first.count('class="card alert"'), more.count('class="card alert"')) == (12, 3)
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1))
@@ -245,3 +281,7 @@ def test_a_failing_command_stops_the_demo(
         demo.run(argparse.Namespace(out=tmp_path / "demo"))
     assert f"$ trigger evaluate {tmp_path}" in capsys.readouterr().out
     assert not (tmp_path / "demo" / "index.html").exists()
+
+    monkeypatch.setattr(cli, "main", lambda command: 130)
+    with pytest.raises(KeyboardInterrupt):
+        demo.run(argparse.Namespace(out=tmp_path / "demo"))
