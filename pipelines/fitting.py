@@ -24,17 +24,30 @@ class PhotoBatches(keras.utils.PyDataset):
         targets: npt.NDArray[np.float32],
         batch_size: int,
         seed: int,
+        groups: npt.NDArray[np.intp] | None = None,
     ) -> None:
-        """Args: photos (M, S, S, 3); rows: which of them; targets (len(rows), ...)."""
+        """Describe the batches.
+
+        Args:
+            photos: (M, S, S, 3) uint8.
+            rows: (n,) which of the photos.
+            targets: (n, ...) what to predict for each of the rows.
+            batch_size: photos per batch.
+            seed: of the order and the mirroring.
+            groups: (n,) rows of one group stay together, in random order, so that a loss can
+                compare neighbours; default: every row by itself.
+        """
         super().__init__()
         self._photos, self._rows, self._targets = photos, rows, targets
+        self._groups = np.arange(len(rows)) if groups is None else groups
         self._batch_size, self._seed = batch_size, seed
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Shuffle for this epoch; the order depends on seed and epoch alone, so resuming works."""
         rng = np.random.default_rng([self._seed, epoch])
-        self._order = rng.permutation(len(self._rows))
+        place = rng.permutation(self._groups.max() + 1)[self._groups]
+        self._order = np.lexsort((rng.random(len(self._rows)), place))
         self._mirrored = rng.random(len(self._rows)) < 0.5
 
     def __len__(self) -> int:

@@ -65,15 +65,29 @@ def scorer_steps(data: Path, out: Path) -> list[Step]:
 
 def trigger_steps(data: Path, out: Path) -> list[Step]:
     """Degrade, label, train and fine-tune; the packaged scorer must be in place."""
-    photos = [str(out / "degraded"), str(data / "unlabeled")]
+    clean, rated = data / "clean", data / "rated"
+    found = [str(data / "unlabeled"), str(rated / "live_challenge")]
+    degraded, references = out / "degraded", out / "references"
     baseline, finetuned = out / "baseline", out / "finetuned"
     return [
+        # What the enhancer can mend is made from every photo, for variety of scenes; what it
+        # cannot, from the clean ones alone, so that labels near zero do not outweigh the rest.
         Step(
-            ["degrade", str(data / "clean"), "--out", str(out / "degraded"), "--versions", "3"],
-            out / "degraded" / "degradations.csv",
+            [
+                *("degrade", str(clean), *found, "--out", str(degraded)),
+                *("--kinds", "noise", "blur", "jpeg", "mixed"),
+            ],
+            degraded / "degradations.csv",
         ),
         Step(
-            ["label", *photos, "--out", str(out / "labels"), "--no-enhanced", "--workers", "2"],
+            ["degrade", str(clean), "--out", str(references), "--kinds", "none", "saturation"],
+            references / "degradations.csv",
+        ),
+        Step(
+            [
+                *("label", str(degraded), str(references), *found, "--out", str(out / "labels")),
+                *("--no-enhanced", "--workers", "2"),
+            ],
             out / "labels" / "deltas.png",
         ),
         Step(
@@ -86,8 +100,9 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
         ),
         Step(
             [
-                *("tid-ratings", str(data / "rated" / "tid2013"), "--out", str(out / "ratings")),
-                *("--flawless", str(data / "clean")),
+                *("derive-ratings", "--tid", str(rated / "tid2013")),
+                *("--live", str(rated / "live_challenge")),
+                *("--flawless", str(data / "clean"), "--out", str(out / "ratings")),
             ],
             out / "ratings" / "ratings.csv",
         ),

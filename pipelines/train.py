@@ -23,6 +23,9 @@ from trigger.errors import DataError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
+HUBER = 0.25  # errors beyond this many points count linearly
+QUALITY_WEIGHT = 0.2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``trigger train``."""
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.labels}: {len(train)} labels to train on and {len(test)} held out; training "
             f"needs at least {args.batch_size} and 1: label more photos"
         )
-    delta = labels["delta"].to_numpy(np.float32)
+    targets = labels[["delta", "input_score"]].to_numpy(np.float32)
     model = build_trigger()
     copied = warm_start(model, args.init)
     print(  # noqa: T201
@@ -79,11 +82,10 @@ def run(args: argparse.Namespace) -> int:
         f"{len(train)} labels to train on, {len(test)} held out"
     )
     fitting.fit(
-        model,
-        fitting.PhotoBatches(photos, train, delta[train, None], args.batch_size, args.seed),
-        # Deltas have heavy tails where an enhancer breaks a photo; Huber keeps those from ruling.
-        loss=keras.losses.Huber(0.5),
-        metrics=["mean_absolute_error"],
+        with_quality_head(model, float(targets[train, 1].mean())),
+        fitting.PhotoBatches(photos, train, targets[train], args.batch_size, args.seed),
+        loss=delta_loss,
+        metrics=[delta_error],
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
@@ -103,6 +105,40 @@ def run(args: argparse.Namespace) -> int:
             f"Spearman {_show(figures['spearman'])}"
         )
     return 0
+
+
+def with_quality_head(trigger: keras.Model, mean_score: float) -> keras.Model:
+    """The trigger with a second output beside delta: the score of the photo itself, (N, 2).
+
+    What a photo can gain depends on how good it is already. Learning both keeps in the 112
+    features what people's ratings are about, and steadies delta, which alone is a small
+    difference of two scores. Only training sees the second head; it starts at the mean score.
+    """
+    quality = keras.layers.Dense(
+        1,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(mean_score),
+        name="quality",
+    )(trigger.get_layer("pool").output)
+    both = keras.layers.Concatenate()([trigger.output, quality])
+    return keras.Model(trigger.input, both, name="trigger_training")
+
+
+def delta_loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
+    """Huber loss of delta and, at a fifth of the weight, of the score; (N, 2) each, to (N,).
+
+    Deltas have heavy tails where an enhancer breaks a photo; Huber keeps those from ruling.
+    """
+    error = keras.ops.abs(measured - predicted)
+    huber = keras.ops.where(
+        error < HUBER, 0.5 * keras.ops.square(error) / HUBER, error - 0.5 * HUBER
+    )
+    return keras.ops.sum(huber * keras.ops.array([1.0, QUALITY_WEIGHT]), axis=-1)
+
+
+def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
+    """Absolute error of delta, per photo."""
+    return keras.ops.abs(measured[:, 0] - predicted[:, 0])
 
 
 def origins_of(labels: pd.DataFrame) -> pd.DataFrame:

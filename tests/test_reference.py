@@ -7,7 +7,7 @@ import pytest
 from skimage.data import astronaut
 
 from pipelines.rated.tid2013 import LEVEL_PSNR, ORIGINAL_MOS, TYPES, psnr, remake, to_score
-from pipelines.rated.tid_ratings import rating_of
+from pipelines.rated.derived_ratings import rating_of
 from pipelines.reference import ReferenceJudge, damage
 
 PHOTO = astronaut()[:192, 128:320]

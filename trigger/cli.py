@@ -46,7 +46,12 @@ COMMANDS = {
     "finetune": Command("pipelines.finetune", "fit a model's head to ratings", "pipelines"),
     "evaluate": Command("pipelines.evaluate", "measure a model against baselines", "pipelines"),
     "train-scorer": Command("pipelines.scorers.train", "train the quality scorer", "pipelines"),
-    "tid-ratings": Command("pipelines.rated.tid_ratings", "make ratings from TID2013", "pipelines"),
+    "derive-ratings": Command(
+        "pipelines.rated.derived_ratings", "derive ratings from human scores", "pipelines"
+    ),
+    "pairs": Command("annotation.pairs", "choose before/after pairs to rate", "annotation"),
+    "annotate": Command("annotation.annotate", "rate pairs in the browser", "annotation"),
+    "ratings": Command("annotation.tool", "sum up, convert and combine ratings", "annotation"),
     "export": Command("export.command", "convert a model to TFLite and check it", "export"),
     "demo": Command("pipelines.demo", "run the whole chain on sample photographs", "pipelines"),
 }

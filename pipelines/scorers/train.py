@@ -18,7 +18,7 @@ from pipelines.networks import build_nima, warm_start
 from pipelines.reference import ReferenceJudge
 from pipelines.scorers import mean_score
 from pipelines.scorers.examples import Examples, build_examples, grade
-from pipelines.scorers.opinions import distribution, mean_error, squared_emd
+from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.splits import is_held_out
 from trigger.errors import OptionError
 from trigger.files import write_atomically
@@ -91,6 +91,13 @@ def evaluate(predicted: npt.NDArray[np.float32], table: ExampleTable) -> dict[st
     return report
 
 
+def _family(scene: str, kind: str) -> str:
+    """Versions of one photo with one degradation: degraded, restored, oversharp; or all levels."""
+    if kind.endswith("/original") or "/" not in kind:
+        return f"{scene} {kind.rpartition('-')[0] or kind}"
+    return f"{scene} {kind.rpartition('/')[0]}"
+
+
 def _restoration(predicted: npt.NDArray[np.float32], table: ExampleTable) -> dict[str, Any]:
     rows = {
         (scene, kind): row
@@ -156,11 +163,13 @@ def run(args: argparse.Namespace) -> int:
     targets = np.stack([distribution(table.scores[row], table.deviations[row]) for row in train])
     model = build_nima()
     warm_start(model, args.init)
-    batches = fitting.PhotoBatches(table.photos, train, targets, args.batch_size, args.seed)
+    families = [_family(table.scenes[row], table.kinds[row]) for row in train]
+    groups = np.unique(families, return_inverse=True)[1]
+    batches = fitting.PhotoBatches(table.photos, train, targets, args.batch_size, args.seed, groups)
     fitting.fit(
         model,
         batches,
-        loss=squared_emd,
+        loss=opinion_loss,
         metrics=[mean_error],
         learning_rate=args.learning_rate,
         epochs=args.epochs,

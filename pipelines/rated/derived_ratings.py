@@ -1,0 +1,151 @@
+"""``trigger derive-ratings``: what raters of a perfect enhancer would answer.
+
+Opinion data sets hold no before/after ratings, but they hold the human score of each photo, and
+that tells how much a perfect enhancer could gain:
+
+* TID2013 scores distorted photos whose originals are known: the human gain of the original,
+  binned to 2, 1, 0 and -1.
+* LIVE Challenge scores phone photos as taken: one that people find poor or bad could gain
+  significantly, a fair one moderately, a good or excellent one nothing to speak of (the five
+  words of ITU-R BT.500, each a fifth of the 0..100 scale that its raters saw).
+* Photos known to be flawless are neutral by definition. People were shown so few undistorted
+  photos that a model would learn to alert on everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from pipelines.rated.live_challenge import read_live_challenge
+from pipelines.rated.tid2013 import read_scores, read_tid2013
+from trigger.errors import OptionError
+from trigger.files import write_atomically
+from trigger.photo import find_photos, photo_hash, read_photo_bytes
+
+# Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
+# "barely visible" to "visible", 2.5 the step to "annoying".
+SIGNIFICANT, MODERATE, REGRESSED = 2.5, 1.0, -0.3
+# Upper ends of "poor" and "fair" on 0..100, here on 1..10.
+POOR, FAIR = 1 + 9 * 0.4, 1 + 9 * 0.6
+
+PERFECT = "original"  # the enhancer that gives back what a flawless camera would have seen
+
+
+def rating_of(gain: float) -> int:
+    """Bin the human gain of the original to a rating."""
+    if gain >= SIGNIFICANT:
+        return 2
+    if gain >= MODERATE:
+        return 1
+    return -1 if gain <= REGRESSED else 0
+
+
+def rating_of_score(score: float) -> int:
+    """Bin the human score (1..10) of a photo as taken to a rating."""
+    return 2 if score < POOR else 1 if score < FAIR else 0
+
+
+def write_ratings(
+    tid: Path | None, live: Path | None, flawless: list[Path], out: Path
+) -> pd.DataFrame:
+    """Write ``ratings.csv``, and beside it the TID2013 photos, made again as PNG.
+
+    Args:
+        tid: TID2013's originals and scores.
+        live: LIVE Challenge's photos and scores.
+        flawless: photos known to be flawless, or folders of them.
+        out: where to write.
+
+    Returns:
+        The table: columns path, rating, scene, rater (which source) and enhancer.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, str | int]] = []
+    if tid is not None:
+        numbers = sorted({int(number) for number in read_scores(tid)["kodak"]})
+        with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+            scenes = pool.map(partial(_write_scene, tid, out), numbers)
+            progress = tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None)
+            rows += [row for scene in progress for row in scene]
+    if live is not None:
+        rows += [
+            _row(rated.path, rating_of_score(rated.score), "live_challenge")
+            for rated in read_live_challenge(live)
+        ]
+    rows += [_row(path, 0, "flawless") for path in find_photos(flawless)]
+    table = pd.DataFrame(rows)
+    write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
+    return table
+
+
+def _row(path: Path, rating: int, rater: str) -> dict[str, str | int]:
+    return {
+        "path": str(path.resolve()),
+        "rating": rating,
+        "scene": photo_hash(read_photo_bytes(path)),
+        "rater": rater,
+        "enhancer": PERFECT,
+    }
+
+
+def _write_scene(folder: Path, out: Path, number: int) -> list[dict[str, str | int]]:
+    scene = photo_hash(read_photo_bytes(folder / f"kodak{number:02d}.png"))
+    rows: list[dict[str, str | int]] = []
+    for photo in read_tid2013(folder, {number}):
+        content = io.BytesIO()
+        Image.fromarray(photo.pixels).save(content, "PNG", compress_level=1)
+        path = out / f"{photo.scene}-{photo.type:02d}-{photo.level}.png"
+        write_atomically(path, content.getvalue())
+        rows.append(
+            {
+                "path": path.name,
+                "rating": rating_of(photo.gain),
+                "scene": scene,
+                "rater": "tid2013",
+                "enhancer": PERFECT,
+            }
+        )
+    return rows
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``trigger derive-ratings``."""
+    parser.description = (
+        "Derive ratings from human scores: what raters of a perfect enhancer would answer. TID2013 "
+        "distortions are made again and rated by the human gain of the original; phone photos of "
+        "LIVE Challenge by how poor people find them. Writes photos and ratings.csv."
+    )
+    parser.epilog = (
+        "example: trigger derive-ratings --tid rated/tid2013 --live rated/live_challenge "
+        "--flawless clean --out ratings"
+    )
+    parser.add_argument("--tid", type=Path, help="TID2013: kodakNN.png originals and mos.csv")
+    parser.add_argument("--live", type=Path, help="LIVE Challenge: photos and mos.csv")
+    parser.add_argument(
+        "--flawless",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PHOTOS",
+        help="flawless photos or folders of them, added as neutral (rater 'flawless', not human)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for photos and ratings.csv")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write photos and ratings."""
+    if args.tid is None and args.live is None:
+        raise OptionError("no human scores to derive ratings from: give --tid, --live or both")
+    table = write_ratings(args.tid, args.live, args.flawless, args.out)
+    print(f"{len(table)} ratings of {table['scene'].nunique()} scenes in {args.out}")  # noqa: T201
+    return 0
