@@ -196,6 +196,7 @@ def make_steps(out: Path) -> list[Step]:
                 "Each dot is a photo: the further right, the more enhancement really gained; the "
                 "further up, the more the network predicted. On the line, both agree. The training "
                 "panel shows what it could learn by heart; only the held-out one counts.",
+                wide=True,
             ),
         ),
         Step(

@@ -33,6 +33,7 @@ class Plot:
     path: str
     alt: str
     caption: str
+    wide: bool = False  # needs scrolling where the window is narrow
 
 
 @dataclass(frozen=True)
@@ -198,23 +199,21 @@ def _summary(cards: Sequence[Card], threshold: float) -> str:
     right = sum(card.rating >= IMPROVABLE for card in alerts)
     improvable = sum(card.rating >= IMPROVABLE for card in cards)
     return f"""<table>
-<thead><tr><th scope="col">Fault</th><th scope="col">Photos</th>
-<th scope="col">Delta<br>measured</th>
-<th scope="col">Score<br>predicted</th><th scope="col">Alerts</th>
-<th scope="col">Improvable<br>by rating</th></tr></thead>
+<thead><tr><th scope="col">Fault</th><th scope="col">Delta</th><th scope="col">Score</th>
+<th scope="col">Alerts</th><th scope="col">Improvable</th></tr></thead>
 <tbody>
 {rows}
 </tbody>
 </table>
-<p class="small">Delta and score are means. {right} of {len(alerts)} alerts are right by the derived
-rating (1 or 2), and {improvable - right} of {improvable} improvable photos get none.
+<p class="small">Measured delta and predicted score are means; improvable means a derived rating of
+{IMPROVABLE} or 2. {right} of {len(alerts)} alerts are on improvable photos,
+and {improvable - right} of {improvable} improvable photos get none.
 {_noisy(cards)} Rank agreement (Spearman's: 1 is the same order, 0 none) of score with delta:
 {_rank_agreement(cards)}.</p>"""
 
 
 def _row(name: str, cards: Sequence[Card], threshold: float) -> str:
     values = (
-        str(len(cards)),
         _number(float(np.mean([card.delta for card in cards])), "+"),
         _number(float(np.mean([card.packaged for card in cards]))),
         str(sum(card.packaged >= threshold for card in cards)),
@@ -279,7 +278,7 @@ def _card(card: Card, threshold: float, scale: _Scale) -> str:
 </div>
 <p class="small">Whole photo: <a href="{html.escape(card.photo)}">before</a>,
 <a href="{html.escape(card.enhanced)}">enhanced</a>.
-{"Held out" if card.held_out else "Trained on"} by the demo's model.{
+{"Held out from" if card.held_out else "Used for"} the demo's training.{
         ' <span class="differs">The derived rating says otherwise.</span>' if differs else ""
     }</p>
 </div>
@@ -316,8 +315,9 @@ def _chapter(chapter: Chapter) -> str:
     )
     plot = ""
     if chapter.plot:
+        width = ' class="wide"' if chapter.plot.wide else ""
         plot = (
-            f'<figure><a href="{html.escape(chapter.plot.path)}">'
+            f'<figure{width}><a href="{html.escape(chapter.plot.path)}">'
             f'<img src="{html.escape(chapter.plot.path)}" alt="{html.escape(chapter.plot.alt)}" '
             f'loading="lazy"></a><figcaption>{html.escape(chapter.plot.caption)}</figcaption>'
             "</figure>\n"
@@ -331,7 +331,7 @@ def _chapter(chapter: Chapter) -> str:
 
 
 def _number(value: float, sign: str = "") -> str:
-    digits = "" if isinstance(value, int) else ".2f"
+    digits = "" if isinstance(value, int) else "z.2f"  # z: no negative zero
     return f"{value:{sign}{digits}}".replace("-", "−")
 
 

@@ -29,7 +29,7 @@ Pixels = npt.NDArray[np.uint8]
 
 RATINGS_FILE = "derived-ratings.csv"
 RATER = "derived from the original by SSIM, no person"
-CROP = (400, 220)
+CROP = (420, 260)
 """Width and height in pixels of the detail that a card shows."""
 THUMBNAIL_SIDE = 160
 

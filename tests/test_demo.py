@@ -205,9 +205,9 @@ def test_summary_tells_means_by_fault_and_what_noise_does_to_the_score() -> None
         make_card("coffee", 1.0),
     ]
     text = " ".join(Page(page(cards, 0.4, [])).texts["text"].split())
-    assert "as it is 2 +0.30 0.88 1 0 noise 2 +0.30 1.50 2 2 all 4 +0.30 1.19 3 2" in text
+    assert "as it is +0.30 0.88 1 0 noise +0.30 1.50 2 2 all +0.30 1.19 3 2" in text
     assert "In 1 of 2 scenes the noisy version scores above the untouched one." in text
-    assert "2 of 3 alerts are right" in text
+    assert "2 of 3 alerts are on improvable photos" in text
     assert "0 of 2 improvable photos get none" in text
 
 
