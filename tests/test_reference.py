@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from pipelines.rated.tid2013 import LEVEL_PSNR, ORIGINAL_MOS, TYPES, psnr, remake, to_score
 from pipelines.rated.derived_ratings import rating_of
+from pipelines.rated.tid2013 import LEVEL_PSNR, ORIGINAL_MOS, TYPES, psnr, remake, to_score
 from pipelines.reference import ReferenceJudge, damage
 
 PHOTO = astronaut()[:192, 128:320]
