@@ -1,7 +1,8 @@
-"""The Beam graph of labelling: Create(shards) | Reshuffle | ParDo(label a shard).
+"""The Beam graph of labelling: Create(names of shards) | Reshuffle | ParDo(label a shard).
 
-Everything a shard produces goes to the labels folder, so the graph has no outputs an engine
-could lose, and whether an engine did its work is seen from the files alone.
+The photos of a shard are listed in the labels folder, and everything it produces goes there; so
+the graph has no outputs an engine could lose, and whether an engine did its work is seen from the
+files alone.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import shutil
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -19,54 +22,56 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipelines.enhancers import Enhancer, load_enhancer
-from pipelines.scorers import Scorer, load_scorer
-from pipelines.shards import Job, Shard, label_shard
+from pipelines.plan import read_plan
+from pipelines.shards import Job, Labeller
+from pipelines.storage import Folder
 from pipelines.worker import WorkerDiedError, supervise, worker_command
-from trigger.errors import ModelError, OptionError, TriggerError
+from trigger.errors import OptionError, TriggerError
 
 NAMESPACE = "trigger"
-WORKER_LOG = "workers.log"
-WORKER_LEASE = ".workers-run-while-this-exists"
-_LOADING = threading.Lock()
+_LOCK = threading.Lock()
+_IDLE: list[Labeller] = []
 
 
 class EngineError(TriggerError):
     """The engine failed, or said it was done and was not."""
 
 
-@functools.cache
-def _load(enhancer: str, scorer: str) -> tuple[Enhancer, Scorer]:
-    return load_enhancer(enhancer), load_scorer(scorer)
+@contextlib.contextmanager
+def _labeller(job: Job) -> Iterator[Labeller]:
+    """A labeller that no other thread of this process uses; models are loaded only if need be."""
+    with _LOCK:
+        labeller = next((idle for idle in _IDLE if idle.job == job), None)
+        if labeller:
+            _IDLE.remove(labeller)
+    labeller = labeller or Labeller(job)
+    try:
+        yield labeller
+    except BaseException:
+        labeller.end()
+        raise
+    _lend(labeller)
 
 
-def load_models(enhancer: str, scorer: str) -> tuple[Enhancer, Scorer]:
-    """The enhancer and scorer of this process: loaded by the first thread that asks, kept."""
-    with _LOADING:
-        return _load(enhancer, scorer)
+def _lend(labeller: Labeller) -> None:
+    """Let the shards of this process use a labeller; those of another job are done with."""
+    with _LOCK:
+        ended = [idle for idle in _IDLE if idle.job != labeller.job]
+        _IDLE[:] = [idle for idle in _IDLE if idle.job == labeller.job] + [labeller]
+    for idle in ended:
+        idle.end()
 
 
 class LabelShard(beam.DoFn):
-    """Labels the shards it is given, with the models of its process."""
+    """Labels the shards whose names it is given."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def setup(self) -> None:
-        """Load the models, which must be the very versions the job was planned with."""
-        job = self._job
-        self._enhancer, self._scorer = load_models(job.enhancer, job.scorer)
-        here = (self._enhancer.version, self._scorer.version)
-        planned = (job.recipe.enhancer_version, job.recipe.scorer_version)
-        if here != planned:
-            raise ModelError(
-                f"this worker has enhancer and scorer versions {here}, the job was planned with "
-                f"{planned}; install the same version of trigger on every machine"
-            )
-
-    def process(self, shard: Shard) -> None:
+    def process(self, shard: str) -> None:
         """Label one shard and count what became of its photos."""
-        report = label_shard(shard, self._job, self._enhancer, self._scorer)
+        with _labeller(self._job) as labeller:
+            report = labeller.label(read_plan(Folder(self._job.folder), shard))
         Metrics.counter(NAMESPACE, "labelled").inc(report.labelled)
         for reason, count in report.rejected.items():
             Metrics.counter(NAMESPACE, f"rejected_{reason}").inc(count)
@@ -102,63 +107,80 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
-def run_shards(
-    shards: Sequence[Shard], job: Job, workers: int, flags: Sequence[str]
-) -> dict[str, int]:
-    """Run the graph and wait for its end.
-
-    Args:
-        shards: what to label.
-        job: how.
-        workers: processes on this machine; 1 means in this one. Not used where the flags name
-            another runner.
-        flags: options for Beam.
-
-    Returns:
-        Beam's counters by name.
-
-    Raises:
-        EngineError: the engine or a shard failed. Finished shards are kept.
-        OptionError: Beam does not know one of the flags.
-    """
-    options = beam_options(flags)
-    own_workers = workers > 1 and options.view_as(StandardOptions).runner is None
-    if own_workers:
-        log, lease = (Path(job.folder) / name for name in (WORKER_LOG, WORKER_LEASE))
-        log.unlink(missing_ok=True)
-        environment = SubprocessSDKEnvironment.from_command_string(worker_command(lease, log))
-        runner = FnApiRunner(environment)
-        options.view_as(DirectOptions).direct_num_workers = workers
-    elif options.view_as(StandardOptions).runner is None:
-        # Named outright, because Beam's default runner downloads a program before it starts.
-        runner = FnApiRunner()
-    else:
-        runner = None
-    pipeline = beam.Pipeline(runner=runner, options=options)
+def add_graph(pipeline: beam.Pipeline, shards: Sequence[str], job: Job) -> None:
+    """Add the graph: nothing but what every engine has."""
     (
         pipeline
         | "shards" >> beam.Create(shards)
         | "spread" >> beam.Reshuffle()
         | "label" >> beam.ParDo(LabelShard(job))
     )
+
+
+def run_shards(
+    shards: Sequence[str], labeller: Labeller, workers: int, flags: Sequence[str]
+) -> dict[str, int]:
+    """Run the graph and wait for its end.
+
+    Args:
+        shards: names of what to label.
+        labeller: knows the job, and labels where that is done in this process.
+        workers: processes on this machine; 1 means in this one. Not used where the flags name
+            another runner.
+        flags: options for Beam.
+
+    Returns:
+        Beam's counters by name; none where the engine does not give them.
+
+    Raises:
+        EngineError: the engine or a shard failed. Finished shards are kept.
+        OptionError: Beam does not know one of the flags.
+    """
+    options = beam_options(flags)
+    pipeline: Callable[[FnApiRunner | None], dict[str, int]] = functools.partial(
+        _run, shards, labeller.job, options
+    )
     try:
-        counters = supervise(lambda: _finish(pipeline), lease) if own_workers else _finish(pipeline)
+        if options.view_as(StandardOptions).runner is not None:
+            return pipeline(None)
+        if workers > 1:
+            options.view_as(DirectOptions).direct_num_workers = workers
+            return _run_in_workers(pipeline)
+        _lend(labeller)
+        # Named outright, because Beam's default runner downloads a program before it starts.
+        return pipeline(FnApiRunner())
     except Exception as error:  # engines raise anything, with whole tracebacks as text
-        if isinstance(error, WorkerDiedError):
-            cause = f"a worker was killed or crashed (is memory short? see {log})"
-        else:
-            cause = next(reversed(str(error).strip().splitlines()), type(error).__name__)
+        cause = next(reversed(str(error).strip().splitlines()), type(error).__name__)
         raise EngineError(
             f"labelling stopped: {cause}. Finished shards are kept; run the same command again "
             "to go on"
         ) from error
-    if own_workers:
-        log.unlink(missing_ok=True)
-    return counters
 
 
-def _finish(pipeline: beam.Pipeline) -> dict[str, int]:
+def _run(
+    shards: Sequence[str], job: Job, options: PipelineOptions, runner: FnApiRunner | None
+) -> dict[str, int]:
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    add_graph(pipeline, shards, job)
     result = pipeline.run()
     result.wait_until_finish()
-    counters = result.metrics().query()["counters"]
+    try:
+        counters = result.metrics().query()["counters"]
+    except NotImplementedError:  # Dask's
+        return {}
     return {counter.key.metric.name: counter.result for counter in counters}
+
+
+def _run_in_workers(pipeline: Callable[[FnApiRunner], dict[str, int]]) -> dict[str, int]:
+    scratch = Path(tempfile.mkdtemp(prefix="trigger-workers-"))
+    log, lease = scratch / "log", scratch / "run-while-this-exists"
+    environment = SubprocessSDKEnvironment.from_command_string(worker_command(lease, log))
+    try:
+        counters = supervise(lambda: pipeline(FnApiRunner(environment)), lease)
+    except WorkerDiedError:
+        raise EngineError(f"a worker was killed or crashed (is memory short? see {log})") from None
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    shutil.rmtree(scratch, ignore_errors=True)
+    return counters

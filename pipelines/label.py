@@ -1,7 +1,8 @@
 """``trigger label``: score photos, enhance them, score again, and keep the difference.
 
-The driver plans (which photos need a label), lets an engine label the shards, and then believes
-only the files: photos = labelled + labelled before + duplicates + rejected, or it is an error.
+The driver plans (which photos lack a label), lets an engine label the shards, and then believes
+only the files: every planned label is there or rejected, and photos = labelled + labelled before +
+duplicates + rejected, or it is an error.
 """
 
 from __future__ import annotations
@@ -11,221 +12,268 @@ import json
 import logging
 import os
 import platform
-import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
-from pipelines.label_report import describe_deltas, draw_deltas, summary_text
+from pipelines.label_report import describe_deltas, draw_deltas, plan_text, summary_text
 from pipelines.labels import (
     KIND,
     RUN_FILE,
     Recipe,
-    label_file,
-    labelled_photos,
-    read_labels,
     read_rejects,
     read_run,
-    write_file,
-    write_rejects,
+    read_shard,
+    read_shard_rejects,
+    read_table,
 )
+from pipelines.listing import Listing
+from pipelines.lock import exclusive
+from pipelines.plan import LARGEST_SHARD, Plan, make_plan, photos_in, plan_file, read_plan
 from pipelines.shards import (
     ENHANCED_FORMATS,
     STAGES,
     EnhancedFormat,
     Job,
-    Shard,
-    make_shards,
-    shard_name,
-    take_inventory,
+    Labeller,
+    load_models,
+    recipes_of,
 )
+from pipelines.storage import Folder
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError
-from trigger.photo import find_photos
 from trigger.quiet import native_messages_muted
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-LARGEST_SHARD = 64
-SHARDS_PER_WORKER = 8
 PACKAGES = ("trigger", "apache-beam", "numpy", "pillow", "opencv-python-headless", "ai-edge-litert")
+ENHANCER, SCORER = "classical", "nima"
+SECONDS_PER_STEP = 600.0
 
 
 def label_photos(
     photos: Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     *,
-    enhancer: str = "classical",
-    scorer: str = "nima",
+    enhancers: Sequence[str] = (ENHANCER,),
+    scorer: str = SCORER,
     shard_size: int | None = None,
     enhanced_format: EnhancedFormat | None = "png",
+    photo_seconds: float = SECONDS_PER_STEP,
     workers: int = 1,
     beam_flags: Sequence[str] = (),
+    dry_run: bool = False,
     show_progress: bool = False,
 ) -> dict[str, Any]:
-    """Label photos into a folder; photos that it already holds labels of are skipped.
+    """Label photos into a folder; labels that it already holds are not made again.
 
     Args:
-        photos: files and folders.
-        folder: where labels go: a new or empty folder, or one of an earlier run.
-        enhancer: name for ``load_enhancer``.
+        photos: files, folders, patterns, URLs and manifests; see ``Listing``.
+        folder: where labels go: a new or empty folder, or one of an earlier run; may be a URL.
+        enhancers: names for ``load_enhancer``; every photo gets a label for each.
         scorer: name for ``load_scorer``.
         shard_size: photos per shard; by default up to 64, fewer where a worker would otherwise
             get less than eight shards.
         enhanced_format: how enhanced photos are stored; None: not at all.
-        workers: processes on this machine.
+        photo_seconds: how long reading a photo, or one enhancer with scoring, may take.
+        workers: processes on this machine; with another Beam runner, how many it has.
         beam_flags: options for Beam, such as another runner.
+        dry_run: only say what would be done; nothing is written.
         show_progress: draw a progress bar on stderr if that is a terminal.
 
     Returns:
-        What LABELS/run.json holds.
+        What LABELS/run.json holds; of a dry run what it would hold before the first label.
 
     Raises:
         OptionError: an option is out of its range, or the folder is not for labels.
-        DataError: there are no photos.
+        LockedError: another process is labelling into the folder.
+        DataError: there are no photos, or the folder cannot be written.
         EngineError: the engine failed or lost photos. Finished shards are kept.
     """
     if workers < 1:
         raise OptionError(f"workers is {workers}; it must be 1 or more")
     if shard_size is not None and shard_size < 1:
         raise OptionError(f"shard size is {shard_size}; it must be 1 or more photos")
+    if not photo_seconds > 0:
+        raise OptionError(f"photo seconds is {photo_seconds}; it must be more than 0")
+    if not enhancers or len(set(enhancers)) < len(enhancers):
+        raise OptionError(f"enhancers are {list(enhancers)}; name each once, and at least one")
     started, clock = datetime.now(UTC), time.perf_counter()
-    out = _open_folder(Path(os.path.abspath(folder)))  # noqa: PTH100, links stay as given
+    out = Folder(folder)
     with _quiet_logging():
         from pipelines import engine
 
         engine.beam_options(beam_flags)
-        models = engine.load_models(enhancer, scorer)
-        recipe = Recipe(
-            models[0].name,
-            models[0].version,
-            models[1].name,
-            models[1].version,
-            models[1].preprocessing,
-        )
+        models = load_models(enhancers, scorer)
+        recipes = recipes_of(*models)
+        _check_folder(out)
         run: dict[str, Any] = {
             "kind": KIND,
-            "state": "unfinished",
+            "state": "planning",
             "started": started.isoformat(timespec="seconds"),
-            "folder": str(out),
+            "folder": out.location,
             "photos": [os.fspath(path) for path in photos],
-            "recipe": vars(recipe),
+            "recipes": [vars(recipe) for recipe in recipes],
             "options": {
-                "enhancer": enhancer,
+                "enhancers": list(enhancers),
                 "scorer": scorer,
                 "shard_size": shard_size,
                 "enhanced_format": enhanced_format,
+                "photo_seconds": photo_seconds,
                 "workers": workers,
                 "beam": list(beam_flags),
             },
             "versions": {name: version(name) for name in PACKAGES}
             | {"python": platform.python_version()},
         }
-        _write_run(out, run)
-        run |= _label(photos, out, recipe, run["options"], show_progress, engine)
-    run |= {"state": "finished", "seconds": round(time.perf_counter() - clock, 2)}
-    _write_run(out, run)
+        if dry_run:
+            _, planned = _plan(photos, out, recipes, run["options"], show_progress, dry=True)
+            return run | planned
+        _make_folder(out)
+        with exclusive(out):
+            _write_run(out, run)
+            _forget_last_run(out)
+            plan, planned = _plan(photos, out, recipes, run["options"], show_progress, dry=False)
+            begin = datetime.now(UTC).isoformat(timespec="seconds")
+            run |= {"state": "labelling", **planned, "labelling_since": begin}
+            _write_run(out, run)
+            job = Job(
+                out.location, tuple(enhancers), scorer, recipes, enhanced_format, photo_seconds
+            )
+            counters: dict[str, int] = {}
+            if plan.shards:
+                with _progress(out, plan.shards, show_progress):
+                    labeller = Labeller(job, models)
+                    counters = engine.run_shards(plan.shards, labeller, workers, beam_flags)
+            run |= _verify(out, plan, engine.EngineError)
+            run["deltas"] = _deltas(out, recipes)
+            run["stages"] = {
+                stage: round(counters[f"{stage}_microseconds"] / 1e6, 3)
+                for stage in STAGES
+                if f"{stage}_microseconds" in counters
+            }
+            run |= {"state": "finished", "seconds": round(time.perf_counter() - clock, 2)}
+            _write_run(out, run)
+            out.delete(plan_file(shard) for shard in plan.shards)
     return run
 
 
-def _label(
+def _plan(
     photos: Sequence[str | os.PathLike[str]],
-    out: Path,
-    recipe: Recipe,
+    out: Folder,
+    recipes: Sequence[Recipe],
     options: dict[str, Any],
     show_progress: bool,
-    engine: ModuleType,
-) -> dict[str, Any]:
-    """Plan, run, verify; returns the part of run.json that tells what happened."""
-    # Photos below the labels folder are this job's own enhanced ones.
-    found = (Path(os.path.abspath(path)) for path in find_photos(photos))  # noqa: PTH100, not resolve
-    listed = (path for path in found if out not in path.parents)
-    bar = tqdm(listed, "listing", unit=" photos", disable=None if show_progress else True)
-    inventory = take_inventory(bar, labelled_photos(out, recipe))
-    if not inventory.photos:
+    *,
+    dry: bool,
+) -> tuple[Plan, dict[str, Any]]:
+    """Make the plan; also the part of run.json that tells of it."""
+    listing = Listing(photos, out.location)
+    bar = tqdm(listing, "listing", unit=" photos", disable=None if show_progress else True)
+    plan = make_plan(bar, recipes, out, options["shard_size"], options["workers"], dry=dry)
+    if not plan.photos:
         raise DataError(
             f"no photos found in {', '.join(os.fspath(path) for path in photos)}; give photo files "
             f"or folders that hold some (photos within {out} do not count)"
         )
-    workers = options["workers"]
-    size = options["shard_size"] or _shard_size(len(inventory.todo), workers)
-    shards = make_shards(inventory.todo, recipe, size)
-    # Every reject is tried again, so what earlier runs wrote about them is out of date.
-    shutil.rmtree(out / "rejects", ignore_errors=True)
-    for shard in shards:
-        (out / label_file(shard.name)).unlink(missing_ok=True)
-    if inventory.unreadable:
-        name = shard_name([(r.photo, r.path) for r in inventory.unreadable], recipe)
-        write_rejects(out, name, inventory.unreadable)
-    counters: dict[str, int] = {}
-    if shards:
-        job = Job(
-            str(out), options["enhancer"], options["scorer"], recipe, options["enhanced_format"]
-        )
-        with _progress(out, shards, show_progress):
-            counters = engine.run_shards(shards, job, workers, options["beam"])
-
-    labelled, rejects = labelled_photos(out, recipe), read_rejects(out)
-    counts = {
-        "photos": inventory.photos,
-        "labelled": sum(photo in labelled for shard in shards for photo, _ in shard.photos),
-        "already": inventory.already,
-        "duplicates": inventory.duplicates,
-        "rejected": len(rejects),
-    }
-    lost = [shard.name for shard in shards if not (out / label_file(shard.name)).exists()]
-    if lost or counts["photos"] != sum(counts.values()) - counts["photos"]:
-        raise engine.EngineError(
-            f"the engine said it was done, but {len(lost)} of {len(shards)} shards are missing in "
-            f"{out} and the photos add up to {counts}; run the same command again"
-        )
-    deltas: dict[str, Any] = {}
-    if labelled:
-        values = read_labels(out, recipe)["delta"].to_numpy()
-        deltas = describe_deltas(values, DEFAULT_THRESHOLD)
-        write_file(out, "deltas.png", draw_deltas(values, deltas, str(recipe)))
-    return {
-        "counts": counts,
-        "rejects": rejects["reason"].value_counts().sort_index().to_dict(),
-        "deltas": deltas,
-        "shards": len(shards),
-        "stages": {
-            stage: round(counters.get(f"{stage}_microseconds", 0) / 1e6, 3) for stage in STAGES
+    return plan, {
+        "plan": {
+            "photos": plan.photos,
+            "to_label": plan.todo_photos,
+            "already": plan.already,
+            "duplicates": plan.duplicates,
+            "unreadable": dict(sorted(plan.unreadable.items())),
+            "labels": {recipe.enhancer: plan.todo[recipe.enhancer] for recipe in recipes},
+            "shards": len(plan.shards),
         },
+        "skipped": dict(sorted(listing.skipped.items())),
     }
 
 
-def _shard_size(photos: int, workers: int) -> int:
-    return min(LARGEST_SHARD, max(1, -(-photos // (workers * SHARDS_PER_WORKER))))
+def _verify(out: Folder, plan: Plan, failure: type[Exception]) -> dict[str, Any]:
+    """Hold the files against the plan; returns the counts for run.json."""
+    rejected, reasons, lost = 0, Counter(plan.unreadable), []
+    written = set(out.names("labels", ".parquet"))
+    for name in plan.shards:
+        shard = read_plan(out, name)
+        planned = {(photo, enhancer) for photo, _ in shard.photos for enhancer in shard.enhancers}
+        labels = read_shard(out, name) if f"{name}.parquet" in written else []
+        rejects = read_shard_rejects(out, name)
+        missed = [
+            (reject["photo"], enhancer)
+            for reject in rejects
+            for enhancer in ([reject["enhancer"]] if reject["enhancer"] else shard.enhancers)
+        ]
+        if len(labels) + len(missed) != len(planned) or planned != {*labels, *missed}:
+            lost.append(name)
+        rejected += len({reject["photo"] for reject in rejects})
+        reasons.update(reject["reason"] for reject in rejects)
+    if lost:
+        raise failure(
+            f"the engine said it was done, but {len(lost)} of {len(plan.shards)} shards are "
+            f"missing or incomplete in {out} ({lost[0]}); run the same command again"
+        )
+    counts = {
+        "photos": plan.photos,
+        "labelled": plan.todo_photos - rejected,
+        "already": plan.already,
+        "duplicates": plan.duplicates,
+        "rejected": plan.unreadable.total() + rejected,
+    }
+    if plan.photos != sum(counts.values()) - plan.photos:
+        raise failure(f"the photos of {out} do not add up: {counts}; run the same command again")
+    return {"counts": counts, "rejects": dict(sorted(reasons.items()))}
 
 
-def _open_folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        foreign = [entry.name for entry in out.iterdir() if not entry.name.startswith(".")]
-    except OSError as error:
-        raise OptionError(
-            f"--out {out} cannot be a labels folder: {error.strerror or error}; name a new folder"
-        ) from error
+def _deltas(out: Folder, recipes: Sequence[Recipe]) -> dict[str, Any]:
+    """Describe and draw all labels of these recipes; returns the part for run.json."""
+    values = {
+        recipe: read_table(out, ["delta"], vars(recipe))["delta"].to_numpy() for recipe in recipes
+    }
+    values = {recipe: deltas for recipe, deltas in values.items() if len(deltas)}
+    if values:
+        out.write("deltas.png", draw_deltas(values, DEFAULT_THRESHOLD))
+    return {
+        recipe.enhancer: describe_deltas(deltas, DEFAULT_THRESHOLD)
+        for recipe, deltas in values.items()
+    }
+
+
+def _check_folder(out: Folder) -> None:
+    if out.is_local and Path(out.location).exists() and not Path(out.location).is_dir():
+        raise OptionError(f"--out {out} is a file; name a new folder")
+    foreign = out.names("")
     if foreign and read_run(out) is None:
         raise OptionError(
-            f"--out {out} is not a labels folder and not empty (it holds {sorted(foreign)[0]!r}); "
+            f"--out {out} is not a labels folder and not empty (it holds {foreign[0]!r}); "
             "name a new or empty folder, or one that trigger label wrote"
         )
-    return out
 
 
-def _write_run(out: Path, run: dict[str, Any]) -> None:
-    write_file(out, RUN_FILE, (json.dumps(run, indent=2) + "\n").encode())
+def _make_folder(out: Folder) -> None:
+    if out.is_local:
+        try:
+            Path(out.location).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(
+                f"--out {out} cannot be a labels folder: {error.strerror}; name a new folder"
+            ) from error
+
+
+def _forget_last_run(out: Folder) -> None:
+    """Every reject is tried again and every shard planned anew, so what there is is out of date."""
+    out.delete(f"{part}/{name}" for part in ("rejects", "plan") for name in out.names(part))
+
+
+def _write_run(out: Folder, run: dict[str, Any]) -> None:
+    out.write(RUN_FILE, (json.dumps(run, indent=2) + "\n").encode())
 
 
 @contextmanager
@@ -243,26 +291,30 @@ def _quiet_logging() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(out: Path, shards: Sequence[Shard], show: bool) -> Iterator[None]:
+def _progress(out: Folder, shards: Sequence[str], show: bool) -> Iterator[None]:
     """Watch the labels folder from a thread and draw how many photos are done."""
-    sizes = {Path(label_file(shard.name)).name: len(shard.photos) for shard in shards}
-    labels = (out / label_file("")).parent
-    total, done = sum(sizes.values()), threading.Event()
+    waiting, ended = set(shards), threading.Event()
+    pause = 0.5 if out.is_local else 20.0  # every look at an object store costs
 
     def watch() -> None:
         finished = False
         while not finished:
-            finished = done.wait(0.5)
-            found = os.listdir(labels) if labels.is_dir() else []  # noqa: PTH208, names only
-            bar.update(sum(sizes.get(name, 0) for name in found) - bar.n)
+            finished = ended.wait(pause)
+            names = {name.removesuffix(".parquet") for name in out.names("labels", ".parquet")}
+            bar.update(sum(photos_in(name) for name in waiting & names))
+            waiting.difference_update(names)
 
+    total = sum(map(photos_in, shards))
     with tqdm(total=total, desc="labelling", unit=" photos", disable=None if show else True) as bar:
+        if bar.disable:
+            yield
+            return
         watcher = threading.Thread(target=watch, name="progress", daemon=True)
         watcher.start()
         try:
             yield
         finally:
-            done.set()
+            ended.set()
             watcher.join()
 
 
@@ -277,12 +329,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "options for Beam come after --, as in: trigger label ~/Photos --out labels "
         "-- --runner=FlinkRunner --flink_master=host:8081"
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="photo files and folders")
     parser.add_argument(
-        "--out", required=True, metavar="LABELS", help="labels folder; made if it does not exist"
+        "photos",
+        nargs="+",
+        metavar="PHOTOS",
+        help="photos, folders, patterns, URLs Beam knows, or manifests (.txt; .csv and .parquet "
+        'with a column "path")',
     )
-    parser.add_argument("--enhancer", default="classical", help="default: %(default)s")
-    parser.add_argument("--scorer", default="nima", help="default: %(default)s")
+    parser.add_argument(
+        "--out", required=True, metavar="LABELS", help="labels folder or URL; made if need be"
+    )
+    parser.add_argument(
+        "--enhancer",
+        action="append",
+        dest="enhancers",
+        metavar="NAME",
+        help=f"may be given several times, for a label each (default: {ENHANCER})",
+    )
+    parser.add_argument("--scorer", default=SCORER, help="default: %(default)s")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: %(default)s)"
     )
@@ -306,6 +370,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=None,
         help="do not store enhanced photos",
     )
+    parser.add_argument(
+        "--photo-seconds",
+        type=float,
+        default=SECONDS_PER_STEP,
+        metavar="S",
+        help="how long reading a photo or enhancing it once may take, before it is rejected "
+        "(default: %(default)g)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only say what would be done; write nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print the run summary as JSON")
 
 
@@ -315,25 +390,30 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         DataError: no photo has a label in the end.
     """
-    with native_messages_muted(), _quiet_logging():  # label_photos then finds them loaded
-        from pipelines import engine
+    enhancers = tuple(args.enhancers or (ENHANCER,))
+    with native_messages_muted(), _quiet_logging():  # label_photos then finds all of it imported
+        from pipelines import engine  # noqa: F401
 
-        engine.load_models(args.enhancer, args.scorer)
+        load_models(enhancers, args.scorer)
     result = label_photos(
         args.photos,
         args.out,
-        enhancer=args.enhancer,
+        enhancers=enhancers,
         scorer=args.scorer,
         shard_size=args.shard_size,
         enhanced_format=args.enhanced_format,
+        photo_seconds=args.photo_seconds,
         workers=args.workers,
         beam_flags=args.passed_on,
+        dry_run=args.dry_run,
         show_progress=not args.json,
     )
-    text = json.dumps(result, indent=2) if args.json else summary_text(result)
-    sys.stdout.write(text + "\n")
+    describe = plan_text if args.dry_run else summary_text
+    sys.stdout.write((json.dumps(result, indent=2) if args.json else describe(result)) + "\n")
+    if args.dry_run:
+        return 0
     counts = result["counts"]
-    if not counts["labelled"] + counts["already"]:
+    if not counts["labelled"] + counts["already"] and counts["rejected"]:
         first = read_rejects(result["folder"]).iloc[0]
         raise DataError(
             f"none of {counts['photos']} photos could be labelled; {first['path']}: "

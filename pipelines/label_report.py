@@ -1,14 +1,17 @@
-"""What a labelling run leaves for people to look at: the histogram and the summary text."""
+"""What a labelling run leaves for people to look at: histograms and texts for the terminal."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from pipelines.labels import Recipe
 
 
 def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> dict[str, float | int]:
@@ -22,51 +25,69 @@ def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> dict[s
     }
 
 
-def draw_deltas(deltas: npt.NDArray[np.float32], about: dict[str, Any], title: str) -> bytes:
-    """A histogram of (n,) deltas as PNG; ``about`` is what ``describe_deltas`` found."""
-    figure = Figure(figsize=(7, 4.2))
+def draw_deltas(deltas: Mapping[Recipe, npt.NDArray[np.float32]], threshold: float) -> bytes:
+    """Histograms of (n,) deltas by recipe, one below the other, as PNG."""
+    figure = Figure(figsize=(7, 4.2 * len(deltas)), layout="constrained")
     FigureCanvasAgg(figure)  # no pyplot: it keeps global state and looks for a screen
-    figure.subplots_adjust(left=0.1, right=0.97, bottom=0.13, top=0.86)
-    axis = figure.subplots()
-    axis.hist(deltas, bins=min(60, max(10, len(deltas) // 5)), color="#1f6f8b", alpha=0.85)
-    for value, style, label in (
-        (about["threshold"], "-", f"threshold {about['threshold']}"),
-        (about["mean"], "--", f"mean {about['mean']:+.3f}"),
-        (about["median"], ":", f"median {about['median']:+.3f}"),
-    ):
-        axis.axvline(
-            value, color="#b5452c" if style == "-" else "0.2", linestyle=style, label=label
-        )
-    axis.set(
-        xlabel="delta (score of the enhanced photo - score of the photo)",
-        ylabel="photos",
-        title=f"{about['count']} photos, {about['share_above']:.0%} at or above the threshold",
-    )
-    axis.legend()
-    figure.suptitle(title, fontsize=9)
+    axes = figure.subplots(len(deltas), sharex=True, squeeze=False)[:, 0]
+    for axis, (recipe, values) in zip(axes, deltas.items(), strict=True):
+        about = describe_deltas(values, threshold)
+        axis.hist(values, bins=min(60, max(10, len(values) // 5)), color="#1f6f8b", alpha=0.85)
+        for value, style, label in (
+            (threshold, "-", f"threshold {threshold}"),
+            (about["mean"], "--", f"mean {about['mean']:+.3f}"),
+            (about["median"], ":", f"median {about['median']:+.3f}"),
+        ):
+            colour = "#b5452c" if style == "-" else "0.2"
+            axis.axvline(value, color=colour, linestyle=style, label=label)
+        above = f"{about['share_above']:.0%} at or above the threshold"
+        axis.set_title(f"{recipe}\n{about['count']} photos, {above}", fontsize=9)
+        axis.set(xlabel="delta (score of the enhanced photo - score of the photo)", ylabel="photos")
+        axis.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
 
+def plan_text(run: dict[str, Any]) -> str:
+    """What a dry run found, as a few lines for the terminal."""
+    plan = run["plan"]
+    lines = [
+        f"{plan['photos']} photos = {plan['to_label']} to label + {plan['already']} labelled "
+        f"before + {plan['duplicates']} duplicates + "
+        f"{sum(plan['unreadable'].values())} unreadable"
+    ]
+    labels = ", ".join(f"{count} with {name}" for name, count in plan["labels"].items())
+    lines.append(f"labels to make: {labels}   ({plan['shards']} shards into {run['folder']})")
+    lines += _by_reason("unreadable", plan["unreadable"])
+    lines += _by_reason("left out", run["skipped"])
+    return "\n".join([*lines, "nothing was written (--dry-run)"])
+
+
 def summary_text(run: dict[str, Any]) -> str:
     """The content of run.json as a few lines for the terminal."""
-    counts, deltas = run["counts"], run["deltas"]
+    counts = run["counts"]
     lines = [
         f"{counts['photos']} photos = {counts['labelled']} labelled + "
         f"{counts['already']} labelled before + {counts['duplicates']} duplicates + "
         f"{counts['rejected']} rejected   ({run['seconds']:.1f} s)"
     ]
+    lines += _by_reason("left out", run["skipped"])
+    lines += _by_reason("rejected", run["rejects"])
     if counts["rejected"]:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in run["rejects"].items())
-        lines.append(f"rejected: {reasons}   (details in {run['folder']}/rejects)")
-    if deltas:
+        lines[-1] += f"   (details in {run['folder']}/rejects)"
+    for enhancer, deltas in run["deltas"].items():
         lines.append(
-            f"delta: mean {deltas['mean']:+.3f}, median {deltas['median']:+.3f}, "
+            f"delta of {enhancer}: mean {deltas['mean']:+.3f}, median {deltas['median']:+.3f}, "
             f"{deltas['share_above']:.0%} at or above {deltas['threshold']}   "
             f"({deltas['count']} labels in {run['folder']})"
         )
-    if counts["labelled"]:
+    if run["stages"]:
         stages = ", ".join(f"{stage} {took:.1f}" for stage, took in run["stages"].items())
         lines.append(f"seconds: {stages}")
     return "\n".join(lines)
+
+
+def _by_reason(what: str, reasons: Mapping[str, int]) -> list[str]:
+    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    return [f"{what}: {listed}"] if listed else []

@@ -2,12 +2,14 @@
 
     LABELS/
       run.json                                  the last run: counts, versions, options, seconds
-      deltas.png                                histogram of all deltas
-      labels/<shard>.parquet                    one row per labelled photo, ``LABEL_SCHEMA``
+      deltas.png                                histogram of its recipes' deltas
+      labels/<shard>.parquet                    one row per label, ``LABEL_SCHEMA``
       rejects/<shard>.csv                       photos the last run could not label, and why
       enhanced/<enhancer>-<version>/ab/<hash>.png
+      plan/<shard>.json                         photos of an unfinished run's shards
 
-Files appear whole or not at all.
+LABELS may be a URL that Beam knows. Files appear whole or not at all. A row may be there twice
+(where compaction was interrupted); readers count it once.
 """
 
 from __future__ import annotations
@@ -15,20 +17,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
+from pipelines.storage import Folder
 from trigger.errors import DataError, OptionError
-from trigger.files import write_atomically
 
 KIND = "trigger labels"
 RUN_FILE = "run.json"
@@ -79,14 +80,24 @@ class Recipe:
 
 
 RECIPE_COLUMNS = [field.name for field in fields(Recipe)]
+KEY_COLUMNS = ["photo", *RECIPE_COLUMNS]
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A photo that got no label: its hash ("" if it could not be read), path, and why."""
+    """A label that could not be made.
+
+    Attributes:
+        photo: hash; "" if the photo could not be read.
+        path: where it was read.
+        enhancer: whose label is missing; "" for every enhancer's.
+        reason: a short stable word.
+        message: what happened, for people.
+    """
 
     photo: str
     path: str
+    enhancer: str
     reason: str
     message: str
 
@@ -97,16 +108,6 @@ REJECT_COLUMNS = [field.name for field in fields(Reject)]
 def storable(text: str) -> str:
     r"""Text that fits UTF-8: bytes of a file name that are not UTF-8 become ``\udcXX``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def write_file(folder: Path, name: str, data: bytes) -> None:
-    """Write LABELS/``name`` whole or not at all, replacing what was there."""
-    target = folder / name
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{target.parent}: cannot be made ({error.strerror})") from error
-    write_atomically(target, data)
 
 
 def label_file(shard: str) -> str:
@@ -124,94 +125,206 @@ def enhanced_file(recipe: Recipe, photo: str, extension: str) -> str:
     return f"enhanced/{recipe.enhancer}-{recipe.enhancer_version}/{photo[:2]}/{photo}.{extension}"
 
 
-def write_labels(folder: Path, shard: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the labels of one shard; the same rows give the same bytes."""
+def label_bytes(rows: pa.Table) -> bytes:
+    """Rows as a Parquet file; the same rows give the same bytes."""
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), LABEL_SCHEMA), buffer)
-    write_file(folder, label_file(shard), buffer.getvalue())
+    pq.write_table(rows, buffer)
+    return buffer.getvalue()
 
 
-def write_rejects(folder: Path, shard: str, rejects: Iterable[Reject]) -> None:
+def write_labels(
+    folder: str | os.PathLike[str] | Folder, shard: str, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Write the labels of one shard."""
+    table = pa.Table.from_pylist(list(rows), LABEL_SCHEMA)
+    _folder(folder).write(label_file(shard), label_bytes(table))
+
+
+def write_rejects(
+    folder: str | os.PathLike[str] | Folder, shard: str, rejects: Iterable[Reject]
+) -> None:
     """Write the rejects of one shard."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(REJECT_COLUMNS)
     writer.writerows([storable(text) for text in astuple(reject)] for reject in rejects)
-    write_file(folder, reject_file(shard), buffer.getvalue().encode())
+    _folder(folder).write(reject_file(shard), buffer.getvalue().encode())
 
 
-def read_run(folder: Path) -> dict[str, Any] | None:
+def read_run(folder: str | os.PathLike[str] | Folder) -> dict[str, Any] | None:
     """The content of LABELS/run.json, or None where the folder is no labels folder."""
     try:
-        run = json.loads((folder / RUN_FILE).read_bytes())
+        run = json.loads(_folder(folder).read(RUN_FILE))
     except (OSError, ValueError):
         return None
     return run if isinstance(run, dict) and run.get("kind") == KIND else None
 
 
-def read_labels(folder: str | Path, recipe: Recipe | None = None) -> pd.DataFrame:
-    """All labels of a folder, one row per photo, sorted by photo.
-
-    Args:
-        folder: what ``trigger label --out`` wrote.
-        recipe: only labels made this way; needed where the folder holds several recipes.
-
-    Returns:
-        The columns of ``LABEL_SCHEMA``.
+def open_labels(folder: str | os.PathLike[str]) -> tuple[Folder, dict[str, Any]]:
+    """A labels folder and its run.json.
 
     Raises:
-        DataError: it is not a labels folder, a file in it is damaged, it holds no labels, or
-            labels of several recipes.
+        DataError: it is not a labels folder.
     """
-    table = _read(Path(folder), LABEL_SCHEMA.names, recipe)
-    if not table.num_rows:
-        made = f" made with {recipe}" if recipe else ""
-        raise DataError(
-            f"{folder} holds no labels{made}; see {folder}/rejects for the photos without one, "
-            f"and label more with: trigger label PHOTOS --out {folder}"
-        )
-    found = table.select(RECIPE_COLUMNS).group_by(RECIPE_COLUMNS).aggregate([]).to_pylist()
-    if len(found) > 1:
-        recipes = "; ".join(sorted(str(Recipe(**row)) for row in found))
-        raise DataError(
-            f"{folder} mixes labels that cannot be compared ({recipes}); read one kind with "
-            "read_labels(folder, recipe=Recipe(...)), or label into a new folder"
-        )
-    return table.sort_by("photo").to_pandas()
-
-
-def labelled_photos(folder: Path, recipe: Recipe) -> set[str]:
-    """Hashes of the photos that already have a label of this recipe."""
-    return set(_read(folder, ["photo"], recipe)["photo"].to_pylist())
-
-
-def read_rejects(folder: str | Path) -> pd.DataFrame:
-    """The photos that the last run could not label: photo, path, reason, message."""
-    rows: list[dict[str, str]] = []
-    for file in sorted((Path(folder) / "rejects").glob("*.csv")):
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows.extend(csv.DictReader(lines))
-    return pd.DataFrame(rows, columns=REJECT_COLUMNS).sort_values(
-        ["reason", "path"], ignore_index=True
-    )
-
-
-def _read(folder: Path, columns: list[str], recipe: Recipe | None) -> pa.Table:
-    if read_run(folder) is None:
+    place = Folder(folder)
+    run = read_run(place)
+    if run is None:
         raise DataError(
             f"{folder} is not a labels folder (it has no {RUN_FILE} by trigger label); "
             f"make one with: trigger label PHOTOS --out {folder}"
         )
-    made = None
-    for column in RECIPE_COLUMNS if recipe else []:
-        same = pc.field(column) == getattr(recipe, column)
-        made = same if made is None else made & same
-    files = sorted(str(file) for file in (folder / "labels").glob("*.parquet"))
-    dataset = pyarrow.dataset.dataset(files, schema=LABEL_SCHEMA, format="parquet")
-    try:
-        return dataset.to_table(columns=columns, filter=made)
-    except (pa.ArrowInvalid, OSError) as error:
+    return place, run
+
+
+def read(
+    folder: str | os.PathLike[str],
+    *,
+    enhancer: str | None = None,
+    scorer: str | None = None,
+    recipe: Recipe | None = None,
+    mixed: bool = False,
+) -> pd.DataFrame:
+    """All labels of a folder, sorted by photo and recipe.
+
+    Args:
+        folder: what ``trigger label --out`` wrote.
+        enhancer: only labels of this enhancer: its name, or "name version".
+        scorer: only labels of this scorer: its name, or "name version".
+        recipe: only labels made exactly this way.
+        mixed: give labels of several recipes, told apart by the last five columns; otherwise
+            they are an error, since their deltas cannot be compared.
+
+    Returns:
+        The columns of ``LABEL_SCHEMA``, one row per photo and recipe.
+
+    Raises:
+        DataError: it is not a labels folder, a file in it is damaged, it holds no such labels,
+            or labels of several recipes.
+    """
+    place, _ = open_labels(folder)
+    wanted = asdict(recipe) if recipe else {}
+    for column, choice in (("enhancer", enhancer), ("scorer", scorer)):
+        if choice is not None:
+            name, _, version = choice.partition(" ")
+            wanted |= {column: name} | ({f"{column}_version": version} if version else {})
+    table = read_table(place, wanted=wanted)
+    if not table.num_rows:
+        made = f" with {' '.join(wanted.values())}" if wanted else ""
         raise DataError(
-            f"{folder}/labels holds a damaged file ({error}); delete it and run trigger label "
-            "again: only its photos are labelled anew"
+            f"{folder} holds no labels{made}; see {folder}/rejects for the photos without one, "
+            f"and label more with: trigger label PHOTOS --out {folder}"
+        )
+    found = recipes_in(table)
+    if len(found) > 1 and not mixed:
+        raise DataError(
+            f"{folder} mixes labels that cannot be compared ({'; '.join(map(str, found))}); "
+            "choose with enhancer='name version' or scorer='name version', or ask for all of "
+            "them with mixed=True"
+        )
+    return table.to_pandas()
+
+
+def read_labels(folder: str | os.PathLike[str], recipe: Recipe | None = None) -> pd.DataFrame:
+    """The labels of a folder with one recipe, or of one of its recipes; see ``read``."""
+    return read(folder, recipe=recipe)
+
+
+def read_table(
+    folder: Folder,
+    columns: Sequence[str] = tuple(LABEL_SCHEMA.names),
+    wanted: dict[str, str] | None = None,
+) -> pa.Table:
+    """Labels whose columns equal what is wanted, each once, sorted by ``KEY_COLUMNS``.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    needed = [*columns, *(name for name in KEY_COLUMNS if name not in columns)]
+    tables = [table for _, table in _label_tables(folder, needed, wanted or {})]
+    schema = pa.schema([LABEL_SCHEMA.field(name) for name in needed])
+    rows = pa.concat_tables([schema.empty_table(), *tables])
+    rows = rows.sort_by([(name, "ascending") for name in KEY_COLUMNS])
+    same = pa.repeat(True, max(0, rows.num_rows - 1))
+    for name in KEY_COLUMNS:
+        values = rows[name].combine_chunks()
+        same = pc.and_(same, pc.equal(values[1:], values[:-1]))
+    if pc.any(same).as_py():
+        first = pa.concat_arrays([pa.array([True]), pc.invert(same)])
+        rows = rows.filter(first)
+    return rows.select(list(columns))
+
+
+def recipes_in(rows: pa.Table) -> list[Recipe]:
+    """The recipes that a table of labels holds, sorted."""
+    found = rows.select(RECIPE_COLUMNS).group_by(RECIPE_COLUMNS).aggregate([]).to_pylist()
+    return sorted((Recipe(**row) for row in found), key=str)
+
+
+def labelled_photos(folder: Folder, recipe: Recipe) -> Iterator[str]:
+    """Hashes of the photos that have a label of this recipe; only a few are in memory at a time.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    for _, table in _label_tables(folder, ["photo"], asdict(recipe)):
+        yield from table["photo"].to_pylist()
+
+
+def read_shard(folder: Folder, shard: str) -> list[tuple[str, str]]:
+    """(photo, enhancer) of the labels in a shard's file.
+
+    Raises:
+        DataError: the file is damaged or missing.
+    """
+    table = _read_file(folder, label_file(shard), ["photo", "enhancer"], {})
+    return list(zip(table["photo"].to_pylist(), table["enhancer"].to_pylist(), strict=True))
+
+
+def read_rejects(folder: str | os.PathLike[str]) -> pd.DataFrame:
+    """What the last run could not label, by ``REJECT_COLUMNS``, sorted by reason and path."""
+    place = Folder(folder)
+    rows = [
+        row
+        for name in place.names("rejects", ".csv")
+        for row in read_shard_rejects(place, name.removesuffix(".csv"))
+    ]
+    return pd.DataFrame(rows, columns=REJECT_COLUMNS).sort_values(
+        ["reason", "path", "enhancer"], ignore_index=True
+    )
+
+
+def read_shard_rejects(folder: Folder, shard: str) -> list[dict[str, str]]:
+    """The rejects of one shard; none where it has no such file."""
+    try:
+        text = folder.read(reject_file(shard)).decode()
+    except FileNotFoundError:
+        return []
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def _folder(folder: str | os.PathLike[str] | Folder) -> Folder:
+    return folder if isinstance(folder, Folder) else Folder(folder)
+
+
+def _label_tables(
+    folder: Folder, columns: Sequence[str], wanted: dict[str, str]
+) -> Iterator[tuple[str, pa.Table]]:
+    for name in folder.names("labels", ".parquet"):
+        yield name, _read_file(folder, f"labels/{name}", columns, wanted)
+
+
+def _read_file(
+    folder: Folder, name: str, columns: Sequence[str], wanted: dict[str, str]
+) -> pa.Table:
+    needed = list(dict.fromkeys([*columns, *wanted]))
+    try:
+        # ParquetFile reads a small file ten times faster than datasets do.
+        table = pq.ParquetFile(io.BytesIO(folder.read(name))).read(needed)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{folder}/{name} is damaged or cannot be read ({error}); delete it and run trigger "
+            "label again: only its photos are labelled anew"
         ) from error
+    for column, value in wanted.items():
+        table = table.filter(pc.equal(table[column], value))
+    return table.select(list(columns))

@@ -1,41 +1,43 @@
-"""Shards: the photos of a job in named portions, and what labelling one portion means.
+"""What labelling one shard means. Nothing here knows Beam.
 
-Nothing here knows Beam. A shard's name is a hash of what goes into it, never of the time, and
-its labels depend on nothing but its photos and the recipe; so a shard that is labelled twice,
-by whichever engine, writes the same bytes.
+A label depends on nothing but its photo and its recipe; so a shard that is labelled twice, by
+whichever engine, writes the same bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.enhancers import Enhancer, enhance_pixels
+from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.labels import (
     Recipe,
     Reject,
     enhanced_file,
     storable,
-    write_file,
     write_labels,
     write_rejects,
 )
-from pipelines.scorers import Scorer, checked_distributions, mean_score
-from trigger.errors import PhotoError
-from trigger.photo import photo_hash, read_photo, read_photo_bytes
+from pipelines.patience import OutOfTimeError, PatientThread
+from pipelines.plan import Shard
+from pipelines.scorers import Scorer, checked_distributions, load_scorer, mean_score
+from pipelines.storage import Folder, read_photo_file
+from trigger.errors import EnhancerError, ModelError, PhotoError
+from trigger.photo import photo_hash, read_photo
 
+Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
+Clock = dict[str, float]
+Models = tuple[list[Enhancer], Scorer]
 EnhancedFormat = Literal["png", "jpeg", "webp"]
 # PNG keeps what was scored, bit for bit; the others are for the eye and for small disks.
 ENHANCED_FORMATS: dict[EnhancedFormat, dict[str, Any]] = {
@@ -44,108 +46,153 @@ ENHANCED_FORMATS: dict[EnhancedFormat, dict[str, Any]] = {
     "webp": {"quality": 95},
 }
 STAGES = ("decode", "enhance", "score", "encode", "write")
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A named portion of a job: (hash, absolute path) of its photos."""
-
-    name: str
-    photos: tuple[tuple[str, str], ...]
+MOST_STUCK = 4
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all shards of one run share."""
+    """What all shards of one run share.
+
+    Attributes:
+        folder: location of the labels folder.
+        enhancers: what ``load_enhancer`` knows them by.
+        scorer: what ``load_scorer`` knows it by.
+        recipes: one for each enhancer, in the same order.
+        enhanced_format: how enhanced photos are stored; None: not at all.
+        seconds: how long each step of a photo (decode, or one enhancer) may take.
+    """
 
     folder: str
-    enhancer: str
+    enhancers: tuple[str, ...]
     scorer: str
-    recipe: Recipe
+    recipes: tuple[Recipe, ...]
     enhanced_format: EnhancedFormat | None
-
-
-@dataclass
-class Inventory:
-    """Every photo of the input, once: to label, already labelled, a duplicate, or unreadable."""
-
-    photos: int = 0
-    already: int = 0
-    duplicates: int = 0
-    unreadable: list[Reject] = field(default_factory=list)
-    todo: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float
 
 
 @dataclass
 class ShardReport:
-    """What became of one shard: photos labelled, rejects by reason, seconds by stage."""
+    """What became of one shard: labels and rejects (by reason) made, seconds by stage."""
 
     labelled: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
 
-def take_inventory(paths: Iterable[Path], labelled: Container[str]) -> Inventory:
-    """Identify each photo by its content and sort out those that need no label.
-
-    Paths must be absolute: workers may stand elsewhere. One file is held in memory at a time.
-    Of several photos with the same content the first listed one is labelled.
-    """
-    inventory = Inventory()
-    seen: set[str] = set()
-    for path in paths:
-        inventory.photos += 1
-        try:
-            photo = photo_hash(read_photo_bytes(path))
-        except PhotoError as error:
-            inventory.unreadable.append(Reject("", str(path), error.reason, error.message))
-            continue
-        if photo in seen:
-            inventory.duplicates += 1
-        elif photo in labelled:
-            inventory.already += 1
-        else:
-            inventory.todo.append((photo, str(path)))
-        seen.add(photo)
-    return inventory
-
-
-def shard_name(photos: Iterable[tuple[str, str]], recipe: Recipe) -> str:
-    """Name of the shard of these photos, the same on every machine and at any time."""
-    content = json.dumps([astuple(recipe), list(photos)])
-    return hashlib.sha256(content.encode()).hexdigest()[:20]
-
-
-def make_shards(photos: list[tuple[str, str]], recipe: Recipe, size: int) -> list[Shard]:
-    """Cut photos into shards of ``size``, in their order."""
-    portions = (tuple(photos[start : start + size]) for start in range(0, len(photos), size))
-    return [Shard(shard_name(portion, recipe), portion) for portion in portions]
-
-
-def label_shard(shard: Shard, job: Job, enhancer: Enhancer, scorer: Scorer) -> ShardReport:
-    """Label the photos of a shard one by one and write what came out, the labels last.
-
-    A photo that cannot be labelled becomes a reject with a reason: a ``PhotoReason``, "changed"
-    (its content is not the one that was listed), or the stage that failed. Errors in writing
-    are not the photo's fault and end the job.
+def load_models(enhancers: Sequence[str], scorer: str) -> Models:
+    """Load by name.
 
     Raises:
-        DataError: the labels folder cannot be written.
+        OptionError: a name is unknown.
     """
-    report = ShardReport()
-    rows: list[dict[str, Any]] = []
-    rejects: list[Reject] = []
-    for photo, path in shard.photos:
+    return [load_enhancer(name) for name in enhancers], load_scorer(scorer)
+
+
+def recipes_of(enhancers: list[Enhancer], scorer: Scorer) -> tuple[Recipe, ...]:
+    """What labels of these models depend on."""
+    return tuple(
+        Recipe(enhancer.name, enhancer.version, scorer.name, scorer.version, scorer.preprocessing)
+        for enhancer in enhancers
+    )
+
+
+class Labeller:
+    """Labels shards, one after the other, with models of its own."""
+
+    def __init__(self, job: Job, models: Models | None = None) -> None:
+        """``models`` are those of the job, where they are loaded already."""
+        self.job = job
+        self._folder = Folder(job.folder)
+        self._stuck: list[PatientThread] = []
+        self._start(models)
+
+    def label(self, shard: Shard) -> ShardReport:
+        """Label the photos of a shard one by one and write what came out, the labels last.
+
+        What cannot be labelled becomes a reject with a reason: a ``PhotoReason``, "changed" (the
+        content is not what was listed), "timeout", or the stage that failed. Errors in writing are
+        not the photo's fault and end the job.
+
+        Raises:
+            DataError: the labels folder cannot be written.
+            EnhancerError: models hang on one photo after the other.
+        """
+        report = ShardReport()
+        rows: list[dict[str, Any]] = []
+        rejects: list[Reject] = []
+        for photo, path in shard.photos:
+            try:
+                opened = self._open(photo, path, report)
+            except _RejectedError as error:
+                rejects.append(Reject(photo, path, "", error.reason, error.message))
+                continue
+            for name in shard.enhancers:
+                try:
+                    rows.append(self._measure(opened, name, report))
+                except _RejectedError as error:
+                    rejects.append(Reject(photo, path, name, error.reason, error.message))
+        if rejects:
+            write_rejects(self._folder, shard.name, rejects)
+        write_labels(self._folder, shard.name, rows)
+        report.labelled = len(rows)
+        report.rejected.update(reject.reason for reject in rejects)
+        return report
+
+    def end(self) -> None:
+        """Label no more."""
+        self._thread.end()
+
+    def _start(self, models: Models | None = None) -> None:
+        enhancers, self._scorer = models or load_models(self.job.enhancers, self.job.scorer)
+        here = recipes_of(enhancers, self._scorer)
+        if here != self.job.recipes:
+            raise ModelError(
+                f"this worker has {'; '.join(map(str, here))}, the job was planned with "
+                f"{'; '.join(map(str, self.job.recipes))}; install the same version of trigger "
+                "on every machine"
+            )
+        self._enhancers = {enhancer.name: enhancer for enhancer in enhancers}
+        self._recipes = {recipe.enhancer: recipe for recipe in here}
+        self._thread = PatientThread()
+
+    def _open(self, photo: str, path: str, report: ShardReport) -> _Opened:
+        scorer = self._scorer
+        return self._in_time(lambda clock: _open(photo, path, scorer, clock), "reading", report)
+
+    def _measure(self, opened: _Opened, name: str, report: ShardReport) -> dict[str, Any]:
+        enhancer, scorer, recipe = self._enhancers[name], self._scorer, self._recipes[name]
+        stored_as = self.job.enhanced_format
+        row, encoded = self._in_time(
+            lambda clock: _measure(opened, enhancer, scorer, recipe, stored_as, clock), name, report
+        )
+        if stored_as:
+            start = time.perf_counter()
+            extension = "jpg" if stored_as == "jpeg" else stored_as
+            self._folder.write(enhanced_file(recipe, opened.photo, extension), encoded)
+            report.seconds["write"] += time.perf_counter() - start
+        return row
+
+    def _in_time(self, work: Callable[[Clock], T], what: str, report: ShardReport) -> T:
+        clock: Clock = {}
         try:
-            rows.append(_label_photo(photo, path, job, enhancer, scorer, report.seconds))
-        except _RejectedError as error:
-            rejects.append(Reject(photo, path, error.reason, error.message))
-    if rejects:
-        write_rejects(Path(job.folder), shard.name, rejects)
-    write_labels(Path(job.folder), shard.name, rows)
-    report.labelled = len(rows)
-    report.rejected.update(reject.reason for reject in rejects)
-    return report
+            return self._thread.call(lambda: work(clock), self.job.seconds)
+        except OutOfTimeError:
+            self._give_up()
+            raise _RejectedError(
+                "timeout", f"{what} took longer than {self.job.seconds:g} s (--photo-seconds)."
+            ) from None
+        finally:
+            for stage, seconds in clock.copy().items():
+                report.seconds[stage] += seconds
+
+    def _give_up(self) -> None:
+        self._stuck = [*filter(PatientThread.is_alive, self._stuck), self._thread]
+        if len(self._stuck) > MOST_STUCK:
+            raise EnhancerError(
+                f"{len(self._stuck)} photos take longer than {self.job.seconds:g} s and do not "
+                "end; mend the enhancer, or allow more with --photo-seconds"
+            )
+        self._start()  # anew: the given-up call may still use the models
 
 
 class _RejectedError(Exception):
@@ -155,8 +202,16 @@ class _RejectedError(Exception):
         self.message = message
 
 
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    photo: str
+    path: str
+    pixels: Pixels
+    distribution: npt.NDArray[np.float32]
+
+
 @contextmanager
-def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+def _stage(name: str, clock: Clock) -> Iterator[None]:
     """Time a stage of one photo, and turn whatever goes wrong in it into a reject."""
     start = time.perf_counter()
     try:
@@ -168,47 +223,54 @@ def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
     except Exception as error:  # models raise anything; one photo never stops a job
         raise _RejectedError(name, f"{type(error).__name__}: {error}") from error
     finally:
-        seconds[name] += time.perf_counter() - start
+        clock[name] = clock.get(name, 0) + time.perf_counter() - start
 
 
-def _label_photo(
-    photo: str, path: str, job: Job, enhancer: Enhancer, scorer: Scorer, seconds: dict[str, float]
-) -> dict[str, Any]:
-    with _stage("decode", seconds):
-        data = read_photo_bytes(path)
+def _open(photo: str, path: str, scorer: Scorer, clock: Clock) -> _Opened:
+    with _stage("decode", clock):
+        data = read_photo_file(path)
         if photo_hash(data) != photo:
             raise _RejectedError("changed", "changed while the job ran; run it again.")
         pixels = read_photo(data, name=path).pixels
         del data
-    with _stage("enhance", seconds):
-        enhanced = enhance_pixels(enhancer, pixels)
-    with _stage("score", seconds):
-        # Always a pair, never a larger batch: a batch of another size may change the last bits
-        # of a score, and a photo's label would depend on its neighbours in the shard.
-        distributions = checked_distributions(scorer, [pixels, enhanced])
-        before, after = mean_score(distributions)
-    if job.enhanced_format:
-        with _stage("encode", seconds):
-            encoded = _encode(enhanced, job.enhanced_format)
-        start = time.perf_counter()
-        extension = "jpg" if job.enhanced_format == "jpeg" else job.enhanced_format
-        write_file(Path(job.folder), enhanced_file(job.recipe, photo, extension), encoded)
-        seconds["write"] += time.perf_counter() - start
-    return {
-        "photo": photo,
-        "path": storable(path),
-        "width": pixels.shape[1],
-        "height": pixels.shape[0],
+    with _stage("score", clock):
+        return _Opened(photo, path, pixels, checked_distributions(scorer, [pixels])[0])
+
+
+def _measure(
+    opened: _Opened,
+    enhancer: Enhancer,
+    scorer: Scorer,
+    recipe: Recipe,
+    stored_as: EnhancedFormat | None,
+    clock: Clock,
+) -> tuple[dict[str, Any], bytes]:
+    with _stage("enhance", clock):
+        enhanced = enhance_pixels(enhancer, opened.pixels)
+    with _stage("score", clock):
+        # Always one photo, never a batch: a batch of another size may change the last bits of a
+        # score, and a photo's label would depend on its neighbours in the shard.
+        distributions = [opened.distribution, checked_distributions(scorer, [enhanced])[0]]
+        before, after = mean_score(np.stack(distributions))
+    encoded = b""
+    if stored_as:
+        with _stage("encode", clock):
+            encoded = _encode(enhanced, stored_as)
+    row = {
+        "photo": opened.photo,
+        "path": storable(opened.path),
+        "width": opened.pixels.shape[1],
+        "height": opened.pixels.shape[0],
         "input_score": before,
-        "input_distribution": distributions[0],
+        "input_distribution": opened.distribution,
         "enhanced_score": after,
         "delta": after - before,
-        **vars(job.recipe),
+        **asdict(recipe),
     }
+    return row, encoded
 
 
-def _encode(pixels: npt.NDArray[np.uint8], enhanced_format: EnhancedFormat) -> bytes:
+def _encode(pixels: Pixels, stored_as: EnhancedFormat) -> bytes:
     buffer = io.BytesIO()
-    options = ENHANCED_FORMATS[enhanced_format]
-    Image.fromarray(pixels).save(buffer, enhanced_format, **options)
+    Image.fromarray(pixels).save(buffer, stored_as, **ENHANCED_FORMATS[stored_as])
     return buffer.getvalue()

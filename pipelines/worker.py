@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -81,6 +82,8 @@ def supervise(job: Callable[[], T], lease: Path) -> T:
 def _end_with(driver: int, lease: Path) -> None:
     while os.getppid() == driver and lease.exists():
         time.sleep(0.5)
+    if os.getppid() != driver:  # which can no longer tidy up
+        shutil.rmtree(lease.parent, ignore_errors=True)
     os._exit(0)
 
 

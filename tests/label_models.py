@@ -24,7 +24,7 @@ class Brightness:
 
 
 class Brighten:
-    """Brightens; misbehaves on photos of three widths. Slow where the environment says so."""
+    """Brightens; misbehaves on photos of some widths. Slow where the environment says so."""
 
     name, version, tile_multiple = "brighten", "1", 1
 
@@ -37,4 +37,15 @@ class Brighten:
                 return np.full_like(photo, np.nan)
             case 33:
                 return photo[:-1]
+            case 34:
+                time.sleep(3600)
         return np.minimum(photo * np.float32(1.5), 1)
+
+
+class Darken:
+    """Darkens, whatever the photo."""
+
+    name, version, tile_multiple = "darken", "1", 1
+
+    def enhance(self, photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return photo * np.float32(0.5)

@@ -1,0 +1,159 @@
+"""Which photos to label: folders, patterns, URLs and manifests, as a stream of locations."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.storage import absolute, is_remote, match, open_file
+from trigger.errors import DataError
+from trigger.photo import PHOTO_EXTENSIONS
+
+MANIFEST_EXTENSIONS = frozenset({".txt", ".csv", ".parquet"})
+PATH_COLUMN = "path"
+
+
+class Listing:
+    """The photo files that the inputs name, in a fixed order.
+
+    An input is a photo, a folder (searched through), a pattern such as ``photos/**/*.jpg``, the
+    same as a URL (``gs://bucket/photos``), or a manifest: a text file with a path a line, or a CSV
+    or Parquet file with the column "path"; paths in it are relative to its folder. Locations
+    are absolute. One at a time is held in memory, but for one folder's names, the matches of a
+    pattern and the listing of a URL.
+
+    Attributes:
+        skipped: how many entries of folders were left out, by reason.
+    """
+
+    def __init__(self, inputs: Sequence[str | os.PathLike[str]], leave_out: str) -> None:
+        """``leave_out`` is a folder whose files are no input: the labels folder."""
+        self.skipped: Counter[str] = Counter()
+        self._inputs = [os.fspath(source) for source in inputs]
+        self._leave_out = leave_out
+
+    def __iter__(self) -> Iterator[str]:
+        self.skipped.clear()
+        for source in self._inputs:
+            yield from self._expand(source)
+
+    def _expand(self, source: str) -> Iterator[str]:
+        here = absolute(source)
+        if not is_remote(here) and Path(here).is_dir():
+            yield from self._search(here)
+        elif PurePath(here).suffix.lower() in MANIFEST_EXTENSIONS:
+            yield from _manifest(here)
+        elif is_remote(here):
+            yield from self._search_url(here)
+        elif glob.has_magic(here) and not Path(here).exists():
+            found = sorted(glob.glob(here, recursive=True))  # noqa: PTH207, patterns are absolute
+            yield from (path for path in found if not Path(path).is_dir() and self._counts(path))
+        else:  # also what is missing: reading it will say so
+            yield here
+
+    def _search(self, top: str) -> Iterator[str]:
+        """Photos of a folder, its own before those of its subfolders."""
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            if folder == self._leave_out:
+                continue
+            files, subfolders = [], []
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            subfolders.append(entry.name)
+                        elif _is_folder(entry):
+                            self.skipped["link to a folder"] += 1
+                        else:
+                            files.append(entry.name)
+            except OSError:
+                yield folder  # reading it reports the reason, instead of hiding its photos
+                continue
+            yield from (f"{folder}/{name}" for name in sorted(filter(self._counts, files)))
+            visible = sorted(name for name in subfolders if not name.startswith("."))
+            if len(visible) < len(subfolders):
+                self.skipped["hidden"] += len(subfolders) - len(visible)
+            folders += [f"{folder}/{name}" for name in reversed(visible)]
+
+    def _search_url(self, url: str) -> Iterator[str]:
+        pattern = url if glob.has_magic(url) or PurePath(url).suffix else f"{url}/**"
+        found = False
+        for location in match(pattern):
+            found = True
+            if not location.startswith(f"{self._leave_out}/") and self._counts(location):
+                yield location
+        if not found:
+            yield url  # reading it will say what is wrong
+
+    def _counts(self, path: str) -> bool:
+        """Whether a found file is one to label; counts it where not."""
+        name = PurePath(path).name
+        if name.startswith("."):
+            self.skipped["hidden"] += 1
+        elif PurePath(name).suffix.lower() not in PHOTO_EXTENSIONS:
+            self.skipped["not a photo by its extension"] += 1
+        else:
+            return True
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def _manifest(location: str) -> Iterator[str]:
+    """The paths that a manifest holds.
+
+    Raises:
+        DataError: it cannot be read or has no column "path".
+    """
+    base = location.rpartition("/")[0]
+    try:
+        for path in _manifest_paths(location):
+            if not path:
+                continue
+            if is_remote(path) or path.startswith("/"):
+                yield path
+            else:
+                yield f"{base}/{path}" if is_remote(base) else absolute(f"{base}/{path}")
+    except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{location}: the manifest cannot be read ({error})") from error
+
+
+def _manifest_paths(location: str) -> Iterator[str]:
+    with open_file(location) as file:
+        if location.lower().endswith(".parquet"):
+            table = pq.ParquetFile(file)
+            _check_columns(location, table.schema_arrow.names)
+            for batch in table.iter_batches(columns=[PATH_COLUMN], batch_size=10_000):
+                yield from (path for path in batch.column(0).to_pylist() if path)
+            return
+        # Names of files need not be UTF-8; this is how Python's own listing holds them.
+        lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        if location.lower().endswith(".csv"):
+            reader = csv.DictReader(lines)
+            _check_columns(location, reader.fieldnames or [])
+            yield from (row[PATH_COLUMN] or "" for row in reader)
+        else:
+            yield from (line.rstrip("\r\n") for line in lines)
+
+
+def _check_columns(location: str, columns: Sequence[str]) -> None:
+    if PATH_COLUMN not in columns:
+        raise DataError(
+            f"{location}: a manifest needs the column {PATH_COLUMN!r}; it has "
+            f"{', '.join(columns) or 'none'}"
+        )
