@@ -1,0 +1,86 @@
+"""Reading what ``trigger label`` wrote, to choose pairs from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+
+from trigger.errors import DataError, OptionError
+
+RUN_FILE = "run.json"
+RUN_KIND = "trigger labels"
+DEGRADATIONS = "degradations.csv"
+ENHANCED_EXTENSIONS = ("png", "jpeg", "webp")
+RECIPE = ["enhancer", "enhancer_version", "scorer", "scorer_version", "preprocessing"]
+COLUMNS = ["photo", "path", "input_score", "delta", *RECIPE]
+
+
+def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
+    """The labels of a folder, sorted by photo.
+
+    Args:
+        folder: LABELS.
+        enhancer: only labels made with it; needed where the folder holds several.
+
+    Returns:
+        ``COLUMNS``, scene (what the photo was made from, else the photo) and enhanced (the path
+        of the enhanced photo, "" where there is none).
+
+    Raises:
+        DataError: it is not a labels folder, is damaged or holds no labels of this enhancer.
+        OptionError: it holds labels that were made in several ways.
+    """
+    try:
+        kind = json.loads((folder / RUN_FILE).read_bytes())["kind"]
+        files = sorted(str(file) for file in (folder / "labels").glob("*.parquet"))
+        table = pyarrow.dataset.dataset(files, format="parquet").to_table(columns=COLUMNS)
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        raise DataError(
+            f"{folder}: not a readable labels folder ({error}); make one with: "
+            f"trigger label PHOTOS --out {folder}"
+        ) from error
+    labels = table.to_pandas().sort_values("photo", ignore_index=True)
+    if enhancer is not None:
+        labels = labels[labels["enhancer"] == enhancer].reset_index(drop=True)
+    if kind != RUN_KIND or labels.empty:
+        made = f" made with {enhancer}" if enhancer else ""
+        raise DataError(f"{folder} holds no labels{made}")
+    recipes = labels[RECIPE].drop_duplicates()
+    if len(recipes) > 1:
+        raise OptionError(
+            f"{folder} holds labels made in {len(recipes)} ways "
+            f"({'; '.join(' '.join(row) for row in recipes.itertuples(index=False))}); choose one "
+            f"with --enhancer, or label into a new folder"
+        )
+    made_from = _scenes({str(Path(path).parent) for path in labels["path"]})
+    labels["scene"] = [made_from.get(photo, photo) for photo in labels["photo"]]
+    name = "-".join(recipes.iloc[0][["enhancer", "enhancer_version"]])
+    labels["enhancer"] = name
+    labels["enhanced"] = [_enhanced(folder / "enhanced" / name, p) for p in labels["photo"]]
+    return labels
+
+
+def _enhanced(folder: Path, photo: str) -> str:
+    files = (folder / photo[:2] / f"{photo}.{extension}" for extension in ENHANCED_EXTENSIONS)
+    return next((str(file) for file in files if file.is_file()), "")
+
+
+def _scenes(folders: set[str]) -> dict[str, str]:
+    """Scene by photo of what ``trigger degrade`` made, from the record beside the photos."""
+    scenes: dict[str, str] = {}
+    for folder in sorted(folders):
+        record = Path(folder) / DEGRADATIONS
+        if not record.is_file():
+            continue
+        try:
+            table = pd.read_csv(record, dtype=str)
+            scenes |= dict(zip(table["photo"], table["scene"], strict=True))
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{record}: not a record that trigger degrade wrote ({error}); degrade again"
+            ) from error
+    return scenes

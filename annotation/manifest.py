@@ -1,0 +1,212 @@
+"""The pairs folder: which pairs there are, and their pictures, named by their content.
+
+    PAIRS/
+      manifest.json               every pair with the hashes of its pictures
+      images/ab/<sha256>.jpg      what raters see
+      ratings.sqlite              what they said; made by trigger annotate
+
+The manifest is written last: a folder without one is not finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from annotation.ratings import SENTINELS
+from trigger.errors import DataError
+from trigger.files import write_atomically
+
+KIND = "trigger pairs"
+FORMAT = 1
+MANIFEST_FILE = "manifest.json"
+RATINGS_FILE = "ratings.sqlite"
+_PICTURE_NAME = re.compile(r"[0-9a-f]{64}\.(jpg|png)")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file: ``<sha256>.<extension>``, and its size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+    @property
+    def file(self) -> str:
+        """Where it is within PAIRS."""
+        return f"images/{self.name[:2]}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two photos of a pair.
+
+    Attributes:
+        display: the whole photo, small enough for a screen.
+        crop: a part of the photo at full resolution, lossless; ``Pair.crop`` says which.
+        full: the whole photo at full resolution; None where ``display`` is that already.
+    """
+
+    display: Picture
+    crop: Picture
+    full: Picture | None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """All its pictures."""
+        return (self.display, self.crop, *([self.full] if self.full else []))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two photos to compare.
+
+    Attributes:
+        pair: its name, which tells nothing about what it is.
+        photo: SHA-256 of the photo before enhancement, as file.
+        path: where that photo was read.
+        scene: what the photo was made from; photos of one scene show the same.
+        enhancer: name-version of what made the photo after.
+        delta: what the scorer measured; None for sentinels.
+        sentinel: "", or what kind of pair with a known answer it is.
+        repeat: whether it is shown a second time.
+        width: of the photo, in pixels.
+        height: of the photo, in pixels.
+        crop: (left, top) of the crops, where enhancement changed the photo most.
+        before: the photo as it was.
+        after: the photo enhanced.
+    """
+
+    pair: str
+    photo: str
+    path: str
+    scene: str
+    enhancer: str
+    delta: float | None
+    sentinel: str
+    repeat: bool
+    width: int
+    height: int
+    crop: tuple[int, int]
+    before: Side
+    after: Side
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All pairs of a folder, and how they were chosen."""
+
+    created: str
+    options: dict[str, Any]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def name(self) -> str:
+        """Stands for these very pairs: 16 hexadecimal digits."""
+        names = "\n".join(pair.pair for pair in self.pairs)
+        return hashlib.sha256(f"{self.created}\n{names}".encode()).hexdigest()[:16]
+
+    @property
+    def pictures(self) -> dict[str, Picture]:
+        """Every picture by its name."""
+        return {
+            picture.name: picture
+            for pair in self.pairs
+            for side in (pair.before, pair.after)
+            for picture in side.pictures
+        }
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write PAIRS/manifest.json."""
+    content = {"kind": KIND, "format": FORMAT, **asdict(manifest)}
+    write_atomically(folder / MANIFEST_FILE, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a pairs folder and check that all its pictures are there.
+
+    Raises:
+        DataError: it is not a pairs folder, the manifest is damaged, or a picture is missing.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"{folder} is not a finished pairs folder (no {MANIFEST_FILE}: {error.strerror}); make "
+            f"one with: trigger pairs LABELS --out {folder}"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}); make the pairs again") from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise DataError(f"{path}: not written by trigger pairs")
+    if content.get("format") != FORMAT:
+        raise DataError(
+            f"{path}: has format {content.get('format')!r}, this version reads {FORMAT}; "
+            f"make the pairs again"
+        )
+    try:
+        manifest = Manifest(
+            created=str(content["created"]),
+            options=dict(content["options"]),
+            pairs=tuple(_pair(pair) for pair in content["pairs"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: damaged ({error!r}); make the pairs again") from error
+    if len({pair.pair for pair in manifest.pairs}) != len(manifest.pairs) or not manifest.pairs:
+        raise DataError(f"{path}: holds no pairs, or a pair twice; make the pairs again")
+    missing = [p.file for p in manifest.pictures.values() if not (folder / p.file).is_file()]
+    if missing:
+        raise DataError(f"{folder}: {len(missing)} pictures are missing, first {missing[0]}")
+    return manifest
+
+
+def read_picture(folder: Path, picture: Picture) -> bytes:
+    """The content of a picture, checked against its name.
+
+    Raises:
+        DataError: it is gone or has been changed.
+    """
+    path = folder / picture.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(data).hexdigest() != picture.name.partition(".")[0]:
+        raise DataError(f"{path}: is not what the manifest says; restore it from a backup")
+    return data
+
+
+def _pair(content: dict[str, Any]) -> Pair:
+    left, top = content["crop"]
+    pair = Pair(
+        **content
+        | {
+            "crop": (int(left), int(top)),
+            "before": _side(content["before"]),
+            "after": _side(content["after"]),
+        }
+    )
+    if pair.sentinel not in ("", *SENTINELS):
+        raise ValueError(f"sentinel is {pair.sentinel!r}")
+    return pair
+
+
+def _side(content: dict[str, Any]) -> Side:
+    full = content["full"]
+    return Side(
+        _picture(content["display"]), _picture(content["crop"]), _picture(full) if full else None
+    )
+
+
+def _picture(content: dict[str, Any]) -> Picture:
+    picture = Picture(str(content["name"]), int(content["width"]), int(content["height"]))
+    if not _PICTURE_NAME.fullmatch(picture.name):  # it becomes part of a path
+        raise ValueError(f"picture name is {picture.name!r}")
+    return picture

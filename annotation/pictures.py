@@ -1,0 +1,105 @@
+"""The pictures of a pair: small ones for the screen, full ones for zooming, crops for the detail.
+
+Both sides are decoded, scaled and compressed in the same way, so that the only difference a
+rater can see is the enhancement. Compression is far finer than what is judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+from annotation.manifest import Picture, Side
+
+DISPLAY_SIDE = 1600
+CROP_SIDE = 640
+_MAP_SIDE = 320
+_JPEG = {"quality": 95, "subsampling": 0}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Both sides of a pair, where the crops are, and the files by picture."""
+
+    before: Side
+    after: Side
+    crop: tuple[int, int]
+    files: dict[Picture, bytes]
+
+
+def render(before: Image.Image, after: Image.Image) -> Rendered:
+    """Make all pictures of a pair of RGB photos of one size."""
+    left, top, right, bottom = most_changed(before, after)
+    files: dict[Picture, bytes] = {}
+    sides = []
+    for photo in (before, after):
+        display = photo.copy()
+        display.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)
+        sides.append(
+            Side(
+                display=_add(files, display, "jpg"),
+                crop=_add(files, photo.crop((left, top, right, bottom)), "png"),
+                full=_add(files, photo, "jpg") if display.size != photo.size else None,
+            )
+        )
+    return Rendered(sides[0], sides[1], (left, top), files)
+
+
+def most_changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int]:
+    """The window of at most ``CROP_SIDE`` where two photos differ most: left, top, right, bottom.
+
+    Where they do not differ at all, the window in the middle.
+    """
+    width, height = before.size
+    window = (min(CROP_SIDE, width), min(CROP_SIDE, height))
+    shrink = max(1.0, max(width, height) / _MAP_SIDE)
+    size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+    changes = np.abs(_gray(before, size) - _gray(after, size))
+    rows = max(1, min(size[1], round(window[1] / shrink)))
+    columns = max(1, min(size[0], round(window[0] / shrink)))
+    sums = np.pad(changes, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = sums[rows:] - sums[:-rows]
+    sums = sums[:, columns:] - sums[:, :-columns]
+    if sums.max() - sums.min() < 1e-6:
+        row, column = sums.shape[0] // 2, sums.shape[1] // 2
+    else:
+        row, column = np.unravel_index(int(sums.argmax()), sums.shape)
+    left = min(round(float(column) * shrink), width - window[0])
+    top = min(round(float(row) * shrink), height - window[1])
+    return left, top, left + window[0], top + window[1]
+
+
+def spoil(photo: Image.Image) -> Image.Image:
+    """A version that nobody would prefer: blurred and compressed, visibly at any size."""
+    blurred = photo.filter(ImageFilter.GaussianBlur(max(1.5, max(photo.size) / 180)))
+    buffer = io.BytesIO()
+    blurred.save(buffer, "JPEG", quality=8)
+    with Image.open(buffer) as spoiled:
+        return spoiled.convert("RGB")
+
+
+def content_features(photo: Image.Image) -> npt.NDArray[np.float32]:
+    """What a photo shows, roughly: colours on an 8x8 grid, (192,), to compare photos by."""
+    small = photo.resize((8, 8), Image.Resampling.BOX)
+    return np.asarray(small, np.float32).ravel() / np.float32(255)
+
+
+def _gray(photo: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    return np.asarray(photo.convert("L").resize(size, Image.Resampling.BOX), np.float64)
+
+
+def _add(files: dict[Picture, bytes], photo: Image.Image, extension: str) -> Picture:
+    buffer = io.BytesIO()
+    if extension == "png":
+        photo.save(buffer, "PNG", compress_level=3)
+    else:
+        photo.save(buffer, "JPEG", **_JPEG)
+    data = buffer.getvalue()
+    picture = Picture(f"{hashlib.sha256(data).hexdigest()}.{extension}", *photo.size)
+    files[picture] = data
+    return picture

@@ -1,0 +1,96 @@
+"""Who may rate: names, and the invitation file with a token for each."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import secrets
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from trigger.errors import DataError
+from trigger.files import write_atomically
+
+LONGEST_NAME = 60
+SHORTEST_TOKEN = 16
+
+
+def clean_name(name: str) -> str:
+    """A rater's name without needless spaces.
+
+    Raises:
+        ValueError: it is empty, too long, or would be a formula in a spreadsheet.
+    """
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
+    if not name.isprintable() or not name[0].isalnum():
+        raise ValueError("a name begins with a letter or digit")
+    return name
+
+
+def same_name(name: str, known: Sequence[str]) -> str:
+    """The known spelling of a name, so that "ann" and "Ann" are one rater."""
+    return next((other for other in known if other.casefold() == name.casefold()), name)
+
+
+def read_raters(path: Path) -> dict[str, str]:
+    """Read an invitation file: a CSV with the columns rater and token.
+
+    Where a token is missing, a random one is made and written to the file.
+
+    Returns:
+        Token by rater.
+
+    Raises:
+        DataError: the file cannot be read or written, or a line is wrong.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a readable CSV of raters ({error})") from error
+    if not rows or "rater" not in rows[0]:
+        raise DataError(f"{path}: needs a column 'rater' and at least one; 'token' may be empty")
+    raters: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        try:
+            name = clean_name(row["rater"] or "")
+        except ValueError as error:
+            raise DataError(f"{path}, line {line}: rater is {row['rater']!r}; {error}") from error
+        token = (row.get("token") or "").strip() or secrets.token_urlsafe(24)
+        if len(token) < SHORTEST_TOKEN:
+            raise DataError(
+                f"{path}, line {line}: a token has {SHORTEST_TOKEN} or more characters; leave it "
+                f"empty to have one made"
+            )
+        if same_name(name, list(raters)) in raters or token in raters.values():
+            raise DataError(f"{path}, line {line}: {name!r} or this token is there twice")
+        raters[name] = token
+    _write_raters(path, raters, [row.get("token") for row in rows])
+    return raters
+
+
+def _write_raters(path: Path, raters: Mapping[str, str], before: Sequence[str | None]) -> None:
+    if all(before):
+        return
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["rater", "token"])
+    writer.writerows(raters.items())
+    write_atomically(path, buffer.getvalue().encode())
+
+
+def rater_of(token: str, raters: Mapping[str, str]) -> str | None:
+    """Whose token it is; takes equally long for every wrong token."""
+    given = _digest(token)
+    found = None
+    for rater, known in raters.items():
+        if secrets.compare_digest(given, _digest(known)):
+            found = rater
+    return found
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

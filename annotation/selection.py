@@ -1,0 +1,85 @@
+"""Which photos are worth a rater's time.
+
+Strata of equal width in delta, the threshold being the border of two: every stratum gets a
+share, those next to the threshold, where the decision is made, about four times that of the far
+ones. Within a stratum, each next photo is the one least like all chosen so far (farthest-first
+traversal, Gonzalez 1985, doi:10.1016/0304-3975(85)90224-5), so that content is diverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.floating]
+STRATA = 8
+EMPHASIS = 3.0
+
+
+def strata_of(deltas: Values, threshold: float) -> npt.NDArray[np.int64]:
+    """Number of each delta's stratum: 0 begins at the threshold, -1 ends there.
+
+    The bulk of the deltas (1st to 99th percentile) spans about ``STRATA``; the rest falls into
+    the outermost ones.
+    """
+    low, high = np.percentile(deltas, [1, 99])
+    width = max(float(high - low) / STRATA, 1e-6)
+    first, last = np.floor((np.array([low, high]) - threshold) / width)
+    return np.clip(np.floor((deltas - threshold) / width), first, last).astype(np.int64)
+
+
+def quotas(strata: npt.NDArray[np.int64], n: int) -> dict[int, int]:
+    """How many of ``n`` each stratum gives, those nearest to the threshold first.
+
+    What a stratum does not have is given by the others in proportion to their shares.
+    """
+    found, counts = np.unique(strata, return_counts=True)
+    nearest = np.argsort(np.abs(found + 0.5), kind="stable")
+    found, counts = found[nearest], counts[nearest]
+    shares = 1 + EMPHASIS * np.exp(-0.5 * (found + 0.5) ** 2)
+    n = min(n, int(counts.sum()))
+    # The largest factor at which the strata together give no more than n; the rest one by one.
+    low, high = 0.0, float(n)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (
+            (middle, high)
+            if np.minimum(np.floor(shares * middle), counts).sum() <= n
+            else (low, middle)
+        )
+    given = np.minimum(np.floor(shares * low), counts).astype(int)
+    for i in np.argsort(given / shares, kind="stable").tolist() * 2:
+        if given.sum() < n and given[i] < counts[i]:
+            given[i] += 1
+    return dict(zip(found.tolist(), given.tolist(), strict=True))
+
+
+def choose(
+    strata: npt.NDArray[np.int64],
+    features: Values,
+    scenes: Sequence[str],
+    quota: Mapping[int, int],
+) -> list[int]:
+    """Rows to take: each stratum's quota, one after the other the least like those before.
+
+    Args:
+        strata: (n,).
+        features: (n, d), compared by Euclidean distance.
+        scenes: photos of one scene count as alike whatever their features.
+        quota: how many of each stratum.
+    """
+    chosen: list[int] = []
+    nearest = np.linalg.norm(features - features.mean(0), axis=1)  # the first: the most unusual
+    names = np.array(scenes)
+    for stratum, count in quota.items():
+        open_rows = np.flatnonzero(strata == stratum)
+        for _ in range(min(count, len(open_rows))):
+            row = int(open_rows[nearest[open_rows].argmax()])
+            open_rows = open_rows[open_rows != row]
+            distances = np.linalg.norm(features - features[row], axis=1)
+            distances[names == names[row]] = -1
+            nearest = np.minimum(nearest, distances) if chosen else distances
+            chosen.append(row)
+    return chosen
