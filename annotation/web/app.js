@@ -1,0 +1,445 @@
+// The page: signs a rater in, shows one pair after the other, and keeps what is answered.
+
+import * as api from "./api.js";
+import { newId, Outbox } from "./outbox.js";
+import { Pictures } from "./pictures.js";
+import { Viewer } from "./viewer.js";
+import { Work } from "./work.js";
+
+const AHEAD = 5; // pairs loaded before they are wanted
+const TOO_FAST = 300; // milliseconds; nobody judges so fast, but double clicks are
+const RETRY = 2000;
+const PAN = 60; // CSS pixels per arrow key
+
+const $ = (id) => document.getElementById(id);
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+let plan; // what /api/work said
+let work;
+let outbox;
+let current = null; // the showing on the screen
+let ready = false; // whether its photos can be seen
+let shownAt = 0;
+let seen = 0; // milliseconds the pair was in sight, without the running stretch
+let undone = null; // the answer just taken back
+let noteTimer = 0;
+const pictures = new Pictures();
+const viewer = new Viewer($("stage"), {
+  zoomed: ({ percent, fitted }) => { $("zoom").textContent = fitted ? `Fit ${percent} %` : `${percent} %`; },
+  moved: (position) => { $("position").value = position; },
+  wantsFull: () => loadFull(),
+});
+
+// --- signing in
+
+async function start() {
+  const token = location.hash.slice(1);
+  // Out of the address bar, the history and what is shared from there.
+  if (token) history.replaceState(null, "", location.pathname);
+  for (;;) {
+    try {
+      if (token) await api.signIn({ token });
+      const { rater, token: byToken } = await api.session();
+      if (rater) await begin();
+      else welcome(byToken);
+      return;
+    } catch (error) {
+      if (error instanceof api.Refused) {
+        welcome(true, error.message);
+        return;
+      }
+      welcome(Boolean(token), "The server is away. Trying again …");
+      await sleep(RETRY);
+    }
+  }
+}
+
+function welcome(byToken, problem = "") {
+  $("welcome").hidden = false;
+  $("rating").hidden = true;
+  const input = $("name");
+  input.name = byToken ? "token" : "name";
+  input.autocomplete = byToken ? "off" : "name";
+  input.maxLength = byToken ? 200 : 60;
+  document.querySelector("label[for=name]").textContent = byToken ? "Your invitation code" : "Your name";
+  $("sign-in-problem").textContent = problem;
+}
+
+$("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await api.signIn({ [$("name").name]: $("name").value.trim() });
+    await begin();
+  } catch (error) {
+    $("sign-in-problem").textContent =
+      error instanceof api.Refused ? error.message : "The server is away. Please try again.";
+  }
+});
+
+async function begin() {
+  plan = await api.work();
+  const isNew = outbox === undefined;
+  outbox ??= new Outbox(`${plan.pairs} ${plan.rater}`, {
+    changed: showSync,
+    refused: (event, reason) => reload(`Not saved: ${reason}.`),
+    signedOut: () => welcome(false, "Please sign in again. Your ratings wait in this browser."),
+    arrived: (event) => { work.apply(event); refresh(); },
+  });
+  takeOver(plan);
+  makeButtons();
+  $("welcome").hidden = true;
+  $("rating").hidden = false;
+  $("stage").dataset.mode = viewer.mode;
+  $("stage").dataset.blind = String(plan.blind);
+  $("question").textContent = plan.blind
+    ? "Compared with Before, the other photo is …"
+    : "Compared with Before, the enhanced photo is …";
+  if (isNew && work.done === 0) $("help-dialog").showModal();
+  outbox.flush();
+  await next();
+}
+
+function takeOver(content) {
+  work = new Work(content);
+  outbox.events().forEach((event) => work.apply(event));
+}
+
+// What another browser has done has precedence over what this one believes.
+async function reload(text) {
+  note(text);
+  try {
+    takeOver(await api.work());
+    refresh();
+  } catch {
+    // The server is away; what is shown stays true for this browser.
+  }
+}
+
+function refresh() {
+  showProgress();
+  if (!current || work.isAnswered(current)) next();
+}
+
+// --- showing pairs
+
+async function next(showing = work.ahead(1)[0] ?? null) {
+  current = showing;
+  ready = false;
+  setAnswerable(false);
+  showProgress();
+  if (!current) {
+    viewer.clear();
+    wait("All pairs are rated. Thank you!");
+    $("undo").disabled = !work.last;
+    showSummary();
+    return;
+  }
+  const mine = current;
+  pictures.keep([mine, ...work.ahead(AHEAD)]);
+  const late = setTimeout(() => { if (mine === current) wait("Loading …"); }, 150);
+  for (;;) {
+    try {
+      const sides = await pictures.get(mine);
+      clearTimeout(late);
+      if (mine === current) present(sides);
+      return;
+    } catch {
+      if (mine !== current) return;
+      wait("This pair has not arrived yet. Your ratings are kept; trying again …");
+      $("skip").disabled = false;
+      await sleep(RETRY);
+      if (mine !== current) return;
+    }
+  }
+}
+
+function present(sides) {
+  $("waiting").hidden = true;
+  const captions = { before: "Before", after: plan.blind ? "Other" : "Enhanced" };
+  viewer.show(current, sides, captions);
+  const [left, right] = current.after_side === "right" ? ["before", "after"] : ["after", "before"];
+  $("stage").setAttribute(
+    "aria-label",
+    `Pair ${work.done + 1} of ${work.showings.length}: ${captions[left]} left, ${captions[right]} right`,
+  );
+  ready = true;
+  seen = 0;
+  shownAt = performance.now();
+  setAnswerable(true);
+}
+
+let fullOf = null;
+async function loadFull() {
+  const mine = current;
+  if (fullOf === mine || !mine) return;
+  fullOf = mine;
+  try {
+    const images = await pictures.full(mine);
+    if (images) viewer.addFull(mine, images);
+  } catch {
+    if (fullOf === mine) fullOf = null; // tried again at the next movement
+  }
+}
+
+function wait(text) {
+  $("waiting").textContent = text;
+  $("waiting").hidden = false;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) seen += performance.now() - shownAt;
+  else shownAt = performance.now();
+});
+
+// --- answering
+
+function answer(content) {
+  const lookedFor = seen + performance.now() - shownAt;
+  if (!current || (ready && lookedFor < TOO_FAST) || (!ready && !content.skip)) return;
+  keep({
+    id: newId(),
+    kind: "answer",
+    pair: current.pair,
+    repeat: current.repeat,
+    time: new Date().toISOString(),
+    seconds: ready ? Math.min(Math.round(lookedFor) / 1000, 86400) : 0,
+    view: viewSettings(),
+    ...content,
+  }, () => {
+    undone = null;
+    $("stage").focus({ preventScroll: true });
+    next();
+  });
+}
+
+function undo() {
+  const last = work.last;
+  if (!last) return;
+  const { id, pair, repeat } = last;
+  keep({ id: newId(), kind: "undo", pair, repeat, time: new Date().toISOString(), undoes: id }, () => {
+    undone = last;
+    note("Taken back. Answer again.");
+    next(work.find(last));
+  });
+}
+
+// Nothing moves on before the browser has stored the event.
+function keep(event, then) {
+  try {
+    outbox.add(event);
+  } catch {
+    note("This browser cannot store ratings. Leave private mode or make room, then try again.");
+    return;
+  }
+  work.apply(event);
+  then();
+}
+
+function viewSettings() {
+  const screen = `${innerWidth}x${innerHeight}@${Number(devicePixelRatio.toFixed(2))}`;
+  const settings = { ...(ready ? viewer.settings : {}), blind: plan.blind ? "yes" : "no", screen };
+  return Object.entries(settings).map(([name, value]) => `${name}=${value}`).join(" ");
+}
+
+// --- what is around the photos
+
+function makeButtons() {
+  $("ratings").replaceChildren(...plan.ratings.map(([rating, word], i) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.rating = rating;
+    button.setAttribute("aria-keyshortcuts", String(i + 1));
+    const key = document.createElement("kbd");
+    key.textContent = String(i + 1);
+    key.setAttribute("aria-hidden", "true");
+    const text = document.createElement("span");
+    text.textContent = capital(word);
+    button.append(key, text);
+    button.addEventListener("click", () => answer({ rating }));
+    return button;
+  }));
+  $("skips").replaceChildren(...plan.skips.map((reason, i) => {
+    const button = document.createElement("button");
+    button.value = reason;
+    const key = document.createElement("kbd");
+    key.textContent = String(i + 1);
+    key.setAttribute("aria-hidden", "true");
+    button.append(key, capital(reason));
+    return button;
+  }));
+  const meanings = {
+    2: "clearly better at first sight",
+    1: "better when you look for it",
+    0: "the same, or no better and no worse",
+    "-1": "worse than before",
+  };
+  $("meanings").replaceChildren(...plan.ratings.flatMap(([rating, word]) => {
+    const [term, meaning] = [document.createElement("dt"), document.createElement("dd")];
+    term.textContent = capital(word);
+    meaning.textContent = meanings[rating];
+    return [term, meaning];
+  }));
+}
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+function setAnswerable(isAnswerable) {
+  for (const button of $("ratings").children) {
+    button.disabled = !isAnswerable;
+    button.dataset.chosen = String(
+      isAnswerable && undone?.pair === current?.pair && undone?.repeat === current?.repeat
+        && undone?.rating === Number(button.dataset.rating),
+    );
+  }
+  $("skip").disabled = !isAnswerable;
+  $("undo").disabled = !work.last;
+}
+
+function showProgress() {
+  $("bar").max = work.showings.length;
+  $("bar").value = work.done;
+  $("count").textContent = `${work.done} of ${work.showings.length}`;
+}
+
+function showSync({ waiting, away }) {
+  $("sync").dataset.waiting = String(away && waiting > 0);
+  if (!away && waiting > 0) return; // on its way, for a moment
+  $("sync").textContent = away && waiting ? `Server away, ${waiting} kept here` : waiting ? "" : "All saved";
+}
+
+function note(text) {
+  $("note").textContent = text;
+  clearTimeout(noteTimer);
+  noteTimer = setTimeout(() => { $("note").textContent = ""; }, 4000);
+}
+
+function showSummary() {
+  const answers = work.answers;
+  const table = document.createElement("table");
+  const rows = plan.ratings.map(([rating, word]) => [word, answers.filter((a) => a.rating === rating).length]);
+  rows.push(["skipped", answers.filter((a) => a.skip).length]);
+  for (const [word, count] of rows) {
+    const row = table.insertRow();
+    const head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = capital(word);
+    const meter = document.createElement("meter");
+    meter.max = Math.max(answers.length, 1);
+    meter.value = count;
+    meter.setAttribute("aria-hidden", "true");
+    row.append(head);
+    row.insertCell().textContent = count;
+    row.insertCell().append(meter);
+  }
+  const seconds = answers.map((a) => a.seconds).filter((s) => s !== null).sort((a, b) => a - b);
+  const text = document.createElement("p");
+  text.textContent = `${plan.rater}: ${work.done} of ${work.showings.length} answered`
+    + (seconds.length ? `, typically in ${seconds[seconds.length >> 1].toFixed(1)} seconds.` : ".");
+  $("summary").replaceChildren(text, table);
+  if (!$("summary-dialog").open) $("summary-dialog").showModal();
+}
+
+// --- controls
+
+const setMode = (mode) => {
+  viewer.setMode(mode);
+  for (const button of $("modes").children) {
+    button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+  }
+  $("hold").hidden = mode !== "flicker";
+  $("slide").hidden = mode !== "slider";
+};
+for (const button of $("modes").children) {
+  button.addEventListener("click", () => setMode(button.dataset.mode));
+}
+$("position").addEventListener("input", () => viewer.slide(Number($("position").value)));
+$("zoom").addEventListener("click", () => viewer.toggle());
+$("zoom-in").addEventListener("click", () => viewer.zoomBy(1));
+$("zoom-out").addEventListener("click", () => viewer.zoomBy(-1));
+$("hold").addEventListener("pointerdown", (event) => {
+  $("hold").setPointerCapture(event.pointerId);
+  viewer.hold(true);
+});
+for (const end of ["pointerup", "pointercancel", "blur"]) {
+  $("hold").addEventListener(end, () => viewer.hold(false));
+}
+$("undo").addEventListener("click", undo);
+$("skip").addEventListener("click", () => $("skip-dialog").showModal());
+$("help-button").addEventListener("click", () => $("help-dialog").showModal());
+$("summary-button").addEventListener("click", showSummary);
+$("skip-dialog").addEventListener("close", () => {
+  const { returnValue } = $("skip-dialog");
+  $("skip-dialog").returnValue = "";
+  if (returnValue) answer({ skip: returnValue });
+});
+$("help-dialog").addEventListener("close", () => { // reading is not judging
+  seen = 0;
+  shownAt = performance.now();
+});
+$("summary-dialog").addEventListener("close", async () => {
+  if ($("summary-dialog").returnValue !== "sign-out") return;
+  if (outbox.keys().length) {
+    $("summary-dialog").returnValue = "";
+    note("Some ratings have not been sent yet. Sign out when the server is back.");
+    return;
+  }
+  try {
+    await api.signOut();
+    location.reload();
+  } catch {
+    note("The server is away. Try again later.");
+  }
+});
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LETTERS = {
+  s: () => setMode("side"),
+  f: () => setMode("flicker"),
+  l: () => setMode("slider"),
+  z: () => viewer.toggle(),
+  "+": () => viewer.zoomBy(1),
+  "=": () => viewer.zoomBy(1),
+  "-": () => viewer.zoomBy(-1),
+};
+const ONCE = { // a key held down does these only once
+  u: undo,
+  backspace: undo,
+  x: () => { if (!$("skip").disabled) $("skip-dialog").showModal(); },
+  "?": () => $("help-dialog").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if ($("rating").hidden) return;
+  const key = event.key.toLowerCase();
+  if ($("skip-dialog").open && /^[1-9]$/.test(key) && !event.repeat) {
+    $("skips").children[Number(key) - 1]?.click();
+  }
+  if (document.querySelector("dialog[open]") || event.altKey || event.metaKey) return;
+  if (event.ctrlKey) {
+    if (key === "z" && !event.repeat) undo();
+    return;
+  }
+  const rating = plan.ratings[Number(key) - 1];
+  if (rating && /^[1-9]$/.test(key)) {
+    if (!event.repeat) answer({ rating: rating[0] });
+  } else if (key === " " && event.target.tagName !== "BUTTON") {
+    if (viewer.mode !== "flicker") setMode("flicker");
+    viewer.hold(true);
+  } else if (ARROWS[event.key] && event.target.id !== "position") {
+    const [x, y] = ARROWS[event.key];
+    if (viewer.mode === "slider" && viewer.isFitted) viewer.slideBy(x * 4);
+    else viewer.panBy(x * PAN, y * PAN);
+  } else if (LETTERS[key]) {
+    LETTERS[key]();
+  } else if (ONCE[key]) {
+    if (!event.repeat) ONCE[key]();
+  } else {
+    return;
+  }
+  event.preventDefault();
+});
+document.addEventListener("keyup", (event) => {
+  if (event.key === " " && viewer.mode === "flicker") viewer.hold(false);
+});
+
+start();

@@ -1,0 +1,92 @@
+// Events that the server has not yet confirmed. Each lies in localStorage under a key of its own,
+// so that tabs cannot overwrite each other's, and stays there until the server says that it is on
+// disk. Sending twice is harmless: the server knows events by their id.
+
+import { send, Refused } from "./api.js";
+
+const BATCH = 50;
+const FIRST_WAIT = 500, LONGEST_WAIT = 10000; // milliseconds
+
+// Made here because crypto.randomUUID is missing on plain http, which phones on a local net use.
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export class Outbox {
+  #prefix;
+  #number = 0;
+  #sending = false;
+  #timer = 0;
+  #wait = FIRST_WAIT;
+
+  // changed({waiting, away}) is told of every change, refused(event, reason) of refusals,
+  // signedOut() that the session has ended, arrived(event) of events that another tab added.
+  constructor(name, { changed, refused, signedOut, arrived }) {
+    this.#prefix = `outbox ${name} `;
+    this.changed = changed;
+    this.refused = refused;
+    this.signedOut = signedOut;
+    addEventListener("storage", ({ key, newValue }) => {
+      if (!key?.startsWith(this.#prefix)) return;
+      if (newValue) arrived(JSON.parse(newValue));
+      else this.#tell(false);
+    });
+    addEventListener("online", () => this.flush());
+    document.addEventListener("visibilitychange", () => this.flush());
+  }
+
+  // Oldest first: an answer must arrive before its undoing.
+  keys() {
+    return Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix)).sort();
+  }
+
+  events() {
+    return this.keys().map((key) => JSON.parse(localStorage.getItem(key)));
+  }
+
+  // Throws where the browser cannot keep the event.
+  add(event) {
+    this.#number += 1;
+    const order = `${String(Date.now()).padStart(15, "0")} ${String(this.#number).padStart(6, "0")}`;
+    localStorage.setItem(`${this.#prefix}${order} ${event.id}`, JSON.stringify(event));
+    this.#tell(false);
+    this.flush();
+  }
+
+  async flush() {
+    clearTimeout(this.#timer);
+    const keys = this.keys().slice(0, BATCH);
+    if (this.#sending || keys.length === 0) return;
+    this.#sending = true;
+    try {
+      const events = keys.map((key) => JSON.parse(localStorage.getItem(key))).filter(Boolean);
+      const { outcomes } = await send(events);
+      const byId = new Map(outcomes.map((outcome) => [outcome.id, outcome]));
+      keys.forEach((key) => {
+        const event = JSON.parse(localStorage.getItem(key));
+        const outcome = event && byId.get(event.id);
+        if (!outcome) return;
+        localStorage.removeItem(key);
+        if (outcome.status === "refused") this.refused(event, outcome.reason);
+      });
+      this.#wait = FIRST_WAIT;
+      this.#tell(false);
+      this.#timer = setTimeout(() => this.flush(), 0);
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) {
+        this.signedOut();
+        return;
+      }
+      this.#tell(true);
+      this.#timer = setTimeout(() => this.flush(), this.#wait);
+      this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #tell(away) {
+    this.changed({ waiting: this.keys().length, away });
+  }
+}
