@@ -106,9 +106,10 @@ def run(args: argparse.Namespace) -> int:
 def _report(rated: pd.DataFrame) -> dict[str, Any]:
     """Comparison of baseline and fine-tuned: on held-out scenes, on all by cross-validation.
 
-    Both are given again for each rater alone, where a rater saw photos of both sorts.
+    Both are given again for each rater alone, where there are several and one saw both sorts.
     """
     test = rated[rated["held_out"]]
+    several = rated["rater"].nunique() > 1
     return {
         "photos": {"train": len(rated) - len(test), "held_out": len(test)},
         "held_out": _compare(test, "fine-tuned"),
@@ -119,6 +120,7 @@ def _report(rated: pd.DataFrame) -> dict[str, Any]:
                 "cross_validated": _compare(rows, "cross-validated"),
             }
             for rater, rows in rated.groupby("rater")
+            if several
         },
         "rating_agreement_held_out": {
             name: agreement(test[name].to_numpy(), test["rating"].to_numpy())

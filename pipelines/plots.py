@@ -31,7 +31,8 @@ def scatter(
     low, high = float(values.min()), float(values.max())
     for axis, (name, (predicted, measured)) in zip(axes, sides.items(), strict=True):
         axis.plot([low, high], [low, high], color="0.6", linewidth=1)
-        axis.scatter(measured, predicted, s=7, alpha=0.45, linewidths=0, color="#1f6f8b")
+        size = float(np.clip(3000 / len(measured), 7, 40))  # few dots must be seen, many not merge
+        axis.scatter(measured, predicted, s=size, alpha=0.45, linewidths=0, color="#1f6f8b")
         axis.set(title=f"{name} (n = {len(measured)})", xlabel=f"measured {label}")
         axis.grid(alpha=0.25)
     axes[0].set_ylabel(f"predicted {label}")

@@ -177,7 +177,7 @@ def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:
             for kind, rows in labels[mask].groupby("kind")
         }
         sides[side.replace("_", " ")] = (predicted, measured)
-    plots.scatter(args.out / "scatter.png", sides, "Delta of unseen scenes against the prediction")
+    plots.scatter(args.out / "scatter.png", sides, "Measured and predicted delta")
     return report
 
 
