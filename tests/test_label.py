@@ -2,83 +2,42 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from label_models import Brighten, Brightness, Darken
+from label_helpers import (
+    RECIPE,
+    Pixels,
+    assert_same_labels,
+    command,
+    contents,
+    label,
+    use_models,
+    write_photos,
+)
+from label_models import Brightness
 from PIL import Image
 
-import pipelines.enhancers
-import pipelines.scorers
-import pipelines.shards
 from pipelines import engine, labels
-from pipelines.label import label_photos
 from pipelines.labels import LABEL_SCHEMA, Recipe, read, read_rejects
-from pipelines.plan import make_shard
-from pipelines.shards import Job, Labeller
-from pipelines.storage import Folder
 from trigger.cli import main
 from trigger.errors import DataError, OptionError
 from trigger.photo import photo_hash, read_photo
 
 Captured = pytest.CaptureFixture[str]
-Pixels = npt.NDArray[np.uint8]
-RECIPE = Recipe("brighten", "1", "brightness", "1", "none")
 
 
 @pytest.fixture(autouse=True)
 def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pipelines.enhancers.ENHANCERS, "brighten", Brighten)
-    monkeypatch.setitem(pipelines.enhancers.ENHANCERS, "darken", Darken)
-    monkeypatch.setitem(pipelines.scorers.SCORERS, "brightness", "label_models:Brightness")
+    use_models(monkeypatch)
 
 
 @pytest.fixture
 def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
-    """A folder with eight different small photos, two of them in a subfolder."""
-    folder = tmp_path / "photos"
-    (folder / "sub").mkdir(parents=True)
-    for name, pixels in photographs.items():
-        place = folder / "sub" if name in ("china", "flower") else folder
-        Image.fromarray(pixels[100:148, 100:164]).save(place / f"{name}.png")
-    return folder
-
-
-def label(photos: Path, out: Path, **options: Any) -> dict[str, Any]:
-    options = {"enhancers": ("brighten",), "scorer": "brightness"} | options
-    return label_photos([photos], out, **options)
-
-
-def command(photos: Path, out: Path, *options: str) -> list[str]:
-    names = ["--enhancer=brighten", "--scorer=brightness"]
-    return ["label", str(photos), f"--out={out}", *names, *options]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Files by name; hidden ones may be what a killed process left half-written."""
-    files = (path for path in folder.rglob("[!.]*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def label_bytes(folder: Path) -> bytes:
-    """The label set, whatever its shards."""
-    return labels.label_bytes(labels.read_table(Folder(folder)))
-
-
-def assert_same_labels(one: Path, other: Path) -> None:
-    assert label_bytes(one) == label_bytes(other)
-    assert contents(one / "enhanced") == contents(other / "enhanced")
-    pd.testing.assert_frame_equal(read_rejects(one), read_rejects(other))
+    return write_photos(tmp_path / "photos", photographs)
 
 
 def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_path: Path) -> None:
@@ -184,131 +143,6 @@ def test_labels_do_not_depend_on_how_photos_are_sharded(photos: Path, tmp_path: 
     assert_same_labels(tmp_path / "one", tmp_path / "all")
     assert contents(tmp_path / "again" / "labels") == contents(tmp_path / "all" / "labels")
     assert len(contents(tmp_path / "one" / "labels")) == 8
-
-
-def start(arguments: list[str], tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
-    """Run ``trigger`` as a process that has the fakes, as do the workers it starts."""
-    site = tmp_path / "site"
-    site.mkdir(exist_ok=True)
-    (site / "sitecustomize.py").write_text(
-        "import pipelines.enhancers, pipelines.scorers\n"
-        "import label_models\n"
-        "pipelines.enhancers.ENHANCERS['brighten'] = label_models.Brighten\n"
-        "pipelines.enhancers.ENHANCERS['darken'] = label_models.Darken\n"
-        "pipelines.scorers.SCORERS['brightness'] = 'label_models:Brightness'\n"
-    )
-    path = os.pathsep.join([str(site), str(Path(__file__).parent)])
-    environment = {"PYTHONPATH": path, "TEST_ENHANCER_SECONDS": str(seconds)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "trigger", *arguments],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for_labels(out: Path, process: subprocess.Popen[str], shards: int) -> None:
-    while len(list((out / "labels").glob("*.parquet"))) < shards:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-
-
-def test_a_killed_run_is_completed_by_running_it_again(photos: Path, tmp_path: Path) -> None:
-    (photos / "text.jpg").write_text("Dear diary")
-    label(photos, tmp_path / "calm")
-    out = tmp_path / "killed"
-    driver = start(command(photos, out, "--shard-size=1"), tmp_path, seconds=0.3)
-    wait_for_labels(out, driver, shards=3)
-    driver.send_signal(signal.SIGKILL)
-    driver.communicate()
-    assert json.loads((out / "run.json").read_text())["state"] == "labelling"
-    done = len(read(out))
-    assert 3 <= done < 8
-    counts = label(photos, out)["counts"]
-    assert (counts["already"], counts["labelled"], counts["rejected"]) == (done, 8 - done, 1)
-    assert_same_labels(out, tmp_path / "calm")
-
-
-def test_worker_processes_label_the_same_and_their_death_does_not_hang_the_job(
-    photos: Path, tmp_path: Path
-) -> None:
-    label(photos, tmp_path / "calm")
-    out = tmp_path / "out"
-    arguments = command(photos, out, "--workers=2", "--shard-size=1")
-    driver = start(arguments, tmp_path, seconds=0.5)
-    wait_for_labels(out, driver, shards=1)
-    children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
-    if not children.exists():
-        driver.kill()
-        driver.communicate()
-        pytest.skip("finds worker processes through Linux's /proc")
-    workers = [
-        int(child)
-        for task in Path(f"/proc/{driver.pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    assert len(workers) == 2
-    os.kill(workers[0], signal.SIGKILL)
-    output, errors = driver.communicate()
-    assert (driver.returncode, output) == (1, "")
-    assert "a worker was killed" in errors
-    assert "Traceback" not in errors
-    assert 1 <= len(read(out)) < 8
-
-    driver = start(arguments, tmp_path, seconds=0)
-    output, errors = driver.communicate()
-    assert (driver.returncode, errors) == (0, "")
-    assert "labelled before" in output
-    assert_same_labels(out, tmp_path / "calm")
-    for worker in workers:
-        assert not Path(f"/proc/{worker}").exists()
-
-
-def test_an_engine_that_says_done_is_not_believed(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lazy_engine(shards: Sequence[str], *arguments: Any) -> dict[str, int]:
-        return run_shards(shards[1:], *arguments)
-
-    run_shards = engine.run_shards
-    label(photos, tmp_path / "calm")
-    with monkeypatch.context() as patch:
-        patch.setattr(engine, "run_shards", lazy_engine)
-        with pytest.raises(engine.EngineError, match="1 of 4 shards are missing or incomplete"):
-            label(photos, tmp_path / "out", shard_size=2)
-    assert label(photos, tmp_path / "out")["counts"]["labelled"] == 2
-    assert_same_labels(tmp_path / "out", tmp_path / "calm")
-
-
-def test_a_full_disk_ends_the_job_and_keeps_what_is_done(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    def write(folder: Folder, name: str, data: bytes) -> None:
-        if len(contents(out / "labels")) > 2:
-            raise DataError(f"{name}: cannot be written (No space left on device)")
-        whole(folder, name, data)
-
-    whole = Folder.write
-    out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(Folder, "write", write)
-        assert main(command(photos, out, "--shard-size=1")) == 1
-    message = capsys.readouterr().err
-    assert "No space left on device" in message
-    assert "run the same command again" in message
-    assert len(read(out)) == 3
-    assert label(photos, out)["counts"]["rejected"] == 0
-    assert len(read(out)) == 8
-
-
-def test_a_photo_that_changed_since_it_was_listed_is_a_reject(photos: Path, tmp_path: Path) -> None:
-    job = Job(str(tmp_path), ("brighten",), "brightness", (RECIPE,), None, 60)
-    shard = make_shard([RECIPE], [("0" * 64, str(photos / "coffee.png"))])
-    report = Labeller(job).label(shard)
-    assert report.rejected == {"changed": 1}
-    table = pq.read_table(tmp_path / "labels" / f"{shard.name}.parquet")
-    assert (table.schema, table.num_rows) == (LABEL_SCHEMA, 0)
 
 
 def test_photos_with_names_that_are_not_text(photos: Path, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ COMMANDS = {
     "score": Command("trigger.commands.score", "score photos: what would enhancement gain?"),
     "rank": Command("trigger.commands.rank", "rank folders of photos, best candidates first"),
     "label": Command("pipelines.label", "label photos with measured deltas", "pipelines", True),
+    "label status": Command("pipelines.label_status", "how far a labelling run is", "pipelines"),
+    "label compact": Command("pipelines.label_compact", "merge small label files", "pipelines"),
     "degrade": Command("pipelines.degrade", "make degraded versions of photos", "pipelines"),
     "train": Command("pipelines.train", "train a model on labels", "pipelines"),
     "finetune": Command("pipelines.finetune", "fit a model's head to ratings", "pipelines"),
@@ -80,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if (two_words := " ".join(arguments[:2])) in COMMANDS:
+        arguments = [two_words, *arguments[2:]]
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
     command = COMMANDS[chosen] if chosen else None
     passed_on: list[str] = []

@@ -1,0 +1,154 @@
+"""Labels folders that grow: other enhancers, dry runs, status, compaction, the lock."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from label_helpers import (
+    Pixels,
+    command,
+    contents,
+    label,
+    label_bytes,
+    start,
+    use_models,
+    wait_for_labels,
+    write_photos,
+)
+from label_models import Brightness
+from PIL import Image
+
+from pipelines.label_compact import compact_labels
+from pipelines.label_status import label_status
+from pipelines.labels import read, read_rejects
+from pipelines.lock import LockedError
+from trigger.cli import main
+from trigger.errors import DataError, OptionError
+
+Captured = pytest.CaptureFixture[str]
+BOTH = ("brighten", "darken")
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_models(monkeypatch)
+
+
+@pytest.fixture
+def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos", photographs)
+
+
+def test_several_enhancers_in_one_pass_give_the_labels_of_each_alone(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = 0
+
+    def score(self: Brightness, batch: list[Pixels]) -> Pixels:
+        nonlocal scored
+        scored += len(batch)
+        return plain(self, batch)
+
+    plain = Brightness.score
+    with monkeypatch.context() as patch:
+        patch.setattr(Brightness, "score", score)
+        run = label(photos, tmp_path / "both", enhancers=BOTH)
+    assert scored == 8 * 3  # every photo once, not once for each enhancer
+    assert run["counts"]["labelled"] == 8
+    assert run["deltas"]["darken"]["mean"] < 0 < run["deltas"]["brighten"]["mean"]
+    for enhancer in BOTH:
+        label(photos, tmp_path / "one by one", enhancers=(enhancer,))
+    assert label_bytes(tmp_path / "one by one") == label_bytes(tmp_path / "both")
+    assert len(read(tmp_path / "both", enhancer="darken")) == 8
+    again = label(photos, tmp_path / "one by one", enhancers=BOTH)
+    assert again["counts"]["already"] == 8
+
+
+def test_an_added_enhancer_labels_what_it_has_not_seen(
+    photos: Path, photographs: Mapping[str, Pixels], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    label(photos, out)
+    Image.fromarray(photographs["coffee"][:50, :60]).save(photos / "new.png")
+    Image.fromarray(photographs["coffee"][:40, :31]).save(photos / "raises.png")
+    run = label(photos, out, enhancers=BOTH)
+    assert run["plan"]["labels"] == {"brighten": 2, "darken": 10}
+    assert len(read(out, enhancer="brighten")) == 9
+    assert len(read(out, enhancer="darken")) == 10
+    assert run["counts"] | {"rejected": 1, "labelled": 9} == run["counts"]
+    assert list(read_rejects(out)["enhancer"]) == ["brighten"]
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    photos: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    (photos / "empty.jpg").touch()
+    (photos / "copy.png").write_bytes((photos / "coffee.png").read_bytes())
+    assert main(command(photos, out, "--dry-run")) == 0
+    assert not out.exists()
+    said = capsys.readouterr().out
+    assert "10 photos = 8 to label + 0 labelled before + 1 duplicates + 1 unreadable" in said
+    label(photos, out)
+    before = contents(out)
+    assert label(photos, out, enhancers=BOTH, dry_run=True)["plan"]["labels"] == {
+        "brighten": 0,
+        "darken": 8,
+    }
+    assert contents(out) == before
+
+
+def test_status_tells_of_a_run_that_runs_was_killed_and_is_finished(
+    photos: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    (photos / "empty.jpg").touch()
+    out = tmp_path / "out"
+    driver = start(command(photos, out, "--shard-size=1"), tmp_path, seconds=0.3)
+    wait_for_labels(out, driver, shards=2)
+    running = label_status(out)
+    with pytest.raises(LockedError, match=f"in use by process {driver.pid} on .*; wait"):
+        label(photos, out)
+    with pytest.raises(LockedError):
+        compact_labels(out)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert (running["state"], running["running"]) == ("labelling", True)
+    assert running["photos"] == 9
+    assert running["done"] + running["remaining"] == 9
+    killed = label_status(out)
+    assert killed["running"] is False
+    assert 0 < killed["remaining"] < 8
+    assert killed["seconds_left"] >= 0
+    with pytest.raises(DataError, match="stopped before its end"):
+        compact_labels(out)
+    assert main(["label", "status", str(out)]) == 0
+    assert "run the same trigger label command again" in capsys.readouterr().out
+    label(photos, out)
+    finished = label_status(out)
+    assert (finished["state"], finished["done"], finished["rejected"]) == ("finished", 9, 1)
+
+
+def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
+    photos: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    label(photos, out, shard_size=1, enhancers=BOTH)
+    before = label_bytes(out)
+    (out / "labels" / ".ab.parquet.1234.tmp").write_bytes(b"half")
+    (out / "enhanced" / ".ab.png.1234.tmp").write_bytes(b"half")
+    assert main(["label", "compact", str(out)]) == 0
+    assert "16 labels in 8 files -> 1 files; 2 temporary files" in capsys.readouterr().out
+    assert not list(out.rglob("*.tmp"))
+    assert label_bytes(out) == before
+    (compacted,) = (out / "labels").iterdir()
+    assert compacted.read_bytes() == before
+    assert label(photos, out, enhancers=BOTH)["counts"]["already"] == 8
+
+
+def test_an_enhancer_named_twice_is_an_error(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="name each once"):
+        label(photos, tmp_path / "out", enhancers=("brighten", "brighten"))
+    assert not (tmp_path / "out").exists()
