@@ -94,7 +94,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
             [
                 *("train", str(out / "labels"), "--out", str(baseline)),
                 *("--init", str(out / "scorer" / "nima.keras")),
-                *("--epochs", "4", "--learning-rate", "3e-4"),
+                *("--epochs", "8", "--learning-rate", "3e-4"),
             ],
             baseline / "report.json",
         ),
