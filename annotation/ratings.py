@@ -44,7 +44,7 @@ SENTINELS = {"identical": (0,), "good": (1, 2), "bad": (-1,)}
 """Kinds of pairs with a known answer, and the ratings that a careful rater gives them."""
 SHOWN_PROBLEMS = 10
 
-_NUMBERS = {str(number): number for number in RATINGS} | {
+NUMBERS = {str(number): number for number in RATINGS} | {
     word: number for number, word in RATINGS.items()
 }
 N = TypeVar("N", int, float)
@@ -196,9 +196,9 @@ def parse_words(texts: Iterable[str]) -> dict[str, int]:
     words = {}
     for text in texts:
         word, equals, number = text.rpartition("=")
-        if not equals or number.strip() not in _NUMBERS:
+        if not equals or number.strip() not in NUMBERS:
             raise ValueError(f"{text!r} is not WORD=RATING; ratings are {_ALLOWED}")
-        words[word.strip().casefold()] = _NUMBERS[number.strip()]
+        words[word.strip().casefold()] = NUMBERS[number.strip()]
     return words
 
 
@@ -206,10 +206,10 @@ def _read(
     path: Path, columns: Mapping[str, str], words: Mapping[str, int]
 ) -> list[tuple[int, Rating]]:
     """Rows with their line numbers."""
-    lines = _read_lines(path)
+    lines = read_lines(path)
     header = [cell.strip() for cell in lines.pop(0)[1]]
     places = _places(path, header, columns)
-    words = _NUMBERS | {word.casefold(): number for word, number in words.items()}
+    words = NUMBERS | {word.casefold(): number for word, number in words.items()}
     rows: list[tuple[int, Rating]] = []
     problems: list[str] = []
     seen: dict[tuple[object, ...], int] = {}
@@ -231,7 +231,7 @@ def _read(
     return rows
 
 
-def _read_lines(path: Path) -> list[tuple[int, list[str]]]:
+def read_lines(path: Path) -> list[tuple[int, list[str]]]:
     """The cells of all rows that are not empty, each with the line where it begins."""
     try:
         text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark at the beginning

@@ -26,7 +26,7 @@ from trigger.errors import DataError
 SKIPS = ("cannot tell", "did not load", "should not be here", "other")
 """Why a pair may be skipped."""
 LONGEST_LOOK = 24 * 3600.0
-_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -79,15 +79,15 @@ class Event:
     undoes: str = ""
 
     def __post_init__(self) -> None:
-        if not _ID.fullmatch(self.id):
+        if not ID.fullmatch(self.id):
             raise ValueError(f"id is {self.id!r}; it has 16 to 64 letters, digits, _ and -")
         if not self.time:
             raise ValueError("time is missing")
         if self.kind == "undo":
-            if not _ID.fullmatch(self.undoes):
+            if not ID.fullmatch(self.undoes):
                 raise ValueError("undoes is missing; it is the id of the answer taken back")
         elif self.kind == "answer":
-            if self.seconds is None or self.seconds > LONGEST_LOOK:
+            if self.seconds is not None and self.seconds > LONGEST_LOOK:
                 raise ValueError(f"seconds is {self.seconds!r}; it is 0 to {LONGEST_LOOK:.0f}")
             self.as_rating("", {})
         else:

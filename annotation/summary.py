@@ -1,0 +1,87 @@
+"""What ratings say as a whole, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from annotation.aggregate import CATEGORIES, RatedPair, Rater, disputed
+from annotation.agreement import alpha_interval, count_values, krippendorff_alpha
+from annotation.ratings import IMPROVABLE, RATINGS, Rating, is_opinion
+
+SHOWN_DISPUTES = 20
+
+
+def summary_text(
+    rows: Sequence[Rating], pairs: Sequence[RatedPair], raters: Sequence[Rater]
+) -> str:
+    """Counts, agreement, raters and disputed pairs, as lines of text."""
+    opinions = [row for row in rows if is_opinion(row)]
+    lines = [
+        f"{len(opinions)} ratings of {len(pairs)} pairs by {len(raters)} raters; "
+        f"{sum(row.rating is None for row in rows)} skips, "
+        f"{sum(row.rating is not None and bool(row.sentinel) for row in rows)} answers to "
+        f"sentinels, {sum(row.rating is not None and bool(row.repeat) for row in rows)} to repeats",
+        "",
+        *_distribution(opinions),
+        "",
+        *_agreement(opinions, pairs),
+        "",
+        *_raters(raters),
+    ]
+    if disputes := disputed(pairs):
+        lines += ["", f"{len(disputes)} pairs deserve another look (two steps apart or more):"]
+        lines += [
+            f"  {pair.pair}  mean {pair.rating:+.2f}, {pair.spread} steps, {pair.raters or '?'}"
+            f"{f'  {pair.path}' if pair.path else ''}"
+            for pair in disputes[:SHOWN_DISPUTES]
+        ]
+        if len(disputes) > SHOWN_DISPUTES:
+            lines.append(f"  ... and {len(disputes) - SHOWN_DISPUTES} more; see column 'spread'")
+    return "\n".join(lines) + "\n"
+
+
+def _distribution(opinions: Sequence[Rating]) -> list[str]:
+    counts = Counter(row.rating for row in opinions)
+    return [
+        f"{value:3d} {word:<24}{counts[value]:6d}  {counts[value] / max(len(opinions), 1):4.0%}  "
+        f"{'#' * round(40 * counts[value] / max(len(opinions), 1))}"
+        for value, word in RATINGS.items()
+    ]
+
+
+def _agreement(opinions: Sequence[Rating], pairs: Sequence[RatedPair]) -> list[str]:
+    improvable = sum(pair.rating >= IMPROVABLE for pair in pairs)
+    several = sum(pair.opinions > 1 for pair in pairs)
+    rated = [(row.pair, row.rating) for row in opinions if row.rating is not None]
+    counts = count_values([pair for pair, _ in rated], [rating for _, rating in rated], CATEGORIES)
+    alpha = krippendorff_alpha(counts)
+    lines = [
+        f"mean rating {IMPROVABLE} or better: {improvable} of {len(pairs)} pairs",
+        f"pairs with two opinions or more: {several}",
+    ]
+    if np.isfinite(alpha):
+        low, high = alpha_interval(counts)
+        lines.append(f"Krippendorff's alpha (ordinal): {alpha:.3f} [{low:.3f}, {high:.3f}]")
+    else:
+        lines.append("Krippendorff's alpha: not defined, no pair tells raters apart yet")
+    return lines
+
+
+def _raters(raters: Sequence[Rater]) -> list[str]:
+    lines = [
+        f"{'rater':<20} {'ratings':>7} {'skips':>5} {'seconds':>7} {'sentinels':>9} "
+        f"{'repeats':>7} {'weight':>6} {'shared':>6} {'kappa':>6} {'bias':>6}"
+    ]
+    for rater in raters:
+        seconds = "-" if rater.seconds is None else f"{rater.seconds:.1f}"
+        kappa = f"{rater.kappa:.2f}" if np.isfinite(rater.kappa) else "-"
+        doubts = f"  <- {', '.join(rater.doubts)}" if rater.doubts else ""
+        lines.append(
+            f"{rater.rater:<20.20} {rater.ratings:>7} {rater.skips:>5} {seconds:>7} "
+            f"{f'{rater.passed}/{rater.sentinels}':>9} {f'{rater.alike}/{rater.repeats}':>7} "
+            f"{rater.weight:>6.2f} {rater.shared:>6} {kappa:>6} {rater.bias:>+6.2f}{doubts}"
+        )
+    return lines

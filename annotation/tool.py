@@ -1,0 +1,201 @@
+"""``trigger ratings``: sum up, export, import and combine ratings."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+
+from annotation.aggregate import AGGREGATED_COLUMNS, aggregate, judge_raters, located
+from annotation.label_studio import read_tasks, to_tasks
+from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, read_manifest
+from annotation.plots import draw_summary
+from annotation.ratings import COLUMNS, Rating, parse_words, read_rows, to_csv
+from annotation.store import ID, Event, Store, ratings_of
+from annotation.summary import summary_text
+from trigger.errors import DataError, OptionError
+from trigger.files import write_atomically
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Subcommands of ``trigger ratings``."""
+    parser.description = "Sum up, export, import and combine ratings of before/after pairs."
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    summary = actions.add_parser("summary", help="counts, agreement, raters, disputed pairs")
+    _add_sources(summary)
+    summary.add_argument("--plot", type=Path, metavar="PNG", help="draw it, too")
+
+    export = actions.add_parser("export", help="write what was rated in the browser")
+    export.add_argument("pairs", type=Path, metavar="PAIRS", help="folder that was annotated")
+    export.add_argument(
+        "--out", type=Path, required=True, help=".csv, or .json for tasks of Label Studio"
+    )
+
+    bring = actions.add_parser(
+        "import", help="read other people's ratings: a CSV, or JSON of Label Studio"
+    )
+    bring.add_argument("file", type=Path, metavar="FILE", help=".csv or .json")
+    target = bring.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, metavar="CSV", help="ratings CSV to write")
+    target.add_argument("--into", type=Path, metavar="PAIRS", help="pairs folder to add them to")
+    bring.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="OURS=THEIRS",
+        help=f"their name of a column; ours are {', '.join(COLUMNS)}",
+    )
+    bring.add_argument(
+        "--word",
+        action="append",
+        default=[],
+        metavar="WORD=RATING",
+        help="what a word of theirs means, such as 'much better=2'",
+    )
+
+    combine = actions.add_parser("aggregate", help="one row per pair: mean, majority, weight")
+    _add_sources(combine)
+    combine.add_argument("--out", type=Path, required=True, metavar="CSV")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked."""
+    action = {
+        "summary": _summary,
+        "export": _export,
+        "import": _import,
+        "aggregate": _aggregate,
+    }[args.action]
+    action(args)
+    return 0
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", type=Path, nargs="+", metavar="RATINGS", help="ratings CSV or pairs folder"
+    )
+
+
+def _summary(args: argparse.Namespace) -> None:
+    rows = _read_all(args.sources)
+    raters = judge_raters(rows)
+    pairs = aggregate(rows, raters)
+    sys.stdout.write(summary_text(rows, pairs, raters))
+    if args.plot:
+        write_atomically(args.plot, draw_summary(rows, pairs, raters))
+        sys.stderr.write(f"wrote {args.plot}\n")
+
+
+def _export(args: argparse.Namespace) -> None:
+    manifest = read_manifest(args.pairs)
+    rows = _read_store(args.pairs)
+    if args.out.suffix.lower() == ".json":
+        content = json.dumps(to_tasks(rows, manifest.pairs), indent=1, ensure_ascii=False) + "\n"
+    elif args.out.suffix.lower() == ".csv":
+        content = to_csv(rows)
+    else:
+        raise OptionError(f"--out is {args.out}; it ends in .csv or .json")
+    write_atomically(args.out, content.encode())
+    sys.stdout.write(f"{len(rows)} answers in {args.out}\n")
+
+
+def _import(args: argparse.Namespace) -> None:
+    columns = dict(_split(text) for text in args.column)
+    try:
+        words = parse_words(args.word)
+    except ValueError as error:
+        raise OptionError(f"--word: {error}") from error
+    read = read_tasks if args.file.suffix.lower() == ".json" else read_rows
+    rows = read(args.file, columns, words)
+    if args.out:
+        write_atomically(args.out, to_csv(located(args.file, rows)).encode())
+        sys.stdout.write(f"{len(rows)} answers in {args.out}\n")
+    else:
+        sys.stdout.write(_add_to_store(args.into, rows))
+
+
+def _aggregate(args: argparse.Namespace) -> None:
+    rows = _read_all(args.sources)
+    pairs = aggregate(rows, judge_raters(rows))
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(AGGREGATED_COLUMNS)
+    writer.writerows(["" if cell is None else cell for cell in astuple(pair)] for pair in pairs)
+    write_atomically(args.out, buffer.getvalue().encode())
+    sys.stdout.write(f"{len(pairs)} rated pairs in {args.out}\n")
+
+
+def _read_all(sources: Sequence[Path]) -> list[Rating]:
+    """All answers of several CSVs and pairs folders; the same answer twice counts once."""
+    rows: dict[object, Rating] = {}
+    for source in sources:
+        found = _read_store(source) if source.is_dir() else located(source, read_rows(source))
+        for number, row in enumerate(found):
+            rows.setdefault(row.id or (source, number), row)
+    if not rows:
+        raise DataError(f"{', '.join(map(str, sources))}: nothing has been rated yet")
+    return list(rows.values())
+
+
+def _read_store(folder: Path) -> list[Rating]:
+    manifest = read_manifest(folder)
+    if not (folder / RATINGS_FILE).is_file():
+        raise DataError(f"{folder} has not been rated yet; start with: trigger annotate {folder}")
+    store = Store(folder / RATINGS_FILE)
+    try:
+        return ratings_of(store, manifest.pairs)
+    finally:
+        store.close()
+
+
+def _add_to_store(folder: Path, rows: Sequence[Rating]) -> str:
+    """Add answers to those given in the browser; returns what became of them."""
+    known = {pair.pair for pair in read_manifest(folder).pairs}
+    for row in rows:
+        if row.pair not in known:
+            raise DataError(f"pair {row.pair!r} is not in {folder}/{MANIFEST_FILE}")
+        if not row.rater or not row.time:
+            raise DataError(f"pair {row.pair!r}: rater and time are needed to add an answer")
+    store = Store(folder / RATINGS_FILE)
+    try:
+        outcomes = Counter(store.record(row.rater, [_event(row)])[0].status for row in rows)
+    finally:
+        store.close()
+    return (
+        f"{outcomes['saved']} answers added, {outcomes['known']} were there already, "
+        f"{outcomes['refused']} refused because the rater has another answer\n"
+    )
+
+
+def _event(row: Rating) -> Event:
+    # An id of its own, made of what it says, makes adding the same file twice harmless.
+    made = hashlib.sha256(repr(replace(row, path="")).encode()).hexdigest()
+    try:
+        return Event(
+            id=row.id if ID.fullmatch(row.id) else made,
+            kind="answer",
+            pair=row.pair,
+            repeat=row.repeat,
+            time=row.time,
+            rating=row.rating,
+            skip=row.skip,
+            seconds=row.seconds,
+            view=row.view,
+        )
+    except ValueError as error:
+        raise DataError(f"answer {row.id!r} to pair {row.pair!r}: {error}") from error
+
+
+def _split(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not equals or ours not in COLUMNS:
+        raise OptionError(f"--column {text!r} is not OURS=THEIRS; ours are {', '.join(COLUMNS)}")
+    return ours, theirs
