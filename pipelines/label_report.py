@@ -44,6 +44,26 @@ def draw_deltas(deltas: Mapping[Recipe, npt.NDArray[np.float32]], threshold: flo
         axis.set_title(f"{recipe}\n{about['count']} photos, {above}", fontsize=9)
         axis.set(xlabel="delta (score of the enhanced photo - score of the photo)", ylabel="photos")
         axis.legend()
+    return _png(figure)
+
+
+def draw_scores(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bytes:
+    """Scores of (n,) enhanced photos against those of the photos, as PNG."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    low = float(min(before.min(), after.min()))
+    high = float(max(before.max(), after.max()))
+    axis.plot([low, high], [low, high], color="0.5", linewidth=1, label="no change")
+    size = float(np.clip(3000 / len(before), 4, 40))  # few dots must be seen, many not merge
+    axis.scatter(before, after, s=size, alpha=0.45, linewidths=0, color="#1f6f8b")
+    axis.set(xlabel="score of the photo", ylabel="score of the enhanced photo")
+    axis.set_title(f"{len(before)} photos, {(after > before).mean():.0%} scored higher", fontsize=9)
+    axis.legend()
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

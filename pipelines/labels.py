@@ -3,6 +3,7 @@
     LABELS/
       run.json                                  the last run: counts, versions, options, seconds
       deltas.png                                histogram of its recipes' deltas
+      report.html                               by trigger label report
       labels/<shard>.parquet                    one row per label, ``LABEL_SCHEMA``
       rejects/<shard>.csv                       photos the last run could not label, and why
       enhanced/<enhancer>-<version>/ab/<hash>.png
@@ -280,9 +281,9 @@ def read_shard(folder: Folder, shard: str) -> list[tuple[str, str]]:
     return list(zip(table["photo"].to_pylist(), table["enhancer"].to_pylist(), strict=True))
 
 
-def read_rejects(folder: str | os.PathLike[str]) -> pd.DataFrame:
+def read_rejects(folder: str | os.PathLike[str] | Folder) -> pd.DataFrame:
     """What the last run could not label, by ``REJECT_COLUMNS``, sorted by reason and path."""
-    place = Folder(folder)
+    place = _folder(folder)
     rows = [
         row
         for name in place.names("rejects", ".csv")

@@ -45,6 +45,7 @@ ENHANCED_FORMATS: dict[EnhancedFormat, dict[str, Any]] = {
     "jpeg": {"quality": 95, "subsampling": 0},
     "webp": {"quality": 95},
 }
+ENHANCED_EXTENSIONS: dict[EnhancedFormat, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 STAGES = ("decode", "enhance", "score", "encode", "write")
 MOST_STUCK = 4
 
@@ -167,8 +168,8 @@ class Labeller:
         )
         if stored_as:
             start = time.perf_counter()
-            extension = "jpg" if stored_as == "jpeg" else stored_as
-            self._folder.write(enhanced_file(recipe, opened.photo, extension), encoded)
+            name = enhanced_file(recipe, opened.photo, ENHANCED_EXTENSIONS[stored_as])
+            self._folder.write(name, encoded)
             report.seconds["write"] += time.perf_counter() - start
         return row
 

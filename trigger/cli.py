@@ -42,6 +42,7 @@ COMMANDS = {
     "rank": Command("trigger.commands.rank", "rank folders of photos, best candidates first"),
     "label": Command("pipelines.label", "label photos with measured deltas", "pipelines", True),
     "label status": Command("pipelines.label_status", "how far a labelling run is", "pipelines"),
+    "label report": Command("pipelines.label_page", "write a page to look at labels", "pipelines"),
     "label compact": Command("pipelines.label_compact", "merge small label files", "pipelines"),
     "degrade": Command("pipelines.degrade", "make degraded versions of photos", "pipelines"),
     "train": Command("pipelines.train", "train a model on labels", "pipelines"),

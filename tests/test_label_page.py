@@ -1,0 +1,70 @@
+"""The page to look at a labels folder with."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from label_helpers import Pixels, label, use_models, write_photos
+from PIL import Image
+
+from pipelines.label_page import DETAIL, label_page
+from trigger.cli import main
+from trigger.errors import DataError
+from trigger.photo import read_photo
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_models(monkeypatch)
+
+
+def test_the_page_shows_pairs_rejects_and_where_it_all_comes_from(
+    photographs: Mapping[str, Pixels], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = write_photos(tmp_path / "photos", photographs)
+    (photos / "coffee.png").rename(photos / "<script>alert(1).png")
+    (photos / "<b>broken.jpg").write_text("Dear diary")
+    out = tmp_path / "out"
+    label(photos, out, enhancers=("brighten", "darken"))
+    next((out / "enhanced" / "darken-1").rglob("*.png")).unlink()
+    (photos / "rocket.png").unlink()
+    assert main(["label", "report", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}/report.html\n"
+    page = (out / "report.html").read_text("utf-8")
+    assert "brighten 1, brightness 1, none" in page
+    assert "darken 1, brightness 1, none" in page
+    assert page.count("<li>") == 16
+    assert page.count('type="range"') == 13  # one enhanced photo and one photo, twice, are gone
+    assert page.count("no such file") == 2
+    assert page.count("The enhanced photo was not stored.") == 1
+    assert "<script>alert" not in page
+    assert "<b>broken" not in page
+    assert "not-a-photo" in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+
+
+def test_a_pair_shows_the_detail_that_changed_most(tmp_path: Path) -> None:
+    """A bright spot in the dark is what brightening changes."""
+    dark = np.zeros((600, 800, 3), np.uint8)
+    dark[500:520, 700:720] = 150
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(dark).save(tmp_path / "photos" / "dark.png")
+    label(tmp_path / "photos", tmp_path / "out")
+    page = label_page(tmp_path / "out")
+    before, after = (
+        read_photo(base64.b64decode(data)).pixels
+        for data in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    )
+    assert before.shape == after.shape == (*DETAIL, 3)
+    assert float(before.max()) == pytest.approx(150, abs=8)
+    assert float(after.max()) == pytest.approx(225, abs=8)
+
+
+def test_a_folder_without_labels_has_no_page(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not a labels folder"):
+        label_page(tmp_path)
