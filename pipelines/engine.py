@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ from pipelines.worker import WorkerDiedError, supervise, worker_command
 from trigger.errors import OptionError, TriggerError
 
 NAMESPACE = "trigger"
+DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 _LOCK = threading.Lock()
 _IDLE: list[Labeller] = []
 
@@ -79,6 +81,11 @@ class LabelShard(beam.DoFn):
             Metrics.counter(NAMESPACE, f"{stage}_microseconds").inc(round(seconds * 1e6))
 
 
+def runner_flags(runner: str | None) -> list[str]:
+    """Flags for Beam that choose a runner; "dask" is short for the name that Beam wants."""
+    return [f"--runner={DASK if runner == 'dask' else runner}"] if runner else []
+
+
 def beam_options(flags: Sequence[str]) -> PipelineOptions:
     """Options for Beam from the command line; unlike Beam's own reading, misspelt ones fail.
 
@@ -90,6 +97,8 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         raise OptionError(
             f"Beam option {odd[0]!r} is not of the form --name or --name=value (after the --)"
         )
+    if f"--runner={DASK}" in flags:
+        importlib.import_module(DASK.rpartition(".")[0])  # Beam then knows its options
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -136,6 +145,9 @@ def run_shards(
         EngineError: the engine or a shard failed. Finished shards are kept.
         OptionError: Beam does not know one of the flags.
     """
+    if f"--runner={DASK}" in flags and not any("--dask_npartitions" in flag for flag in flags):
+        # By default up to 128 shards would go to one worker.
+        flags = [*flags, f"--dask_npartitions={len(shards)}"]
     options = beam_options(flags)
     pipeline: Callable[[FnApiRunner | None], dict[str, int]] = functools.partial(
         _run, shards, labeller.job, options
@@ -163,7 +175,11 @@ def _run(
     pipeline = beam.Pipeline(runner=runner, options=options)
     add_graph(pipeline, shards, job)
     result = pipeline.run()
-    result.wait_until_finish()
+    try:
+        result.wait_until_finish()
+    finally:
+        if client := getattr(result, "client", None):  # Dask's stays connected
+            client.close()
     try:
         counters = result.metrics().query()["counters"]
     except NotImplementedError:  # Dask's

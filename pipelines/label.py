@@ -68,6 +68,7 @@ def label_photos(
     enhanced_format: EnhancedFormat | None = "png",
     photo_seconds: float = SECONDS_PER_STEP,
     workers: int = 1,
+    runner: str | None = None,
     beam_flags: Sequence[str] = (),
     dry_run: bool = False,
     show_progress: bool = False,
@@ -83,8 +84,9 @@ def label_photos(
             get less than eight shards.
         enhanced_format: how enhanced photos are stored; None: not at all.
         photo_seconds: how long reading a photo, or one enhancer with scoring, may take.
-        workers: processes on this machine; with another Beam runner, how many it has.
-        beam_flags: options for Beam, such as another runner.
+        workers: processes on this machine; where a runner is named, how many it has.
+        runner: None: this machine; "dask", or what Beam calls it, such as "FlinkRunner".
+        beam_flags: options for Beam, such as the address of a cluster.
         dry_run: only say what would be done; nothing is written.
         show_progress: draw a progress bar on stderr if that is a terminal.
 
@@ -110,7 +112,8 @@ def label_photos(
     with _quiet_logging():
         from pipelines import engine
 
-        engine.beam_options(beam_flags)
+        flags = [*engine.runner_flags(runner), *beam_flags]
+        engine.beam_options(flags)
         models = load_models(enhancers, scorer)
         recipes = recipes_of(*models)
         _check_folder(out)
@@ -128,7 +131,7 @@ def label_photos(
                 "enhanced_format": enhanced_format,
                 "photo_seconds": photo_seconds,
                 "workers": workers,
-                "beam": list(beam_flags),
+                "beam": flags,
             },
             "versions": {name: version(name) for name in PACKAGES}
             | {"python": platform.python_version()},
@@ -151,7 +154,7 @@ def label_photos(
             if plan.shards:
                 with _progress(out, plan.shards, show_progress):
                     labeller = Labeller(job, models)
-                    counters = engine.run_shards(plan.shards, labeller, workers, beam_flags)
+                    counters = engine.run_shards(plan.shards, labeller, workers, flags)
             run |= _verify(out, plan, engine.EngineError)
             run["deltas"] = _deltas(out, recipes)
             run["stages"] = {
@@ -327,7 +330,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "example: trigger label ~/Photos --out labels --workers 4\n"
         "options for Beam come after --, as in: trigger label ~/Photos --out labels "
-        "-- --runner=FlinkRunner --flink_master=host:8081"
+        "--runner FlinkRunner -- --flink_master=host:8081"
     )
     parser.add_argument(
         "photos",
@@ -349,6 +352,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scorer", default=SCORER, help="default: %(default)s")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runner",
+        metavar="NAME",
+        help="another engine: dask, or what Beam calls it (PortableRunner, FlinkRunner, "
+        "SparkRunner, DataflowRunner); --workers then says how many workers it has",
+    )
+    parser.add_argument(
+        "--dask-address", metavar="URL", help="scheduler for --runner dask, as in tcp://host:8786"
     )
     parser.add_argument(
         "--shard-size",
@@ -395,6 +407,9 @@ def run(args: argparse.Namespace) -> int:
         from pipelines import engine  # noqa: F401
 
         load_models(enhancers, args.scorer)
+    if args.dask_address and args.runner != "dask":
+        raise OptionError("--dask-address is for --runner dask; add that")
+    dask_flags = [f"--dask_client_address={args.dask_address}"] if args.dask_address else []
     result = label_photos(
         args.photos,
         args.out,
@@ -404,7 +419,8 @@ def run(args: argparse.Namespace) -> int:
         enhanced_format=args.enhanced_format,
         photo_seconds=args.photo_seconds,
         workers=args.workers,
-        beam_flags=args.passed_on,
+        runner=args.runner,
+        beam_flags=[*dask_flags, *args.passed_on],
         dry_run=args.dry_run,
         show_progress=not args.json,
     )

@@ -70,8 +70,8 @@ def assert_same_labels(one: Path, other: Path) -> None:
     pd.testing.assert_frame_equal(read_rejects(one), read_rejects(other))
 
 
-def start(arguments: list[str], tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
-    """Run ``trigger`` as a process that has the fakes, as do the workers it starts."""
+def environment(tmp_path: Path, seconds: float = 0) -> dict[str, str]:
+    """Where Python finds the fakes, also in the processes that a process starts."""
     site = tmp_path / "site"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(
@@ -82,10 +82,19 @@ def start(arguments: list[str], tmp_path: Path, seconds: float) -> subprocess.Po
         "pipelines.scorers.SCORERS['brightness'] = 'label_models:Brightness'\n"
     )
     path = os.pathsep.join([str(site), str(Path(__file__).parent)])
-    environment = {"PYTHONPATH": path, "TEST_ENHANCER_SECONDS": str(seconds)}
+    binaries = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return os.environ | {
+        "PYTHONPATH": path,
+        "PATH": binaries,
+        "TEST_ENHANCER_SECONDS": str(seconds),
+    }
+
+
+def start(arguments: list[str], tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
+    """Run ``trigger`` as a process that has the fakes, as do the workers it starts."""
     return subprocess.Popen(
         [sys.executable, "-m", "trigger", *arguments],
-        env=os.environ | environment,
+        env=environment(tmp_path, seconds),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
