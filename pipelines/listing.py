@@ -54,7 +54,8 @@ class Listing:
         elif is_remote(here):
             yield from self._search_url(here)
         elif glob.has_magic(here) and not Path(here).exists():
-            found = sorted(glob.glob(here, recursive=True))  # noqa: PTH207, patterns are absolute
+            # Path.glob, unlike glob.glob, does not follow links into circles.
+            found = sorted(map(str, Path("/").glob(here.lstrip("/"))))
             yield from (path for path in found if not Path(path).is_dir() and self._counts(path))
         else:  # also what is missing: reading it will say so
             yield here

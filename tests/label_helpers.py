@@ -43,7 +43,7 @@ def write_photos(folder: Path, photographs: Mapping[str, Pixels]) -> Path:
     return folder
 
 
-def label(photos: Path, out: Path, **options: Any) -> dict[str, Any]:
+def label(photos: Path | str, out: Path | str, **options: Any) -> dict[str, Any]:
     options = {"enhancers": ("brighten",), "scorer": "brightness"} | options
     return label_photos([photos], out, **options)
 

@@ -1,0 +1,234 @@
+"""What counts as input, here and on other file systems."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from apache_beam.io.filesystem import FileMetadata, FileSystem
+from hypothesis import given
+from hypothesis import strategies as st
+from label_helpers import RECIPE, Pixels, label, use_models, write_photos
+
+from pipelines import labels
+from pipelines.label_compact import compact_labels
+from pipelines.label_status import label_status
+from pipelines.labels import Reject, read_rejects
+from pipelines.listing import Listing
+from pipelines.plan import make_plan, make_shard, read_plan
+from pipelines.storage import Folder
+from trigger.errors import DataError, OptionError
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_models(monkeypatch)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder with nested photos, and with what is none."""
+    top = tmp_path / "tree"
+    for name in ("b.jpg", "a.PNG", "deep/er/c.webp", "notes.md", ".hidden.jpg", ".cache/d.jpg"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).touch()
+    (top / "deep" / "loop").symlink_to(top)
+    (top / "circle.jpg").symlink_to(top / "circle.jpg")
+    return top
+
+
+def names(listing: Listing, top: Path) -> list[str]:
+    return [os.path.relpath(path, top) for path in listing]
+
+
+def test_folders_are_searched_and_what_is_left_out_is_counted(tree: Path) -> None:
+    listing = Listing([tree], leave_out="/nowhere")
+    assert names(listing, tree) == ["a.PNG", "b.jpg", "circle.jpg", "deep/er/c.webp"]
+    assert listing.skipped == {
+        "hidden": 2,
+        "not a photo by its extension": 1,
+        "link to a folder": 1,
+    }
+    assert list(listing) == list(listing)
+    assert names(Listing([tree], leave_out=str(tree / "deep")), tree)[-1] == "circle.jpg"
+
+
+def test_patterns(tree: Path) -> None:
+    listing = Listing([f"{tree}/**/*.*"], leave_out="/nowhere")
+    assert {"b.jpg", "deep/er/c.webp"} <= set(names(listing, tree))
+    assert not any("loop" in name for name in names(listing, tree))
+    assert listing.skipped["not a photo by its extension"] == 1
+    (tree / "[1].jpg").touch()
+    assert names(Listing([tree / "[1].jpg"], leave_out="/nowhere"), tree) == ["[1].jpg"]
+
+
+def as_text(paths: list[str], file: Path) -> None:
+    file.write_text("\ufeff" + "\r\n".join(paths) + "\n\n", encoding="utf-8")
+
+
+def as_csv(paths: list[str], file: Path) -> None:
+    pd.DataFrame({"id": range(len(paths)), "path": paths}).to_csv(file, index=False)
+
+
+def as_parquet(paths: list[str], file: Path) -> None:
+    pd.DataFrame({"path": paths}).to_parquet(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("m.txt", as_text), ("m.csv", as_csv), ("m.parquet", as_parquet)]
+)
+def test_manifests(tree: Path, name: str, write: Callable[[list[str], Path], None]) -> None:
+    paths = [f"{tree}/b.jpg", "deep/er/c.webp", "gs://bucket/x.jpg", "käse, gone.jpg"]
+    write(paths, tree / name)
+    assert list(Listing([tree / name], leave_out="/nowhere")) == [
+        f"{tree}/b.jpg",
+        f"{tree}/deep/er/c.webp",
+        "gs://bucket/x.jpg",
+        f"{tree}/käse, gone.jpg",
+    ]
+
+
+def test_bad_manifests_say_what_is_wrong(tmp_path: Path) -> None:
+    def complaint(name: str, content: bytes | None) -> str:
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError) as error:
+            list(Listing([tmp_path / name], leave_out="/nowhere"))
+        return str(error.value)
+
+    assert "needs the column 'path'; it has file, id" in complaint("m.csv", b"file,id\n")
+    assert "needs the column 'path'" in complaint("empty.csv", b"")
+    assert "cannot be read" in complaint("m.parquet", b"PAR1 no")
+    assert "cannot be read" in complaint("gone.txt", None)
+
+
+class MemoryFiles(FileSystem):
+    """The smallest file system Beam accepts, with URLs mem://..."""
+
+    files: dict[str, bytes] = {}  # noqa: RUF012, shared by all instances on purpose
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "mem"
+
+    def join(self, basepath: str, *paths: str) -> str:
+        return "/".join([basepath, *paths])
+
+    def split(self, path: str) -> tuple[str, str]:
+        head, _, tail = path.rpartition("/")
+        return head, tail
+
+    def mkdirs(self, path: str) -> None: ...
+
+    def has_dirs(self) -> bool:
+        return False
+
+    def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
+        for path, data in list(self.files.items()):
+            if path.startswith(dir_or_prefix):
+                yield FileMetadata(path, len(data))
+
+    def create(self, path: str, *_: object, **__: object) -> io.BytesIO:
+        files = self.files
+
+        class Upload(io.BytesIO):
+            def close(self) -> None:
+                files[path] = self.getvalue()
+                super().close()
+
+        return Upload()
+
+    def open(self, path: str, *_: object, **__: object) -> io.BytesIO:
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        return io.BytesIO(self.files[path])
+
+    def copy(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
+        raise NotImplementedError
+
+    def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
+        raise NotImplementedError
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
+
+    def size(self, path: str) -> int:
+        return len(self.files[path])
+
+    def last_updated(self, path: str) -> float:
+        return 0.0
+
+    def checksum(self, path: str) -> str:
+        return ""
+
+    def metadata(self, path: str) -> FileMetadata:
+        return FileMetadata(path, self.size(path))
+
+    def delete(self, paths: list[str]) -> None:
+        for path in paths:
+            del self.files[path]
+
+
+def test_photos_and_labels_may_lie_on_any_file_system_beam_knows(
+    photographs: Mapping[str, Pixels], tmp_path: Path
+) -> None:
+    photos = write_photos(tmp_path / "photos", photographs)
+    MemoryFiles.files.clear()
+    for path in photos.rglob("*.png"):
+        MemoryFiles.files[f"mem://bucket/photos/{path.relative_to(photos)}"] = path.read_bytes()
+    MemoryFiles.files["mem://bucket/photos/text.jpg"] = b"Dear diary"
+    MemoryFiles.files["mem://bucket/photos/notes.md"] = b"# Notes"
+    out = "mem://bucket/photos/labels"
+    run = label("mem://bucket/photos", out, shard_size=3)
+    assert (run["counts"]["labelled"], run["rejects"]) == (8, {"not-a-photo": 1})
+    assert run["skipped"] == {"not a photo by its extension": 1}
+    label(photos, tmp_path / "local")
+    columns = ["photo", "input_score", "enhanced_score", "delta"]
+    there = labels.read_table(Folder(out)).select(columns)
+    assert there.equals(labels.read_table(Folder(tmp_path / "local")).select(columns))
+    enhanced = [name for name in MemoryFiles.files if "/labels/enhanced/" in name]
+    assert len(enhanced) == 8
+    assert compact_labels(out).files_after == 1
+    assert label_status(out)["state"] == "finished"
+    assert label("mem://bucket/photos", out)["counts"]["already"] == 8
+    (missing,) = Listing(["mem://bucket/gone"], leave_out=out)
+    assert missing == "mem://bucket/gone"
+    with pytest.raises(OptionError, match=r"apache-beam\[gcp\]"):
+        label(photos, "nofs://bucket/labels")
+
+
+@given(
+    contents=st.lists(st.binary(min_size=1, max_size=2), max_size=40),
+    size=st.none() | st.integers(1, 9),
+    workers=st.integers(1, 3),
+)
+def test_a_plan_holds_every_content_once(
+    contents: list[bytes], size: int | None, workers: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("plan")
+    paths = [f"{folder}/{number}.jpg" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        Path(path).write_bytes(content)
+    out = Folder(folder)
+    plan = make_plan(paths, [RECIPE], out, size, workers, dry=False)
+    shards = [read_plan(out, name) for name in plan.shards]
+    planned = [path for shard in shards for _, path in shard.photos]
+    assert planned == [path for n, path in enumerate(paths) if contents[n] not in contents[:n]]
+    assert plan.todo_photos == len(planned) == len(paths) - plan.duplicates
+    assert all(len(shard.photos) <= (size or 64) for shard in shards)
+    assert shards == [make_shard([RECIPE], shard.photos) for shard in shards]
+    assert len(set(plan.shards)) == len(plan.shards)
+
+
+@given(texts=st.lists(st.text(st.characters(exclude_characters="\x00")), min_size=5, max_size=5))
+def test_rejects_come_back_as_written(
+    texts: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("rejects")
+    labels.write_rejects(folder, "shard", [Reject(*texts)])
+    (row,) = read_rejects(folder).itertuples(index=False)
+    assert list(row) == [labels.storable(text) for text in texts]
