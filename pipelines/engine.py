@@ -21,6 +21,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.plan import read_plan
@@ -90,7 +91,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     """Options for Beam from the command line; unlike Beam's own reading, misspelt ones fail.
 
     Raises:
-        OptionError: a flag is unknown to Beam or is not written as --name or --name=value.
+        OptionError: a flag or runner is unknown to Beam, or not written as --name or --name=value.
     """
     odd = [flag for flag in flags if not flag.startswith("--") or flag == "--"]
     if odd:
@@ -113,6 +114,14 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
             f"Beam has no option {', '.join('--' + name for name in sorted(unknown))}; its options "
             "are listed at https://beam.apache.org/documentation/runners/"
         )
+    if runner := options.view_as(StandardOptions).runner:
+        try:
+            create_runner(runner)
+        except (ValueError, ImportError, AttributeError) as error:
+            raise OptionError(
+                f"runner {runner!r} cannot be used: {str(error).strip()}. Known are dask, "
+                "PortableRunner, FlinkRunner, SparkRunner, and with apache-beam[gcp] DataflowRunner"
+            ) from error
     return options
 
 

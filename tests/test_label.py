@@ -202,9 +202,13 @@ def test_options_for_beam_come_after_two_dashes(
 ) -> None:
     out = tmp_path / "out"
     assert main(command(photos, out, "--", "--runner=FnApiRunner")) == 0
-    assert main(command(photos, out, "--runner=FnApiRunner")) == 2
+    assert main(command(photos, out, "--direct_num_workers=2")) == 2
     assert main(command(photos, out, "--", "--runer=FnApiRunner")) == 2
     assert "Beam has no option --runer" in capsys.readouterr().err
+    assert main(command(photos, out, "--runner=magic")) == 2
+    assert "runner 'magic' cannot be used" in capsys.readouterr().err
+    assert main(command(photos, out, "--dask-address=tcp://localhost:1")) == 2
+    assert "--runner dask" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flag", ["--runer=FnApiRunner", "runner", "-x", "--direct_num_workers=x"])
