@@ -413,6 +413,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if ($("skip-dialog").open && /^[1-9]$/.test(key) && !event.repeat) {
     $("skips").children[Number(key) - 1]?.click();
+    return; // the dialog is closed by now, but the key was meant for it
   }
   if (document.querySelector("dialog[open]") || event.altKey || event.metaKey) return;
   if (event.ctrlKey) {

@@ -1,0 +1,225 @@
+"""Agreement as published, raters told apart, one rating per pair."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotation.aggregate import aggregate, disputed, judge_raters, rated_photos, read_rated_pairs
+from annotation.agreement import (
+    Level,
+    alpha_interval,
+    count_values,
+    krippendorff_alpha,
+    weighted_kappa,
+)
+from annotation.label_studio import read_tasks, to_tasks
+from annotation.ratings import Rating, read_rows, to_csv
+from trigger.cli import main
+from trigger.errors import DataError
+
+# Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), part C: four observers.
+FOUR_OBSERVERS = (
+    "1 2 3 3 2 1 4 1 2 . . .",
+    "1 2 3 3 2 2 4 1 2 5 . 3",
+    ". 3 3 3 2 3 4 2 2 5 1 .",
+    "1 2 3 3 2 4 4 1 2 5 1 .",
+)
+# The same, part A: two observers, two values.
+TWO_OBSERVERS = ("0 1 0 0 0 0 0 0 1 0", "1 1 1 0 0 1 0 0 0 0")
+# Wikipedia, "Krippendorff's alpha", after Hayes and Krippendorff: three coders.
+THREE_CODERS = (
+    ". . . . . 3 4 1 2 1 1 3 3 . 3",
+    "1 . 2 1 3 3 4 3 . . . . . . .",
+    ". . 2 1 3 4 4 . 2 1 1 3 3 . 4",
+)
+
+
+def counts(observers: tuple[str, ...]) -> np.ndarray:
+    values = [
+        (unit, int(value))
+        for row in observers
+        for unit, value in enumerate(row.split())
+        if value != "."
+    ]
+    return count_values(*zip(*values, strict=True), sorted({value for _, value in values}))
+
+
+@pytest.mark.parametrize(
+    ("observers", "level", "published"),
+    [
+        (FOUR_OBSERVERS, "nominal", 0.743),
+        (FOUR_OBSERVERS, "ordinal", 0.815),
+        (FOUR_OBSERVERS, "interval", 0.849),
+        (TWO_OBSERVERS, "nominal", 0.095),
+        (THREE_CODERS, "nominal", 0.691),
+        (THREE_CODERS, "interval", 0.811),
+    ],
+)
+def test_alpha_is_that_of_published_examples(
+    observers: tuple[str, ...], level: Level, published: float
+) -> None:
+    assert krippendorff_alpha(counts(observers), level) == pytest.approx(published, abs=5e-4)
+
+
+def test_alpha_at_its_limits() -> None:
+    assert krippendorff_alpha([[2, 0, 0], [0, 3, 0], [0, 0, 2]]) == 1
+    assert np.isnan(krippendorff_alpha([[2, 0], [3, 0]]))
+    assert np.isnan(krippendorff_alpha([[1, 0], [0, 1]]))
+    rng = np.random.default_rng(0)
+    chance = rng.multinomial(3, [0.25] * 4, 2000)
+    assert abs(krippendorff_alpha(chance)) < 0.03
+    low, high = alpha_interval(counts(FOUR_OBSERVERS))
+    assert low < 0.815 < high
+
+
+def test_weighted_kappa_is_that_of_its_formula() -> None:
+    first, second = np.array([0, 1, 2]), np.array([0, 1, 1])
+    observed = ((first - second) ** 2).mean()
+    expected = (np.subtract.outer(first, second) ** 2).mean()
+    assert weighted_kappa(first, second, [0, 1, 2]) == pytest.approx(1 - observed / expected)
+    assert np.isnan(weighted_kappa([1, 1], [1, 1], [0, 1]))
+
+
+def rating(pair: str, rater: str, value: int | None, **fields: object) -> Rating:
+    row = {
+        "id": f"{pair}-{rater}-{fields.get('repeat', 0)}",
+        "pair": pair,
+        "photo": "",
+        "path": f"{pair}.png",
+        "scene": "",
+        "enhancer": "test-1",
+        "rater": rater,
+        "rating": value,
+        "skip": "" if value is not None else "other",
+        "time": "2025-05-01T12:00:00Z",
+        "seconds": 2.5,
+        "view": "mode=side",
+        "sentinel": "",
+        "repeat": 0,
+    }
+    return Rating(**row | fields)
+
+
+def panel() -> list[Rating]:
+    """Two careful raters, and one who presses keys at random."""
+    truth = [(-1, 0, 1, 2)[i % 4] for i in range(40)]
+    noise = np.random.default_rng(1).integers(-1, 3, 80).tolist()
+    rows = []
+    for i, value in enumerate(truth):
+        rows += [
+            rating(f"p{i}", "ann", value),
+            rating(f"p{i}", "ben", max(value - (i % 5 == 0), -1)),
+            rating(f"p{i}", "zoe", noise[i]),
+        ]
+    for i in range(6):
+        kind, known = (("identical", 0), ("good", 2), ("bad", -1))[i % 3]
+        rows += [rating(f"s{i}", name, known, sentinel=kind) for name in ("ann", "ben")]
+        rows.append(rating(f"s{i}", "zoe", (2, -1, 2)[i % 3], sentinel=kind))
+        rows += [rating(f"p{i}", "ann", truth[i], repeat=1)]
+        rows += [rating(f"p{i}", "zoe", -noise[i] + 1, repeat=1)]
+    return [*rows, rating("p50", "ann", None)]
+
+
+def test_a_careless_rater_is_found_and_counts_for_little() -> None:
+    raters = {rater.rater: rater for rater in judge_raters(panel())}
+    assert (raters["ann"].passed, raters["ann"].sentinels) == (6, 6)
+    assert (raters["ann"].alike, raters["ann"].repeats, raters["ann"].skips) == (6, 6, 1)
+    assert raters["ann"].weight == 1
+    assert raters["zoe"].passed == 0
+    assert raters["zoe"].weight < 0.3
+    assert raters["zoe"].doubts
+    assert not raters["ann"].doubts + raters["ben"].doubts
+    assert raters["ann"].kappa > raters["zoe"].kappa
+
+
+def test_a_pair_gets_the_weighted_mean_of_its_first_showings() -> None:
+    rows = panel()
+    raters = judge_raters(rows)
+    pairs = {pair.pair: pair for pair in aggregate(rows, raters)}
+    assert len(pairs) == 40  # no sentinels, no skips
+    weight = {rater.rater: rater.weight for rater in raters}
+    given = {row.rater: row.rating for row in rows if row.pair == "p7" and not row.repeat}
+    expected = sum(weight[name] * value for name, value in given.items()) / sum(weight.values())
+    assert pairs["p7"].rating == pytest.approx(expected, abs=1e-3)
+    assert pairs["p7"].majority == 2
+    assert (pairs["p7"].opinions, pairs["p7"].raters) == (3, "ann + ben + zoe")
+    assert pairs["p7"].scene == "p7.png"
+    worst = disputed(list(pairs.values()))
+    assert worst[0].spread == 3
+    assert {pair.pair for pair in worst} == {p.pair for p in pairs.values() if p.spread >= 2}
+
+
+def test_pairs_that_raters_agree_on_weigh_more() -> None:
+    rows = [rating("alike", name, 1) for name in "abcd"]
+    rows += [
+        rating("unlike", name, value) for name, value in zip("abcd", (2, -1, 2, -1), strict=True)
+    ]
+    rows += [rating("single", "a", 2), *(rating("low", name, -1) for name in "abcd")]
+    weight = {pair.pair: pair.weight for pair in aggregate(rows, [])}
+    assert weight["alike"] > weight["unlike"]
+    assert weight["alike"] > weight["single"]
+    assert {pair.weight for pair in aggregate([rating("p", "a", 1)], [])} == {1.0}
+
+
+def test_learning_reads_raw_and_aggregated_files_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(40):
+        (tmp_path / f"p{i}.png").write_bytes(b"photo")
+    raw, combined = tmp_path / "raw.csv", tmp_path / "sub" / "combined.csv"
+    combined.parent.mkdir()
+    raw.write_text(to_csv(panel()))
+    plot = tmp_path / "summary.png"
+    assert main(["ratings", "aggregate", str(raw), "--out", str(combined)]) == 0
+    assert main(["ratings", "summary", str(raw), str(raw), "--plot", str(plot)]) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    said = capsys.readouterr().out
+    for words in ("120 ratings of 40 pairs by 3 raters; 1 skips", "alpha (ordinal)", "<- fails"):
+        assert words in said
+    assert read_rated_pairs(raw) == read_rated_pairs(combined)
+    table = rated_photos(combined)
+    assert list(table.columns[:3]) == ["pair", "photo", "path"]
+    assert table["path"].map(Path).map(Path.is_file).all()
+    assert table["rating"].between(-1, 2).all()
+    assert (table["enhancer"] == "test-1").all()
+    (tmp_path / "p3.png").unlink()
+    with pytest.raises(DataError, match=r"1 rated photos are not there, first .*p3\.png"):
+        rated_photos(combined)
+    combined.write_text(
+        combined.read_text().replace(",ann + ben + zoe", ",x", 1).replace("1.0", "7.0")
+    )
+    with pytest.raises(DataError, match=r"line .*is 7\.0"):
+        read_rated_pairs(combined)
+
+
+def test_label_studio_keeps_everything(tmp_path: Path) -> None:
+    rows = panel()
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps(to_tasks(rows, [])))
+    assert sorted(read_tasks(path), key=lambda row: row.id) == sorted(rows, key=lambda row: row.id)
+
+
+def test_label_studio_exports_of_other_projects_are_read_by_mapping(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choice = {"type": "choices", "from_name": "c", "value": {"choices": ["Much better"]}}
+    task = {"id": 5, "data": {"image": "a.png"}}
+    annotation = {"completed_by": 3, "lead_time": 4.5, "result": [choice]}
+    path, out = tmp_path / "theirs.json", tmp_path / "ours.csv"
+    path.write_text(json.dumps([task | {"annotations": [annotation]}]))
+    command = ["ratings", "import", str(path), "--out", str(out), "--column", "path=image"]
+    assert main(command) == 1
+    assert "task 1: the choice is 'Much better'" in capsys.readouterr().err
+    assert main([*command, "--word", "much better=2"]) == 0
+    [row] = read_rows(out)
+    assert (row.path, row.rater, row.rating) == (str(tmp_path / "a.png"), "3", 2)
+    left_or_right = {"type": "pairwise", "value": {"selected": "left"}}
+    path.write_text(
+        json.dumps([task | {"annotations": [annotation | {"result": [left_or_right]}]}])
+    )
+    assert main(command) == 1
+    assert "of type pairwise" in capsys.readouterr().err

@@ -1,0 +1,148 @@
+"""Choosing pairs: near the threshold, diverse, reproducible, with checks of raters mixed in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from annotation_folders import make_labels
+from PIL import Image
+
+from annotation import labels as labels_format
+from annotation.manifest import read_manifest
+from annotation.pictures import most_changed, render
+from annotation.selection import choose, quotas, strata_of
+from pipelines.labels import KIND, LABEL_SCHEMA, RUN_FILE
+from trigger.cli import main
+from trigger.photo import read_photo
+
+Photographs = Mapping[str, npt.NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory, photographs: Photographs) -> Path:
+    return make_labels(tmp_path_factory.mktemp("pairs"), photographs, 40)
+
+
+def test_labels_are_read_by_the_columns_that_labelling_writes() -> None:
+    assert set(labels_format.COLUMNS) <= set(LABEL_SCHEMA.names)
+    assert (labels_format.RUN_FILE, labels_format.RUN_KIND) == (RUN_FILE, KIND)
+
+
+def test_most_pairs_are_near_the_threshold_but_all_deltas_are_there() -> None:
+    deltas = np.random.default_rng(0).uniform(-1, 2, 5000)
+    strata = strata_of(deltas, 0.4)
+    assert (strata >= 0).tolist() == (deltas >= 0.4).tolist()
+    quota = quotas(strata, 500)
+    assert sum(quota.values()) == 500
+    assert quota.keys() == set(strata.tolist())
+    near, far = quota[0] + quota[-1], quota[min(quota)] + quota[max(quota)]
+    assert near > 2.5 * far > 0
+
+
+def test_what_a_stratum_lacks_the_others_give() -> None:
+    strata = np.repeat([-2, -1, 0, 1], [300, 2, 3, 300])
+    quota = quotas(strata, 101)
+    assert sum(quota.values()) == 101
+    assert (quota[-1], quota[0]) == (2, 3)
+    assert abs(quota[-2] - quota[1]) <= 1
+    assert quotas(strata, 10_000) == dict(Counter(strata.tolist()))
+
+
+def test_chosen_photos_show_different_things() -> None:
+    rng = np.random.default_rng(0)
+    motifs = rng.normal(size=(10, 8)) * 10
+    features = np.repeat(motifs, 20, axis=0) + rng.normal(size=(200, 8)) * 0.1
+    chosen = choose(np.zeros(200, np.int64), features, [str(i) for i in range(200)], {0: 10})
+    assert {row // 20 for row in chosen} == set(range(10))
+    # Versions of one photo may look different, and are still the same thing.
+    scenes = [str(row % 4) for row in range(200)]
+    chosen = choose(np.zeros(200, np.int64), features, scenes, {0: 4})
+    assert {row % 4 for row in chosen} == {0, 1, 2, 3}
+
+
+def test_pairs_come_with_sentinels_repeats_and_hashes(labels: Path, tmp_path: Path) -> None:
+    command = ["pairs", str(labels), "-n", "30", "--sentinels", "0.1", "--repeats", "0.1", "--out"]
+    assert main([*command, str(tmp_path / "a")]) == 0
+    assert main([*command, str(tmp_path / "b"), "--workers", "1"]) == 0
+    manifest = read_manifest(tmp_path / "a")
+    assert manifest.pairs == read_manifest(tmp_path / "b").pairs
+    assert Counter(pair.sentinel for pair in manifest.pairs) == Counter(
+        {"": 30, "bad": 1, "good": 1, "identical": 1}
+    )
+    assert sum(pair.repeat for pair in manifest.pairs) == 3
+    assert not any(pair.repeat and pair.sentinel for pair in manifest.pairs)
+    for picture in manifest.pictures.values():
+        data = (tmp_path / "a" / picture.file).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == picture.name.partition(".")[0]
+        photo = read_photo(data)
+        assert (photo.width, photo.height) == (picture.width, picture.height)
+    known = {pair.sentinel: pair for pair in manifest.pairs}
+    assert known["identical"].before == known["identical"].after
+    original = read_photo(known["bad"].path).image
+    left, top = known["bad"].crop
+    sizes = known["bad"].before.crop.width, known["bad"].before.crop.height
+    crop = original.crop((left, top, left + sizes[0], top + sizes[1]))
+    shown = read_photo(tmp_path / "a" / known["bad"].before.crop.file).image
+    assert shown.tobytes() == crop.tobytes()  # the crop is lossless
+    names = [pair.pair for pair in manifest.pairs]
+    assert all("sentinel" not in name for name in names)
+
+
+def test_photos_that_have_gone_or_changed_are_named_and_left_out(
+    tmp_path: Path, photographs: Photographs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = make_labels(tmp_path, photographs, 12)
+    (tmp_path / "photos" / "3.png").unlink()
+    (tmp_path / "photos" / "4.png").write_bytes((tmp_path / "photos" / "5.png").read_bytes())
+    assert main(["pairs", str(labels), "--out", str(tmp_path / "pairs"), "-n", "12"]) == 1
+    said = capsys.readouterr().err
+    assert "3.png: no such file" in said
+    assert "4.png: is not the photo that was labelled" in said
+    paths = {Path(pair.path).name for pair in read_manifest(tmp_path / "pairs").pairs}
+    assert paths == {f"{i}.png" for i in range(12)} - {"3.png", "4.png"}
+
+
+def test_wrong_folders_are_refused(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pairs", str(tmp_path), "--out", str(tmp_path / "pairs")]) == 1
+    assert "trigger label PHOTOS" in capsys.readouterr().err
+    assert main(["pairs", str(labels), "--out", str(tmp_path), "--enhancer", "none"]) == 1
+    assert "no labels made with none" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text("{}")
+    assert main(["pairs", str(labels), "--out", str(tmp_path)]) == 2
+    assert "holds pairs already" in capsys.readouterr().err
+    assert main(["annotate", str(tmp_path)]) == 1
+    assert "not written by trigger pairs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "x.jpg", f"{'a' * 64}.svg"])
+def test_a_manifest_cannot_name_other_files(labels: Path, tmp_path: Path, name: str) -> None:
+    assert main(["pairs", str(labels), "--out", str(tmp_path), "-n", "2"]) == 0
+    path = tmp_path / "manifest.json"
+    content = json.loads(path.read_text())
+    content["pairs"][0]["before"]["display"]["name"] = name
+    path.write_text(json.dumps(content))
+    assert main(["annotate", str(tmp_path)]) == 1
+
+
+def test_large_photos_get_full_copies_and_a_crop_where_most_has_changed() -> None:
+    before = Image.new("RGB", (3000, 2000), "grey")
+    after = before.copy()
+    after.paste("white", (2300, 1500, 2400, 1600))
+    left, top, right, bottom = most_changed(before, after)
+    assert (right - left, bottom - top) == (640, 640)
+    assert left <= 2300 < 2400 <= right
+    assert top <= 1500 < 1600 <= bottom
+    rendered = render(before, after)
+    assert rendered.before.full is not None
+    assert (rendered.before.full.width, rendered.before.display.width) == (3000, 1600)
+    assert most_changed(before, before) == (1180, 680, 1820, 1320)
+    assert most_changed(before.resize((30, 20)), after.resize((30, 20))) == (0, 0, 30, 20)
