@@ -56,15 +56,16 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     if not 0 <= args.port <= 65535:
         raise OptionError(f"--port is {args.port}; it is 0 to 65535")
-    alone = _is_loopback(args.host)
-    if not alone and args.raters is None:
+    if not _is_loopback(args.host) and args.raters is None:
         raise OptionError(
             f"--host {args.host} lets other machines in; say who may rate with --raters raters.csv "
             "(a column 'rater' with names is enough)"
         )
     manifest = read_manifest(args.pairs)
     tokens = read_raters(args.raters) if args.raters else {}
-    settings = Settings(args.blind, args.fixed_sides, tokens, LOOPBACK if alone else frozenset())
+    # Tokens protect under every name, such as that of a proxy in front.
+    hosts = frozenset[str]() if tokens else LOOPBACK
+    settings = Settings(args.blind, args.fixed_sides, tokens, hosts)
     listener = _listen(args.host, args.port)
     store = Store(args.pairs / RATINGS_FILE)
     try:

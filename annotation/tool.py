@@ -16,7 +16,6 @@ from pathlib import Path
 from annotation.aggregate import AGGREGATED_COLUMNS, aggregate, judge_raters, located
 from annotation.label_studio import read_tasks, to_tasks
 from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, read_manifest
-from annotation.plots import draw_summary
 from annotation.ratings import COLUMNS, Rating, parse_words, read_rows, to_csv
 from annotation.store import ID, Event, Store, ratings_of
 from annotation.summary import summary_text
@@ -90,6 +89,8 @@ def _summary(args: argparse.Namespace) -> None:
     pairs = aggregate(rows, raters)
     sys.stdout.write(summary_text(rows, pairs, raters))
     if args.plot:
+        from annotation.plots import draw_summary  # slow to import
+
         write_atomically(args.plot, draw_summary(rows, pairs, raters))
         sys.stderr.write(f"wrote {args.plot}\n")
 

@@ -160,6 +160,7 @@ def test_twenty_pairs_by_keyboard_are_in_the_csv_as_they_were_clicked(
         assert "21 of 29 answered" in page.inner_text("#summary")
         page.get_by_role("button", name="Close").click()
         delays = page.evaluate("window.delays")
+        print(f"next pair after {sorted(round(delay) for delay in delays)} ms")
         assert len(delays) >= 21
         assert median(delays) < 100, delays
         assert page.problems == []
