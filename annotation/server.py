@@ -236,6 +236,8 @@ class _Pages:
         """Save events; an event is named in the reply only after it is on disk."""
         rater = self._rater(request)
         body = await _read_json(request)
+        if body.get("rater") != rater:  # in another tab, somebody else has signed in meanwhile
+            raise HTTPException(401, "Somebody else is signed in. Please sign in again.")
         contents = body.get("events")
         if not isinstance(contents, list) or len(contents) > MAX_EVENTS:
             raise HTTPException(422, f"events is a list of at most {MAX_EVENTS}")

@@ -127,6 +127,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self.port = port
         self.cookie = ""
+        self.rater = ""
 
     def request(
         self,
@@ -153,7 +154,9 @@ class Client:
         return response.status, answered, received
 
     def sign_in(self, **who: str) -> int:
-        return self.request("POST", "/api/session", who)[0]
+        status, _, content = self.request("POST", "/api/session", who)
+        self.rater = json.loads(content).get("rater", "")
+        return status
 
     def work(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.request("GET", "/api/work")[2])
@@ -161,7 +164,8 @@ class Client:
 
     def send(self, *events: dict[str, Any]) -> list[tuple[str, str]]:
         """Status and reason of each event."""
-        status, _, content = self.request("POST", "/api/events", {"events": list(events)})
+        body = {"rater": self.rater, "events": events}
+        status, _, content = self.request("POST", "/api/events", body)
         assert status == 200, content
         return [(o["status"], o["reason"]) for o in json.loads(content)["outcomes"]]
 

@@ -150,9 +150,10 @@ def test_requests_of_other_sites_are_refused(client: Client, server: Server) -> 
     evil = {"Host": "evil.example:80"}
     assert client.request("GET", "/api/work", headers=evil)[0] == 403
     origin = {"Origin": "http://evil.example"}
-    assert client.request("POST", "/api/events", {"events": []}, origin)[0] == 403
+    nothing = {"rater": client.rater, "events": []}
+    assert client.request("POST", "/api/events", nothing, origin)[0] == 403
     own = {"Origin": f"http://127.0.0.1:{server.port}"}
-    assert client.request("POST", "/api/events", {"events": []}, own)[0] == 200
+    assert client.request("POST", "/api/events", nothing, own)[0] == 200
     form = {"Content-Type": "text/plain"}
     assert client.request("POST", "/api/events", {"events": []}, form)[0] == 415
 
@@ -160,7 +161,8 @@ def test_requests_of_other_sites_are_refused(client: Client, server: Server) -> 
 def test_bodies_are_bounded(client: Client) -> None:
     assert client.request("POST", "/api/events", b"[" * 1_000_000)[0] == 413
     assert client.request("POST", "/api/events", b"[" * 60_000)[0] == 400
-    assert client.request("POST", "/api/events", {"events": [{}] * 101})[0] == 422
+    many = {"rater": client.rater, "events": [{}] * 101}
+    assert client.request("POST", "/api/events", many)[0] == 422
     assert client.request("POST", "/api/events", [])[0] == 400
 
 
@@ -175,6 +177,13 @@ def test_a_name_in_other_letters_is_the_same_rater(server: Server) -> None:
     first.send(answer(900, first.work()["showings"][0]["pair"]))
     second.sign_in(name="åsa berg")
     assert second.work()["rater"] == "Åsa Berg"
+
+
+def test_a_tab_of_the_rater_before_cannot_rate_for_the_next(client: Client) -> None:
+    event = answer(950, client.work()["showings"][0]["pair"])
+    body = {"rater": "whoever was here before", "events": [event]}
+    assert client.request("POST", "/api/events", body)[0] == 401
+    assert standing(client) == []
 
 
 def test_a_forged_session_is_none(client: Client) -> None:

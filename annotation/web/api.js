@@ -25,4 +25,4 @@ export const session = () => request("GET", "/api/session");
 export const signIn = (credentials) => request("POST", "/api/session", credentials);
 export const signOut = () => request("DELETE", "/api/session");
 export const work = () => request("GET", "/api/work");
-export const send = (events) => request("POST", "/api/events", { events });
+export const send = (rater, events) => request("POST", "/api/events", { rater, events });

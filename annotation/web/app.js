@@ -69,20 +69,26 @@ $("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     await api.signIn({ [$("name").name]: $("name").value.trim() });
-    await begin();
+    if (outbox) location.reload(); // it holds the ratings of whoever was signed in before
+    else await begin();
   } catch (error) {
     $("sign-in-problem").textContent =
       error instanceof api.Refused ? error.message : "The server is away. Please try again.";
   }
 });
 
+async function signedOut() {
+  const { token } = await api.session().catch(() => ({ token: false }));
+  welcome(token, "Please sign in again. Your ratings wait in this browser.");
+}
+
 async function begin() {
   plan = await api.work();
   const isNew = outbox === undefined;
-  outbox ??= new Outbox(`${plan.pairs} ${plan.rater}`, {
+  outbox ??= new Outbox(plan, {
     changed: showSync,
     refused: (event, reason) => reload(`Not saved: ${reason}.`),
-    signedOut: () => welcome(false, "Please sign in again. Your ratings wait in this browser."),
+    signedOut,
     arrived: (event) => { work.apply(event); refresh(); },
   });
   takeOver(plan);

@@ -14,6 +14,7 @@ export function newId() {
 }
 
 export class Outbox {
+  #rater;
   #prefix;
   #number = 0;
   #sending = false;
@@ -22,8 +23,9 @@ export class Outbox {
 
   // changed({waiting, away}) is told of every change, refused(event, reason) of refusals,
   // signedOut() that the session has ended, arrived(event) of events that another tab added.
-  constructor(name, { changed, refused, signedOut, arrived }) {
-    this.#prefix = `outbox ${name} `;
+  constructor({ pairs, rater }, { changed, refused, signedOut, arrived }) {
+    this.#rater = rater;
+    this.#prefix = `outbox ${pairs} ${rater} `;
     this.changed = changed;
     this.refused = refused;
     this.signedOut = signedOut;
@@ -61,7 +63,7 @@ export class Outbox {
     this.#sending = true;
     try {
       const events = keys.map((key) => JSON.parse(localStorage.getItem(key))).filter(Boolean);
-      const { outcomes } = await send(events);
+      const { outcomes } = await send(this.#rater, events);
       const byId = new Map(outcomes.map((outcome) => [outcome.id, outcome]));
       keys.forEach((key) => {
         const event = JSON.parse(localStorage.getItem(key));
