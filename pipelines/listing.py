@@ -35,7 +35,7 @@ class Listing:
     """
 
     def __init__(self, inputs: Sequence[str | os.PathLike[str]], leave_out: str) -> None:
-        """``leave_out`` is a folder whose files are no input: the labels folder."""
+        """``leave_out`` is a folder that is not searched: the labels folder."""
         self.skipped: Counter[str] = Counter()
         self._inputs = [os.fspath(source) for source in inputs]
         self._leave_out = leave_out
@@ -91,7 +91,7 @@ class Listing:
         found = False
         for location in match(pattern):
             found = True
-            if not location.startswith(f"{self._leave_out}/") and self._counts(location):
+            if self._counts(location):
                 yield location
         if not found:
             yield url  # reading it will say what is wrong
@@ -99,6 +99,8 @@ class Listing:
     def _counts(self, path: str) -> bool:
         """Whether a found file is one to label; counts it where not."""
         name = PurePath(path).name
+        if path.startswith(f"{self._leave_out}/"):
+            return False
         if name.startswith("."):
             self.skipped["hidden"] += 1
         elif PurePath(name).suffix.lower() not in PHOTO_EXTENSIONS:

@@ -62,6 +62,7 @@ def test_patterns(tree: Path) -> None:
     assert {"b.jpg", "deep/er/c.webp"} <= set(names(listing, tree))
     assert not any("loop" in name for name in names(listing, tree))
     assert listing.skipped["not a photo by its extension"] == 1
+    assert "deep/er/c.webp" not in names(Listing([f"{tree}/**/*.*"], str(tree / "deep")), tree)
     (tree / "[1].jpg").touch()
     assert names(Listing([tree / "[1].jpg"], leave_out="/nowhere"), tree) == ["[1].jpg"]
 
