@@ -160,7 +160,6 @@ def test_twenty_pairs_by_keyboard_are_in_the_csv_as_they_were_clicked(
         assert "21 of 29 answered" in page.inner_text("#summary")
         page.get_by_role("button", name="Close").click()
         delays = page.evaluate("window.delays")
-        print(f"next pair after {sorted(round(delay) for delay in delays)} ms")
         assert len(delays) >= 21
         assert median(delays) < 100, delays
         assert page.problems == []
@@ -251,6 +250,31 @@ def test_double_clicks_and_two_tabs_give_one_rating(
                 "() => document.querySelector('#count').textContent === '2 of 29'"
             )
         assert answers(pairs, "Twice") == [1, 2]
+
+
+def test_who_signs_in_next_does_not_inherit_ratings(
+    context: playwright.BrowserContext, pairs: Path
+) -> None:
+    with serving(pairs) as server:
+        ann = sign_in(context, server, "Ann")
+        other = context.new_page()
+        other.goto(server.url)
+        other.get_by_role("button", name="Got it").click()
+        other.get_by_role("button", name="Summary").click()
+        other.get_by_role("button", name="Sign out").click()
+        other.get_by_label("Your name").fill("Ben")
+        other.keyboard.press("Enter")
+        other.get_by_role("button", name="Got it").click()
+        ready(other)
+        ann.bring_to_front()
+        ann.keyboard.press(KEYS[2])
+        ann.wait_for_selector("#welcome:visible")
+        assert answers(pairs, "Ben") == []
+        ann.get_by_label("Your name").fill("Ann")
+        ann.keyboard.press("Enter")
+        ann.wait_for_function("() => document.querySelector('#count').textContent === '1 of 29'")
+        all_saved(ann)
+        assert answers(pairs, "Ann") == [2]
 
 
 def test_on_a_phone_everything_is_within_reach(browser: playwright.Browser, pairs: Path) -> None:
