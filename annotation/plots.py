@@ -47,7 +47,7 @@ def _ratings(axis: Axes, rows: Sequence[Rating], raters: Sequence[str]) -> None:
         left += counts
     axis.invert_yaxis()
     axis.set(title="Ratings by rater", xlabel="ratings")
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 def _means(axis: Axes, pairs: Sequence[RatedPair]) -> None:
