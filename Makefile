@@ -21,6 +21,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/labelling.py
+	$(BIN)/python benchmarks/planning.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

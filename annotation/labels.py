@@ -14,7 +14,7 @@ from trigger.errors import DataError, OptionError
 RUN_FILE = "run.json"
 RUN_KIND = "trigger labels"
 DEGRADATIONS = "degradations.csv"
-ENHANCED_EXTENSIONS = ("png", "jpeg", "webp")
+ENHANCED_EXTENSIONS = ("png", "jpg", "webp")
 RECIPE = ["enhancer", "enhancer_version", "scorer", "scorer_version", "preprocessing"]
 COLUMNS = ["photo", "path", "input_score", "delta", *RECIPE]
 
@@ -43,7 +43,9 @@ def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
             f"{folder}: not a readable labels folder ({error}); make one with: "
             f"trigger label PHOTOS --out {folder}"
         ) from error
-    labels = table.to_pandas().sort_values("photo", ignore_index=True)
+    # An interrupted ``trigger label compact`` can leave a label in two files.
+    labels = table.to_pandas().drop_duplicates(["photo", *RECIPE])
+    labels = labels.sort_values("photo", ignore_index=True)
     if enhancer is not None:
         labels = labels[labels["enhancer"] == enhancer].reset_index(drop=True)
     if kind != RUN_KIND or labels.empty:

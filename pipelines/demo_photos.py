@@ -20,7 +20,7 @@ from tqdm import tqdm
 from pipelines.degradation import Kind
 from pipelines.degrade import RECORD
 from pipelines.demo_page import Card
-from pipelines.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read_labels
+from pipelines.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
 from pipelines.splits import is_held_out
 from trigger.files import write_atomically
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
@@ -80,7 +80,7 @@ class Known:
 def known_photos(out: Path) -> list[Known]:
     """The labelled photos of OUT, in the order they were made, with what was done to them."""
     out = _absolute(out)
-    labels = read_labels(out / "labels")
+    labels = read(out / "labels")
     recipe = Recipe(**{name: str(labels[name].iloc[0]) for name in RECIPE_COLUMNS})
     record = pd.read_csv(out / "degraded" / RECORD).drop_duplicates("photo")
     rows = record.drop(columns="path").merge(labels, on="photo")

@@ -225,11 +225,6 @@ def read(
     return table.to_pandas()
 
 
-def read_labels(folder: str | os.PathLike[str], recipe: Recipe | None = None) -> pd.DataFrame:
-    """The labels of a folder with one recipe, or of one of its recipes; see ``read``."""
-    return read(folder, recipe=recipe)
-
-
 def read_table(
     folder: Folder,
     columns: Sequence[str] = tuple(LABEL_SCHEMA.names),

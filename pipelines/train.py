@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines import fitting, plots
 from pipelines.degrade import read_record
-from pipelines.labels import read_labels
+from pipelines.labels import read
 from pipelines.metrics import agreement
 from pipelines.networks import HEAD_PARAMETERS, build_trigger, warm_start
 from pipelines.photo_store import preprocess_photos
@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: trigger train labels --out baseline --init packaged --epochs 10"
     parser.add_argument("labels", type=Path, help="folder that 'trigger label' wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
+    for part in ("enhancer", "scorer"):
+        parser.add_argument(
+            f"--{part}",
+            metavar="NAME",
+            help=f"only labels of this {part}, 'NAME' or 'NAME VERSION'; needed where the folder "
+            f"holds labels of several",
+        )
     parser.add_argument(
         "--init",
         default="packaged",
@@ -51,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and report."""
-    labels = read_labels(args.labels).reset_index(drop=True)
+    labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
     labels = labels.join(origins_of(labels))
     if set(labels["preprocessing"]) != {STANDARD.version}:
         raise DataError(
