@@ -142,8 +142,9 @@ a perfect enhancer would answer. TID2013: the human gain of the original over th
 LIVE Challenge: phone photos that people call poor or worse (2), fair (1), good or better (0);
 flawless photographs are neutral by definition. Improvable means "moderate improvement or better".
 Prevalence is what random scores reach. Held out: scenes that no training saw. Cross-validation:
-every scene scored by a head that was fitted without it (the trunk saw four fifths of them, without
-ratings). Intervals are 95 % bootstrap intervals that resample scenes.
+every scene scored by a head that was fitted without it; it flatters, since the trunk descends from
+the scorer, which learned the human scores of four fifths of them. Intervals are 95 % bootstrap
+intervals that resample scenes.
 
 | photos | split | n | scenes | prevalence | model | AUC-PR | gain |
 |---|---|---|---|---|---|---|---|
