@@ -73,14 +73,15 @@ def assert_same_labels(one: Path, other: Path) -> None:
 def environment(tmp_path: Path, seconds: float = 0) -> dict[str, str]:
     """Where Python finds the fakes, also in the processes that a process starts."""
     site = tmp_path / "site"
-    site.mkdir(exist_ok=True)
-    (site / "sitecustomize.py").write_text(
-        "import pipelines.enhancers, pipelines.scorers\n"
-        "import label_models\n"
-        "pipelines.enhancers.ENHANCERS['brighten'] = label_models.Brighten\n"
-        "pipelines.enhancers.ENHANCERS['darken'] = label_models.Darken\n"
-        "pipelines.scorers.SCORERS['brightness'] = 'label_models:Brightness'\n"
-    )
+    if not site.exists():  # once: a process that starts meanwhile must not find half a file
+        site.mkdir()
+        (site / "sitecustomize.py").write_text(
+            "import pipelines.enhancers, pipelines.scorers\n"
+            "import label_models\n"
+            "pipelines.enhancers.ENHANCERS['brighten'] = label_models.Brighten\n"
+            "pipelines.enhancers.ENHANCERS['darken'] = label_models.Darken\n"
+            "pipelines.scorers.SCORERS['brightness'] = 'label_models:Brightness'\n"
+        )
     path = os.pathsep.join([str(site), str(Path(__file__).parent)])
     binaries = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {
