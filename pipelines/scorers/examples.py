@@ -2,12 +2,15 @@
 
 Three sources, on one scale (see :mod:`pipelines.rated`):
 
-* LIVE Challenge photos with their opinions;
+* LIVE Challenge photos with their opinions, and each degraded twice with every degradation;
 * TID2013 distortions, made again, with theirs;
-* clean photos with degradations, and what the enhancer and clumsy filters make of them. No person
-  rated these; :class:`~pipelines.reference.ReferenceJudge`, fitted on TID2013, grades them
-  against the original. So the scorer learns what restoration gains, and that over-sharpened or
-  over-smoothed is worse than untouched.
+* clean photos with degradations, and what the enhancer and clumsy filters make of them.
+
+No person rated what is made here. :class:`~pipelines.reference.ReferenceJudge`, fitted on TID2013,
+grades it against the original, and the grade scales the original's own score. So the scorer learns
+for a thousand scenes what is worse than what, what restoration gains, and that over-sharpened or
+over-smoothed is worse than untouched. LIVE Challenge photos are only degraded, not restored: they
+have noise and blur of their own, whose removal the judge would take for damage.
 
 Each source photo becomes one ``.npz`` file, so an interrupted build goes on where it stopped.
 """
@@ -15,7 +18,7 @@ Each source photo becomes one ``.npz`` file, so an interrupted build goes on whe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,10 +30,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipelines.degradation import KINDS, degrade, random_factors
+from pipelines.degradation import KINDS, Kind, degrade, random_factors
 from pipelines.enhancers import enhance_pixels
 from pipelines.enhancers.classical import ClassicalEnhancer, shrink
-from pipelines.pixels import Pixels, to_float, to_pixels
+from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from pipelines.rated.live_challenge import RatedPath, read_live_challenge
 from pipelines.rated.tid2013 import read_tid2013
@@ -40,6 +43,7 @@ from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
 CROP = 512
+STRENGTHS = 2  # versions of one degradation, so that strong can be told from mild
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Examples:
     Attributes:
         scene: content hash of the original photo.
         photos: (n, 448, 448, 3) uint8.
-        kinds: (n,) what each is: ``live``, ``tid-TYPE-LEVEL``, ``CROP/KIND/degraded`` ...
+        kinds: (n,) what each is: ``live``, ``tid-TYPE-LEVEL`` or ``VIEW/original``, and
+            ``VIEW/KIND-STRENGTH/degraded`` or the like for what was made from it.
         scores: (n,) float32 mean opinion 1..10; NaN where the judge still has to grade.
         deviations: (n,) float32 spread of opinions.
         damage: (n, 18) float32 damage against the original; NaN where there is none.
@@ -87,6 +92,12 @@ class Examples:
 _ARRAYS = ("photos", "kinds", "scores", "deviations", "damage")
 
 
+def count_examples(path: Path) -> int:
+    """How many examples a file holds, without reading its photos."""
+    with np.load(path) as arrays:
+        return len(arrays["kinds"])
+
+
 def build_examples(
     live: Path | None, tid: Path | None, clean: list[Path], out: Path, seed: int
 ) -> list[Path]:
@@ -102,7 +113,7 @@ def build_examples(
         jobs[out / f"clean-{photo.stem}.npz"] = partial(_clean_scene, photo, seed)
     if live is not None:
         for rated in read_live_challenge(live):
-            jobs[out / f"live-{rated.path.stem}.npz"] = partial(_live_scene, rated)
+            jobs[out / f"live-{rated.path.stem}.npz"] = partial(_live_scene, rated, seed)
     missing = {path: job for path, job in jobs.items() if not path.is_file()}
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         results = pool.map(_build_one, missing.items())
@@ -117,15 +128,25 @@ def _build_one(item: tuple[Path, Callable[[], Examples]]) -> None:
     build().save(path)
 
 
-def _live_scene(rated: RatedPath) -> Examples:
+def _live_scene(rated: RatedPath, seed: int) -> Examples:
     data = read_photo_bytes(rated.path)
+    scene = photo_hash(data)
+    rng = np.random.default_rng([seed, int(scene[:12], 16)])
+    pixels = read_photo(data, name=str(rated.path)).pixels
+    reference = STANDARD.apply(pixels)
+    kinds, photos = ["live"], [reference]
+    for kind, degraded in _degraded(to_float(pixels), ("noise", "blur", "jpeg", "mixed"), rng):
+        kinds.append(f"live/{kind}/degraded")
+        photos.append(STANDARD.apply(degraded))
+    scores = np.full(len(kinds), np.nan, np.float32)
+    scores[0] = rated.score
     return Examples(
-        photo_hash(data),
-        STANDARD.apply(read_photo(data, name=str(rated.path)).pixels)[None],
-        np.array(["live"]),
-        np.array([rated.score], np.float32),
-        np.array([rated.deviation], np.float32),
-        np.full((1, 18), np.nan, np.float32),
+        scene,
+        np.stack(photos),
+        np.array(kinds),
+        scores,
+        np.full(len(kinds), rated.deviation, np.float32),
+        np.stack([damage(photo, reference) for photo in photos]),
     )
 
 
@@ -184,17 +205,23 @@ def _versions(original: Pixels, rng: np.random.Generator) -> Iterator[tuple[str,
     yield "original", original
     yield "original/restored", enhance_pixels(enhancer, original)
     values = to_float(original)
-    for kind in KINDS:
-        if kind == "none":
-            continue
-        degraded = degrade(values, random_factors(kind, rng), rng)
+    for kind, degraded in _degraded(values, [kind for kind in KINDS if kind != "none"], rng):
         yield f"{kind}/degraded", degraded
         yield f"{kind}/restored", enhance_pixels(enhancer, degraded)
-        if kind == rng.choice(KINDS):
+        if rng.random() < 0.1:
             yield f"{kind}/oversharp", _oversharpen(degraded, rng)
     yield "original/oversharp", _oversharpen(original, rng)
     smooth = shrink(values, float(rng.uniform(30, 120)) / 255)
     yield "original/oversmooth", to_pixels(smooth)
+
+
+def _degraded(
+    values: FloatPhoto, kinds: Sequence[Kind], rng: np.random.Generator
+) -> Iterator[tuple[str, Pixels]]:
+    """Each degradation in several random strengths, named ``KIND-STRENGTH``."""
+    for kind in kinds:
+        for strength in range(STRENGTHS):
+            yield f"{kind}-{strength}", degrade(values, random_factors(kind, rng), rng)
 
 
 def _oversharpen(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -204,13 +231,20 @@ def _oversharpen(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return to_pixels(sharp)
 
 
-def grade(files: list[Examples], judge: ReferenceJudge) -> list[Examples]:
-    """Fill in the scores that no person gave."""
-    graded = []
-    for examples in files:
-        scores = examples.scores.copy()
-        open_rows = np.isnan(scores)
-        if open_rows.any():
-            scores[open_rows] = judge.score(examples.damage[open_rows])
-        graded.append(Examples(**{**examples.__dict__, "scores": scores}))
+def grade(
+    scores: npt.NDArray[np.float32], damages: npt.NDArray[np.float32], judge: ReferenceJudge
+) -> npt.NDArray[np.float32]:
+    """Fill in the scores that no person gave, for the examples of one scene.
+
+    Args:
+        scores: (n,) with the original's score first and NaN where the judge has to grade.
+        damages: (n, 18) against the original.
+        judge: knows what a flawless original loses; one that starts lower has less to lose.
+    """
+    open_rows = np.isnan(scores)
+    if not open_rows.any():
+        return scores
+    graded = scores.copy()
+    left = (judge.score(damages[open_rows]) - 1) / (FLAWLESS - 1)
+    graded[open_rows] = 1 + np.minimum(left, 1) * (scores[0] - 1)
     return graded

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import pearsonr, spearmanr
 
 from pipelines import fitting
 from pipelines.networks import build_nima, warm_start
 from pipelines.reference import ReferenceJudge
 from pipelines.scorers import mean_score
-from pipelines.scorers.examples import Examples, build_examples, grade
+from pipelines.scorers.examples import Examples, build_examples, count_examples, grade
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
+from pipelines.scorers.report import report_agreement
 from pipelines.splits import is_held_out
 from trigger.errors import OptionError
 from trigger.files import write_atomically
-
-CLEAR_GAIN = 0.5  # points of 1..10 from which an improvement counts as clear
+from trigger.preprocessing import STANDARD
 
 
 @dataclass(frozen=True)
@@ -38,95 +37,54 @@ class ExampleTable:
     held_out: npt.NDArray[np.bool_]
 
 
-def gather(files: list[Path]) -> ExampleTable:
-    """Load example files, grade what only the judge can grade, and concatenate.
+def gather(files: list[Path], cache: Path) -> ExampleTable:
+    """Bring example files together and grade what only the judge can grade.
 
     The judge is fitted on TID2013 scenes that are not held out.
+
+    Args:
+        files: what :func:`~pipelines.scorers.examples.build_examples` wrote.
+        cache: ``.npy`` file to write; photos are mapped from it, so that they need not fit in
+            memory.
     """
-    examples = [Examples.load(path) for path in files]
-    rated = [e for e in examples if e.kinds[0].startswith("tid-") and not is_held_out(e.scene)]
-    if any(np.isnan(e.scores).any() for e in examples):
-        if not rated:
-            raise OptionError("--clean photos can be graded only with --tid; give that too")
-        judge = ReferenceJudge().fit(
-            np.concatenate([e.damage for e in rated]), np.concatenate([e.scores for e in rated])
-        )
-        examples = grade(examples, judge)
-    scenes = np.array([e.scene for e in examples]).repeat([len(e.kinds) for e in examples])
-    photos = np.empty((len(scenes), *examples[0].photos.shape[1:]), np.uint8)
-    np.concatenate([e.photos for e in examples], out=photos)
+    counts = [count_examples(path) for path in files]
+    shape = (sum(counts), STANDARD.size, STANDARD.size, 3)
+    photos = np.lib.format.open_memmap(cache, "w+", np.uint8, shape)
+    facts: list[Examples] = []
+    for path, end in zip(files, np.cumsum(counts), strict=True):
+        examples = Examples.load(path)
+        photos[end - len(examples.kinds) : end] = examples.photos
+        facts.append(replace(examples, photos=photos[:0]))
+    photos.flush()
+    rated = [e for e in facts if e.kinds[0].startswith("tid-") and not is_held_out(e.scene)]
+    if not rated:
+        raise OptionError("what is made from photos can be graded only with --tid; give that too")
+    judge = ReferenceJudge().fit(
+        np.concatenate([e.damage for e in rated]), np.concatenate([e.scores for e in rated])
+    )
+    scenes = np.array([e.scene for e in facts]).repeat(counts)
     return ExampleTable(
-        photos,
+        np.load(cache, mmap_mode="r"),
         scenes,
-        np.concatenate([e.kinds for e in examples]),
-        np.concatenate([e.scores for e in examples]),
-        np.concatenate([e.deviations for e in examples]),
+        np.concatenate([e.kinds for e in facts]),
+        np.concatenate([grade(e.scores, e.damage, judge) for e in facts]),
+        np.concatenate([e.deviations for e in facts]),
         np.array([is_held_out(scene) for scene in scenes]),
     )
 
 
-def evaluate(predicted: npt.NDArray[np.float32], table: ExampleTable) -> dict[str, Any]:
-    """Agreement with people and with the judge on held-out scenes.
-
-    Args:
-        predicted: (n,) mean scores, 1..10, for every example of the table.
-        table: the examples.
-
-    Returns:
-        Rank correlations per source, and for each degradation the mean predicted and graded
-        delta of restoration with the share of clear cases whose sign agrees.
-    """
-    report: dict[str, Any] = {}
-    sources = {"live_challenge": "live", "tid2013": "tid-"}
-    for name, prefix in sources.items():
-        for side, mask in (("held_out", table.held_out), ("train", ~table.held_out)):
-            rows = mask & np.char.startswith(table.kinds, prefix)
-            if rows.sum() > 2:
-                report[f"{name}_{side}"] = {
-                    "n": int(rows.sum()),
-                    "spearman": float(spearmanr(predicted[rows], table.scores[rows])[0]),
-                    "pearson": float(pearsonr(predicted[rows], table.scores[rows])[0]),
-                }
-    report["restoration_held_out"] = _restoration(predicted, table)
-    return report
-
-
 def _family(scene: str, kind: str) -> str:
-    """Versions of one photo with one degradation: degraded, restored, oversharp; or all levels."""
-    if kind.endswith("/original") or "/" not in kind:
-        return f"{scene} {kind.rpartition('-')[0] or kind}"
-    return f"{scene} {kind.rpartition('/')[0]}"
+    """What is to be compared in training: all that one degradation made of one photo."""
+    view, _, version = kind.partition("/")
+    if not version:  # a photo that people rated: LIVE by itself, TID2013 with its other levels
+        return f"{scene} {kind.rpartition('-')[0]}"
+    return f"{scene} {view} {re.split('[-/]', version)[0]}"
 
 
-def _restoration(predicted: npt.NDArray[np.float32], table: ExampleTable) -> dict[str, Any]:
-    rows = {
-        (scene, kind): row
-        for row, (scene, kind) in enumerate(zip(table.scenes, table.kinds, strict=True))
-        if table.held_out[row] and "/" in kind
-    }
-    deltas: dict[str, list[tuple[float, float]]] = {}
-    for (scene, kind), row in rows.items():
-        after = rows.get((scene, kind.replace("/degraded", "/restored")))
-        if kind.endswith("/original"):
-            after = rows.get((scene, f"{kind}/restored"))
-        if after is None or not kind.endswith(("/degraded", "/original")):
-            continue
-        delta = (predicted[after] - predicted[row], table.scores[after] - table.scores[row])
-        deltas.setdefault(kind.split("/")[1], []).append((float(delta[0]), float(delta[1])))
-    report = {}
-    for kind, pairs in sorted(deltas.items()):
-        ours, truth = np.array(pairs).T
-        clear = np.abs(truth) >= CLEAR_GAIN
-        report[kind] = {
-            "n": len(ours),
-            "mean_delta": float(ours.mean()),
-            "mean_true_delta": float(truth.mean()),
-            "clear_n": int(clear.sum()),
-            "clear_sign_agreement": float(np.mean(ours[clear] * truth[clear] > 0))
-            if clear.any()
-            else None,
-        }
-    return report
+def score_both_ways(model: keras.Model, photos: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Mean scores (n,) of photos and their mirror images, as the packaged scorer gives them."""
+    both = np.concatenate([photos, photos[:, :, ::-1]])
+    return mean_score(model.predict(both, batch_size=32, verbose=0)).reshape(2, -1).mean(axis=0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("nothing to learn from: give --live, --tid or both")
     keras.utils.set_random_seed(args.seed)
     files = build_examples(args.live, args.tid, args.clean, args.out / "examples", args.seed)
-    table = gather(files)
+    table = gather(files, args.out / "photos.npy")
     train = np.flatnonzero(~table.held_out)
     targets = np.stack([distribution(table.scores[row], table.deviations[row]) for row in train])
     model = build_nima()
@@ -176,12 +134,26 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
     )
     model.save(args.out / "nima.keras")
-    predicted = mean_score(model.predict(table.photos, batch_size=32, verbose=2))
+    human = np.char.find(table.kinds, "/") < 0
+    rows = np.flatnonzero(table.held_out | human)
+    predicted = np.concatenate(
+        [
+            score_both_ways(model, table.photos[part])
+            for part in np.array_split(rows, len(rows) // 64)
+        ]
+    )
     report = {
         "options": {name: str(value) for name, value in vars(args).items() if name != "command"},
         "examples": {"train": len(train), "held_out": int(table.held_out.sum())},
-        **evaluate(predicted, table),
+        **report_agreement(
+            table.scenes[rows],
+            table.kinds[rows],
+            table.held_out[rows],
+            table.scores[rows],
+            predicted,
+        ),
     }
+    (args.out / "photos.npy").unlink()
     text = json.dumps(report, indent=2)
     write_atomically(args.out / "report.json", text.encode())
     print(text)  # noqa: T201
