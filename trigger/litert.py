@@ -113,7 +113,7 @@ class TfliteFunction:
         """Return this thread's signature runner, made on first use."""
         runner = getattr(self._per_thread, "runner", None)
         if runner is None:
-            interpreter_class = _find_runtime()
+            interpreter_class = find_runtime()
             try:
                 interpreter = interpreter_class(model_content=self._data, num_threads=self.threads)
                 interpreter.allocate_tensors()
@@ -147,7 +147,12 @@ def read_model_bytes(path: str | os.PathLike[str]) -> bytes:
         ) from error
 
 
-def _find_runtime() -> Any:
+def find_runtime() -> Any:
+    """Return the Interpreter class of the first TFLite runtime that is installed.
+
+    Raises:
+        ModelError: none is.
+    """
     for module in _RUNTIMES:
         try:
             return importlib.import_module(module).Interpreter
