@@ -12,6 +12,7 @@ import numpy.typing as npt
 from trigger.errors import DataError, OptionError
 
 Values = npt.NDArray[np.floating]
+Counts = npt.NDArray[np.int_]
 Figure = Literal["precision", "recall", "alert_rate"]
 FIGURES: dict[Figure, str] = {
     "precision": "at least this share of alerts are on improvable photos; as many alerts as that "
@@ -118,9 +119,9 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
 
 def _counts(
     improvable: npt.NDArray[np.bool_], scores: Values
-) -> tuple[Values, npt.NDArray[np.int_], npt.NDArray[np.int_]]:
+) -> tuple[Values, Counts, Counts]:
     """Distinct scores from the highest down; photos, and improvable photos, that reach each."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.flatnonzero(np.diff(ranked, append=-np.inf))
-    return ranked[last], last + 1, np.cumsum(improvable[order])[last]
+    return ranked[last], last + 1, np.cumsum(improvable[order], dtype=np.int_)[last]
