@@ -34,7 +34,6 @@ from trigger.errors import DataError, OptionError
 
 KIND = "trigger labels"
 RUN_FILE = "run.json"
-BINS = 10
 
 LABEL_SCHEMA = pa.schema(
     [
@@ -43,7 +42,8 @@ LABEL_SCHEMA = pa.schema(
         pa.field("width", pa.int32(), nullable=False),  # pixels, upright
         pa.field("height", pa.int32(), nullable=False),
         pa.field("input_score", pa.float32(), nullable=False),  # 1..10
-        pa.field("input_distribution", pa.list_(pa.float32(), BINS), nullable=False),
+        # Ten shares of opinions 1..10; null where the scorer knows only their mean.
+        pa.field("input_distribution", pa.list_(pa.float32())),
         pa.field("enhanced_score", pa.float32(), nullable=False),  # 1..10
         pa.field("delta", pa.float32(), nullable=False),  # enhanced_score - input_score
         pa.field("enhancer", pa.string(), nullable=False),
@@ -316,6 +316,8 @@ def _read_file(
     try:
         # ParquetFile reads a small file ten times faster than datasets do.
         table = pq.ParquetFile(io.BytesIO(folder.read(name))).read(needed)
+        # Earlier versions stored distributions as lists of fixed length.
+        table = table.cast(pa.schema([LABEL_SCHEMA.field(field) for field in table.column_names]))
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{folder}/{name} is damaged or cannot be read ({error}); delete it and run trigger "

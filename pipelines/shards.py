@@ -29,7 +29,7 @@ from pipelines.labels import (
 )
 from pipelines.patience import OutOfTimeError, PatientThread
 from pipelines.plan import Shard
-from pipelines.scorers import Scorer, checked_distributions, load_scorer, mean_score
+from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from pipelines.storage import Folder, read_photo_file
 from trigger.errors import EnhancerError, ModelError, PhotoError
 from trigger.photo import photo_hash, read_photo
@@ -208,7 +208,7 @@ class _Opened:
     photo: str
     path: str
     pixels: Pixels
-    distribution: npt.NDArray[np.float32]
+    opinions: npt.NDArray[np.float32]
 
 
 @contextmanager
@@ -235,7 +235,7 @@ def _open(photo: str, path: str, scorer: Scorer, clock: Clock) -> _Opened:
         pixels = read_photo(data, name=path).pixels
         del data
     with _stage("score", clock):
-        return _Opened(photo, path, pixels, checked_distributions(scorer, [pixels])[0])
+        return _Opened(photo, path, pixels, checked_opinions(scorer, [pixels])[0])
 
 
 def _measure(
@@ -251,8 +251,8 @@ def _measure(
     with _stage("score", clock):
         # Always one photo, never a batch: a batch of another size may change the last bits of a
         # score, and a photo's label would depend on its neighbours in the shard.
-        distributions = [opened.distribution, checked_distributions(scorer, [enhanced])[0]]
-        before, after = mean_score(np.stack(distributions))
+        opinions = [opened.opinions, checked_opinions(scorer, [enhanced])[0]]
+        before, after = mean_score(np.stack(opinions))
     encoded = b""
     if stored_as:
         with _stage("encode", clock):
@@ -263,7 +263,7 @@ def _measure(
         "width": opened.pixels.shape[1],
         "height": opened.pixels.shape[0],
         "input_score": before,
-        "input_distribution": opened.distribution,
+        "input_distribution": opened.opinions if len(opened.opinions) > 1 else None,
         "enhanced_score": after,
         "delta": after - before,
         **asdict(recipe),

@@ -8,7 +8,7 @@ from skimage.data import astronaut, chelsea, coffee
 
 from pipelines.degradation import Factors, degrade
 from pipelines.pixels import to_float
-from pipelines.scorers import checked_distributions, load_scorer, mean_score
+from pipelines.scorers import checked_opinions, load_scorer, mean_score
 from trigger.errors import OptionError, ScorerError
 
 PHOTOS = [astronaut(), coffee(), chelsea()]
@@ -16,7 +16,7 @@ SCORER = load_scorer("nima")
 
 
 def scores(photos: list[np.ndarray]) -> np.ndarray:
-    return mean_score(checked_distributions(SCORER, photos))
+    return mean_score(checked_opinions(SCORER, photos))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_more_degradation_scores_lower(mild: Factors, strong: Factors) -> None:
 
 
 def test_distributions_sum_to_one_and_do_not_depend_on_the_batch() -> None:
-    together = checked_distributions(SCORER, PHOTOS)
+    together = checked_opinions(SCORER, PHOTOS)
     apart = np.concatenate([SCORER.score([photo]) for photo in PHOTOS])
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(together, apart, atol=1e-6)
@@ -62,7 +62,7 @@ class Broken:
 )
 def test_what_is_not_a_distribution_is_an_error(rows: np.ndarray) -> None:
     with pytest.raises(ScorerError, match="broken"):
-        checked_distributions(Broken(rows), PHOTOS[:1])
+        checked_opinions(Broken(rows), PHOTOS[:1])
 
 
 def test_unknown_names_list_the_known() -> None:

@@ -11,11 +11,14 @@ import numpy.typing as npt
 
 from trigger.errors import OptionError, ScorerError
 
-__all__ = ["SCORERS", "Scorer", "checked_distributions", "load_scorer", "mean_score"]
+__all__ = ["SCORERS", "Scorer", "checked_opinions", "load_scorer", "mean_score"]
+
+# How far a regressor may stray from 1..10. A model on another scale strays further.
+STRAY = 0.5
 
 
 class Scorer(Protocol):
-    """Something that predicts the distribution of human opinions on a photo.
+    """Something that predicts what people would say of a photo.
 
     Attributes:
         name: word that stands in labels and on the command line.
@@ -28,7 +31,12 @@ class Scorer(Protocol):
     preprocessing: str
 
     def score(self, photos: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """N photos (H, W, 3) uint8 to (N, 10) float32: shares of opinions 1..10, summing to 1."""
+        """N photos (H, W, 3) uint8 to opinions.
+
+        Returns:
+            (N, 10) float32: the shares of people who would say 1..10, summing to 1; or, by a
+            scorer that knows only that, (N, 1) float32: their mean, 1..10.
+        """
         ...
 
 
@@ -50,27 +58,35 @@ def load_scorer(spec: str) -> Scorer:
     return scorer
 
 
-def mean_score(distributions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mean opinion, 1..10: (N, 10) to (N,) float32."""
-    return (distributions @ np.arange(1, 11)).astype(np.float32)
+def mean_score(opinions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean opinion, 1..10: distributions (N, 10), or means (N, 1) as they are, to (N,) float32."""
+    if opinions.shape[1] == 1:
+        return opinions[:, 0]
+    return (opinions @ np.arange(1, 11)).astype(np.float32)
 
 
-def checked_distributions(
+def checked_opinions(
     scorer: Scorer, photos: Sequence[npt.NDArray[np.uint8]]
 ) -> npt.NDArray[np.float32]:
-    """Score photos and verify that each row is a distribution.
+    """Score photos and verify that each row is a distribution over 1..10, or a mean on 1..10.
 
     Raises:
-        ScorerError: wrong shape, values that are not finite, or rows that do not sum to 1.
+        ScorerError: wrong shape, values that are not finite, rows that do not sum to 1, or means
+            beyond 1..10 by more than half a point.
     """
     rows = np.asarray(scorer.score(photos), np.float32)
-    if rows.shape != (len(photos), 10):
+    if rows.shape not in ((len(photos), 10), (len(photos), 1)):
         raise ScorerError(
             f"scorer {scorer.name!r} returned shape {rows.shape} for {len(photos)} photos; "
-            f"expected ({len(photos)}, 10)"
+            f"expected ({len(photos)}, 10), distributions, or ({len(photos)}, 1), means"
         )
-    sums_to_one = np.allclose(rows.sum(axis=1), 1, atol=0.01)
-    if not np.isfinite(rows).all() or (rows < 0).any() or not sums_to_one:
+    if rows.shape[1] == 1:
+        if not ((rows >= 1 - STRAY) & (rows <= 10 + STRAY)).all():
+            raise ScorerError(
+                f"scorer {scorer.name!r} returned {rows.min():.4g} to {rows.max():.4g}; a mean "
+                "opinion lies on 1..10, so scale the model's output to that"
+            )
+    elif (rows < 0).any() or not np.allclose(rows.sum(axis=1), 1, atol=0.01):
         raise ScorerError(
             f"scorer {scorer.name!r} returned rows that are not distributions over 1..10"
         )
