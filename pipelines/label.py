@@ -79,7 +79,7 @@ def label_photos(
         photos: files, folders, patterns, URLs and manifests; see ``Listing``.
         folder: where labels go: a new or empty folder, or one of an earlier run; may be a URL.
         enhancers: names for ``load_enhancer``; every photo gets a label for each.
-        scorer: name for ``load_scorer``.
+        scorer: name or model file for ``load_scorer``.
         shard_size: photos per shard; by default up to 64, fewer where a worker would otherwise
             get less than eight shards.
         enhanced_format: how enhanced photos are stored; None: not at all.
@@ -349,7 +349,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"may be given several times, for a label each (default: {ENHANCER})",
     )
-    parser.add_argument("--scorer", default=SCORER, help="default: %(default)s")
+    parser.add_argument(
+        "--scorer",
+        default=SCORER,
+        metavar="NAME",
+        help="a name, or a .tflite file, SavedModel directory or TF-Hub handle that gives ten "
+        "shares of opinions or their mean; PATH#size=S,range=LOW..HIGH (default: %(default)s)",
+    )
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: %(default)s)"
     )

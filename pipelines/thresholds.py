@@ -117,9 +117,7 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
     raise DataError(f"no threshold reaches {target}: {known}; set another target or rate more")
 
 
-def _counts(
-    improvable: npt.NDArray[np.bool_], scores: Values
-) -> tuple[Values, Counts, Counts]:
+def _counts(improvable: npt.NDArray[np.bool_], scores: Values) -> tuple[Values, Counts, Counts]:
     """Distinct scores from the highest down; photos, and improvable photos, that reach each."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

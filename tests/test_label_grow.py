@@ -6,6 +6,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from label_helpers import (
     Pixels,
@@ -152,3 +154,15 @@ def test_an_enhancer_named_twice_is_an_error(photos: Path, tmp_path: Path) -> No
     with pytest.raises(OptionError, match="name each once"):
         label(photos, tmp_path / "out", enhancers=("brighten", "brighten"))
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_earlier_versions_stay_readable(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    label(photos, out)
+    before = label_bytes(out)
+    for file in (out / "labels").iterdir():
+        table = pq.read_table(file)
+        place = table.schema.get_field_index("input_distribution")
+        fixed = pa.field("input_distribution", pa.list_(pa.float32(), 10), nullable=False)
+        pq.write_table(table.cast(table.schema.set(place, fixed)), file)
+    assert label_bytes(out) == before

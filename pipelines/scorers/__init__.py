@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.model_files import is_model_file
+from pipelines.scorers.model_file import ModelFileScorer
 from trigger.errors import OptionError, ScorerError
 
 __all__ = ["SCORERS", "Scorer", "checked_opinions", "load_scorer", "mean_score"]
@@ -45,17 +47,22 @@ SCORERS = {"nima": "pipelines.scorers.nima:NimaScorer"}
 
 
 def load_scorer(spec: str) -> Scorer:
-    """The scorer of that name.
+    """The scorer of that name, or out of a model file; see :mod:`pipelines.scorers.model_file`.
 
     Raises:
-        OptionError: the name is unknown.
+        OptionError: the name is unknown, or the model file needs other options.
+        ModelError: the model file is missing, damaged, or no scorer.
     """
-    if spec not in SCORERS:
-        known = ", ".join(sorted(SCORERS))
-        raise OptionError(f"scorer {spec!r} is unknown; known scorers: {known}")
-    module, _, factory = SCORERS[spec].partition(":")
-    scorer: Scorer = getattr(importlib.import_module(module), factory)()
-    return scorer
+    if spec in SCORERS:
+        module, _, factory = SCORERS[spec].partition(":")
+        scorer: Scorer = getattr(importlib.import_module(module), factory)()
+        return scorer
+    if is_model_file(spec.partition("#")[0]):
+        return ModelFileScorer(spec)
+    raise OptionError(
+        f"scorer {spec!r} is unknown; give one of {', '.join(sorted(SCORERS))}, a .tflite file, a "
+        "SavedModel directory or a TF-Hub handle"
+    )
 
 
 def mean_score(opinions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
