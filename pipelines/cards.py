@@ -42,6 +42,11 @@ def nima_card(report: dict[str, Any]) -> str:
         f"{entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
         for kind, entry in report["restoration_held_out"].items()
     ]
+    orderings = [
+        f"| {title} | {kind} | {entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
+        for title, name in (("mild above strong", "strength"), ("good above clumsy", "processing"))
+        for kind, entry in report[f"{name}_held_out"].items()
+    ]
     return f"""\
 # NIMA scorer
 
@@ -67,6 +72,13 @@ judge, fitted on TID2013 and knowing the original; clear means that it sees at l
 | degradation | n | mean delta | mean true delta | clear | sign agrees where clear |
 |---|---|---|---|---|---|
 {chr(10).join(repairs)}
+
+Versions of one photo against each other, where the judge sees a clear step (0.3 points): two
+strengths of one degradation; untouched, restored and over-processed versions.
+
+| order | degradation | clear | ranked rightly |
+|---|---|---|---|
+{chr(10).join(orderings)}
 
 ## Data
 

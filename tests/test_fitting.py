@@ -1,0 +1,72 @@
+"""Training that was killed ends where undisturbed training does."""
+
+from __future__ import annotations
+
+import os
+import signal
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipelines.fitting import PhotoBatches, fit
+
+RNG = np.random.default_rng(0)
+PHOTOS = RNG.integers(0, 256, (32, 8, 8, 3), np.uint8)
+TARGETS = PHOTOS[:, :, :4].mean(axis=(1, 2, 3), dtype=np.float32)[:, None] / 255  # not symmetric
+
+
+class KilledBatches(PhotoBatches):
+    """Kills its process when it is asked for one batch more than said."""
+
+    def __init__(self, *args: Any, calls: int) -> None:
+        super().__init__(*args)
+        self.calls = calls
+
+    def __getitem__(self, batch: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        self.calls -= 1
+        if self.calls < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(batch)
+
+
+def train(out: Path, kind: type[PhotoBatches] = PhotoBatches, **options: Any) -> list[np.ndarray]:
+    out.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
+    batches = kind(PHOTOS, np.arange(32), TARGETS, 8, 0, **options)
+    fit(model, batches, loss="mse", metrics=[], learning_rate=1e-2, epochs=4, out=out)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("calls", [6, 11])
+def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, calls: int) -> None:
+    calm = train(tmp_path / "calm")
+    killed = (tmp_path / "out", KilledBatches)
+    process = get_context("spawn").Process(target=train, args=killed, kwargs={"calls": calls})
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    for ours, theirs in zip(train(tmp_path / "out"), calm, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_neighbours_of_a_group_stay_together_and_every_row_comes_once() -> None:
+    groups = np.repeat(np.arange(8), 4)
+    rows = np.arange(32)
+    batches = PhotoBatches(PHOTOS, rows, rows.astype(np.float32), 8, 0, groups)
+    batches.start_epoch(3)
+    order = np.concatenate([batches[n][1] for n in range(len(batches))]).astype(int)
+    assert sorted(order) == list(rows)
+    assert (np.diff(groups[order]) != 0).sum() == 7
