@@ -25,6 +25,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pipelines.enhancers import ENHANCER_SPECS
 from pipelines.label_report import describe_deltas, draw_deltas, plan_text, summary_text
 from pipelines.labels import (
     KIND,
@@ -346,8 +347,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--enhancer",
         action="append",
         dest="enhancers",
-        metavar="NAME",
-        help=f"may be given several times, for a label each (default: {ENHANCER})",
+        metavar="NAME|PATH",
+        help=f"{ENHANCER_SPECS}; may be given several times, for a label each "
+        f"(default: {ENHANCER})",
     )
     parser.add_argument(
         "--scorer",

@@ -13,10 +13,11 @@ FloatPhoto = npt.NDArray[np.float32]
 
 def to_float(pixels: Pixels) -> FloatPhoto:
     """(H, W, 3) uint8 to float32 in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(255)
+    return np.divide(pixels, np.float32(255), dtype=np.float32)
 
 
 def to_pixels(values: npt.NDArray[np.floating[Any]]) -> Pixels:
     """Values in [0, 1], clipped and rounded to uint8."""
-    rounded: Pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    return rounded
+    scaled = np.clip(values, 0, 1)
+    scaled *= 255  # in place: a large photo should not be in memory thrice
+    return np.rint(scaled, out=scaled).astype(np.uint8)

@@ -31,7 +31,7 @@ from pipelines.patience import OutOfTimeError, PatientThread
 from pipelines.plan import Shard
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from pipelines.storage import Folder, read_photo_file
-from trigger.errors import EnhancerError, ModelError, PhotoError
+from trigger.errors import EnhancerError, ModelError, OptionError, PhotoError
 from trigger.photo import photo_hash, read_photo
 
 Pixels = npt.NDArray[np.uint8]
@@ -81,12 +81,19 @@ class ShardReport:
 
 
 def load_models(enhancers: Sequence[str], scorer: str) -> Models:
-    """Load by name.
+    """Load by name, file or factory.
 
     Raises:
-        OptionError: a name is unknown.
+        OptionError: a name is unknown, or two enhancers have the same.
     """
-    return [load_enhancer(name) for name in enhancers], load_scorer(scorer)
+    loaded = [load_enhancer(spec) for spec in enhancers]
+    names = [enhancer.name for enhancer in loaded]
+    if len(set(names)) < len(names):
+        raise OptionError(
+            f"enhancers {list(enhancers)} have the names {names}; labels need different ones: "
+            "rename a file"
+        )
+    return loaded, load_scorer(scorer)
 
 
 def recipes_of(enhancers: list[Enhancer], scorer: Scorer) -> tuple[Recipe, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from label_models import Brighten, Darken
+from label_models import ENHANCERS
 from PIL import Image
 
 import pipelines.enhancers
@@ -29,8 +29,8 @@ RECIPE = Recipe("brighten", "1", "brightness", "1", "none")
 
 
 def use_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pipelines.enhancers.ENHANCERS, "brighten", Brighten)
-    monkeypatch.setitem(pipelines.enhancers.ENHANCERS, "darken", Darken)
+    for name, registered in ENHANCERS.items():
+        monkeypatch.setitem(pipelines.enhancers.ENHANCERS, name, registered)
     monkeypatch.setitem(pipelines.scorers.SCORERS, "brightness", "label_models:Brightness")
 
 
@@ -78,11 +78,11 @@ def environment(tmp_path: Path, seconds: float = 0) -> dict[str, str]:
         (site / "sitecustomize.py").write_text(
             "import pipelines.enhancers, pipelines.scorers\n"
             "import label_models\n"
-            "pipelines.enhancers.ENHANCERS['brighten'] = label_models.Brighten\n"
-            "pipelines.enhancers.ENHANCERS['darken'] = label_models.Darken\n"
+            "pipelines.enhancers.ENHANCERS.update(label_models.ENHANCERS)\n"
             "pipelines.scorers.SCORERS['brightness'] = 'label_models:Brightness'\n"
         )
-    path = os.pathsep.join([str(site), str(Path(__file__).parent)])
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(site), str(here), str(here.parent)])
     binaries = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {
         "PYTHONPATH": path,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -107,3 +110,24 @@ def test_specs_that_are_files_are_known(tmp_path: Path) -> None:
     assert is_model_file("missing.tflite")
     assert is_model_file(str(tmp_path))
     assert not is_model_file("classical")
+
+
+def test_handles_are_downloaded_once(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    shutil.make_archive(str(tmp_path / "model" / "1"), "tar", models / "twice")
+    (tmp_path / "model" / "1.tar").rename(tmp_path / "model" / "1")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        handle = f"http://127.0.0.1:{server.server_port}/model/1"
+        function = load_model_file(handle)
+        with pytest.raises(ModelError, match="cannot be fetched"):
+            load_model_file(f"http://127.0.0.1:{server.server_port}/gone/1")
+        server.shutdown()
+    assert function.name == "model"
+    assert load_model_file(handle).version == function.version

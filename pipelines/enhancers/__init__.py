@@ -1,25 +1,41 @@
-"""Enhancers: what could be done to a photo, behind one small protocol."""
+"""Enhancers: what could be done to a photo, behind one small protocol, found by name or by file."""
 
 from __future__ import annotations
 
+import importlib
+import re
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.model_files import is_model_file, load_model_file
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from trigger.errors import EnhancerError, OptionError
 
-__all__ = ["ENHANCERS", "Enhancer", "enhance_pixels", "load_enhancer"]
+__all__ = [
+    "ENHANCERS",
+    "ENHANCER_SPECS",
+    "Enhancer",
+    "Registered",
+    "enhance_pixels",
+    "load_enhancer",
+]
+
+ENHANCER_SPECS = (
+    "a name that `trigger enhancers` lists, a SavedModel directory, a TF-Hub handle, a .tflite "
+    "file, or package.module:factory"
+)
 
 
 class Enhancer(Protocol):
     """Something that tries to make a photo look better.
 
     Attributes:
-        name: word that stands in labels and on the command line.
+        name: word that stands in labels, and in names of files.
         version: changes whenever the output can change; labels of two versions never mix.
-        tile_multiple: height and width must be multiples of this (1: any size).
+        tile_multiple: height and width must be multiples of this (1: any size); photos are
+            extended by reflection before ``enhance`` sees them.
     """
 
     name: str
@@ -27,23 +43,103 @@ class Enhancer(Protocol):
     tile_multiple: int
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same shape, type and range."""
+        """(H, W, 3) float32 RGB in [0, 1] to the same shape, type and range.
+
+        Of photos larger than memory allows to treat at once, windows: see
+        ``pipelines.enhancers.tiling``.
+        """
         ...
 
 
-ENHANCERS = {"classical": ClassicalEnhancer}
+@dataclass(frozen=True)
+class Registered:
+    """An enhancer that is known by name.
+
+    Attributes:
+        factory: "package.module:factory", imported on use.
+        repairs: what it is for, in a few words.
+        tile: side of the square windows that it works in, in pixels.
+        seconds_per_megapixel: CPU time of one core of an x86 server (AMD EPYC, 2026), measured.
+        licence: of code and weights.
+        weights: where they come from.
+    """
+
+    factory: str
+    repairs: str
+    tile: int
+    seconds_per_megapixel: float
+    licence: str
+    weights: str
+
+
+_CLASSICAL = "pipelines.enhancers.classical:"
+ENHANCERS = {
+    "classical": Registered(
+        _CLASSICAL + "ClassicalEnhancer",
+        "noise, JPEG blocks, mild blur",
+        1024,
+        1.0,
+        "Apache-2.0",
+        "none needed",
+    ),
+    "deblock": Registered(
+        _CLASSICAL + "Deblocking", "JPEG blocks", 1024, 0.7, "Apache-2.0", "none needed"
+    ),
+    "deblur": Registered(
+        _CLASSICAL + "Deblurring", "mild blur", 1024, 0.4, "Apache-2.0", "none needed"
+    ),
+    "denoise": Registered(
+        _CLASSICAL + "Denoising", "noise", 1024, 0.7, "Apache-2.0", "none needed"
+    ),
+}
 
 
 def load_enhancer(spec: str) -> Enhancer:
-    """The enhancer of that name.
+    """The enhancer of that name, or one made from a model file or a factory.
+
+    Args:
+        spec: see ``ENHANCER_SPECS``. A factory is called without arguments and returns an
+            ``Enhancer``. Model files are named by their stem and versioned by their content; see
+            ``pipelines.enhancers.network`` for what they must take and give.
 
     Raises:
-        OptionError: the name is unknown.
+        OptionError: the name is unknown, or the factory cannot be imported.
+        ModelError: weights or model files are missing, altered or of another kind.
+        EnhancerError: what the factory returned is not an enhancer.
+        MissingExtra: packages are not installed.
     """
-    if spec not in ENHANCERS:
-        known = ", ".join(sorted(ENHANCERS))
-        raise OptionError(f"enhancer {spec!r} is unknown; known enhancers: {known}")
-    return ENHANCERS[spec]()
+    if spec in ENHANCERS:
+        return _made_by(ENHANCERS[spec].factory)
+    if is_model_file(spec):
+        from pipelines.enhancers.network import NetworkEnhancer
+
+        return NetworkEnhancer(load_model_file(spec))
+    if re.fullmatch(r"[\w.]+:\w+", spec):
+        return _made_by(spec)
+    raise OptionError(
+        f"enhancer {spec!r} is unknown; known enhancers: {', '.join(sorted(ENHANCERS))}. "
+        f"An enhancer is {ENHANCER_SPECS}"
+    )
+
+
+def _made_by(factory: str) -> Enhancer:
+    module, _, attribute = factory.partition(":")
+    try:
+        enhancer: Enhancer = getattr(importlib.import_module(module), attribute)()
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"enhancer {factory!r}: there is no module {error.name!r} to import; install it, or "
+            "add its folder to PYTHONPATH"
+        ) from error
+    except AttributeError as error:
+        raise OptionError(f"enhancer {factory!r}: {error}") from error
+    lacking = [word for word in ("name", "version", "enhance") if not hasattr(enhancer, word)]
+    if lacking or not re.fullmatch(r"[\w.-]+", f"{enhancer.name}{enhancer.version}"):
+        raise EnhancerError(
+            f"{factory} returned {type(enhancer).__name__}, which is not an enhancer: it needs "
+            f"name and version (of letters, digits, '.', '_', '-') and enhance(photo)"
+        )
+    return enhancer
 
 
 def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
@@ -59,6 +155,10 @@ def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
     Raises:
         EnhancerError: the output has another shape or is not finite.
     """
+    height, width = pixels.shape[:2]
+    extra = [(0, -side % getattr(enhancer, "tile_multiple", 1)) for side in (height, width)]
+    if extra != [(0, 0), (0, 0)]:
+        pixels = np.pad(pixels, [*extra, (0, 0)], mode="symmetric")
     output = np.asarray(enhancer.enhance(to_float(pixels)))
     if output.shape != pixels.shape:
         raise EnhancerError(
@@ -67,4 +167,4 @@ def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
         )
     if not np.isfinite(output).all():
         raise EnhancerError(f"enhancer {enhancer.name!r} returned values that are not finite")
-    return to_pixels(output)
+    return to_pixels(output[:height, :width])

@@ -8,7 +8,8 @@ Three steps, each skipped where its estimator finds nothing to repair:
 3. *Deblurring*: Polyblur (Delbracio et al., "Polyblur: Removing Mild Blur by Polynomial
    Reblurring", IEEE TCI 2021, doi:10.1109/TCI.2021.3100998).
 
-No weights, deterministic, any photo size.
+What is wrong is estimated once for the whole photo; the repairs work in windows, so that a photo of
+12 megapixels takes less than 0.8 GB. No weights, deterministic, any photo size.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 from scipy.fft import dct
 
+from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.pixels import FloatPhoto
 
 BLOCK = 8
@@ -45,6 +47,9 @@ OPPONENT = np.array(
 DCT = dct(np.eye(BLOCK), axis=0, norm="ortho").astype(np.float32)
 
 
+TILE = (1024, 1024)  # windows keep memory small; they do not change what comes out
+
+
 class ClassicalEnhancer:
     """Blind deblocking, denoising and mild deblurring without any weights."""
 
@@ -54,16 +59,70 @@ class ClassicalEnhancer:
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same."""
-        if min(photo.shape[:2]) < 2 * BLOCK:
-            return photo  # too small for any of the estimators
-        blocked, noise = blockiness(photo), noise_deviation(photo)
-        if blocked > BLOCKINESS_FLOOR:
-            photo = shrink(photo, float(np.interp(blocked, *DEBLOCKING)) / 255)
-        elif noise > NOISE_FLOOR:
-            photo = shrink(photo, SHRINKAGE * noise)
-        else:
-            return polyblur(photo, BLUR_FLOOR)
-        return polyblur(photo, BLUR_FLOOR_REPAIRED)
+        repaired = deblock(photo)
+        if repaired is photo:
+            repaired = denoise(photo)
+        return deblur(repaired, BLUR_FLOOR if repaired is photo else BLUR_FLOOR_REPAIRED)
+
+
+class Deblocking:
+    """The first step of the classical chain alone: JPEG blocks."""
+
+    name = "deblock"
+    version = "1"
+    tile_multiple = 1
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        return deblock(photo)
+
+
+class Denoising:
+    """The second step of the classical chain alone: noise."""
+
+    name = "denoise"
+    version = "1"
+    tile_multiple = 1
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        return denoise(photo)
+
+
+class Deblurring:
+    """The third step of the classical chain alone: mild blur."""
+
+    name = "deblur"
+    version = "1"
+    tile_multiple = 1
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        return deblur(photo, BLUR_FLOOR)
+
+
+def deblock(photo: FloatPhoto) -> FloatPhoto:
+    """Remove JPEG blocks; the same object where there are none."""
+    blocked = blockiness(photo) if _is_large_enough(photo) else 0
+    if blocked <= BLOCKINESS_FLOOR:
+        return photo
+    return shrink(photo, float(np.interp(blocked, *DEBLOCKING)) / 255)
+
+
+def denoise(photo: FloatPhoto) -> FloatPhoto:
+    """Remove white noise; the same object where there is none."""
+    noise = noise_deviation(photo) if _is_large_enough(photo) else 0
+    return shrink(photo, SHRINKAGE * noise) if noise > NOISE_FLOOR else photo
+
+
+def deblur(photo: FloatPhoto, floor: float) -> FloatPhoto:
+    """Undo mild blur; the same object where the estimate stays below ``floor`` pixels."""
+    return polyblur(photo, floor) if _is_large_enough(photo) else photo
+
+
+def _is_large_enough(photo: FloatPhoto) -> bool:
+    """Whether the estimators have something to go by."""
+    return min(photo.shape[:2]) >= 2 * BLOCK
 
 
 def noise_deviation(photo: FloatPhoto) -> float:
@@ -73,9 +132,13 @@ def noise_deviation(photo: FloatPhoto) -> float:
     cancels linear structure (Immerkaer, CVIU 1996, doi:10.1006/cviu.1996.0060).
     """
     line = np.array([1, -2, 1], np.float32)
-    response = cv2.sepFilter2D(photo, cv2.CV_32F, line, line)
+    medians = []
+    for channel in range(3):  # one at a time, to save memory
+        plane = np.ascontiguousarray(photo[..., channel])
+        response = cv2.sepFilter2D(plane, cv2.CV_32F, line, line)
+        medians.append(np.median(np.abs(response, out=response), overwrite_input=True))
     # The kernel's norm is 6; 0.6745 turns a median absolute deviation into a sigma.
-    return float(np.median(np.abs(response), axis=(0, 1)).mean() / (6 * 0.6745))
+    return float(np.mean(medians) / (6 * 0.6745))
 
 
 def blockiness(photo: FloatPhoto) -> float:
@@ -95,6 +158,12 @@ def shrink(photo: FloatPhoto, threshold: float) -> FloatPhoto:
         photo: (H, W, 3) float32.
         threshold: coefficients below it (absolute, orthonormal DCT) are set to zero.
     """
+    # It reaches a block's width, and windows on the grid of its blocks see the same blocks.
+    tiling = Tiling(TILE, margin=BLOCK, blend=0, align=BLOCK)
+    return tiled(lambda window: _shrink_window(window, threshold), photo, tiling)
+
+
+def _shrink_window(photo: FloatPhoto, threshold: float) -> FloatPhoto:
     height, width = photo.shape[:2]
     pad = [(BLOCK, BLOCK + -height % BLOCK), (BLOCK, BLOCK + -width % BLOCK), (0, 0)]
     padded = np.pad(photo, pad, mode="symmetric") @ OPPONENT.T
@@ -137,15 +206,20 @@ def polyblur(photo: FloatPhoto, floor: float, alpha: float = 6, beta: float = 1)
         return photo
     kernel = gaussian_kernel(across, along, direction)
 
+    # Equation 16 of the paper, evaluated by Horner's rule.
+    a3, a2, a1, a0 = alpha / 2 - beta + 2, 3 * beta - alpha - 6, 5 - 3 * beta + alpha / 2, beta
+
     def blur(image: FloatPhoto) -> FloatPhoto:
         return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
 
-    # Equation 16 of the paper, evaluated by Horner's rule.
-    a3, a2, a1, a0 = alpha / 2 - beta + 2, 3 * beta - alpha - 6, 5 - 3 * beta + alpha / 2, beta
-    sharp = a3 * blur(photo) + a2 * photo
-    sharp = blur(sharp) + a1 * photo
-    sharp = blur(sharp) + a0 * photo
-    return np.clip(without_halos(photo, sharp), 0, 1)
+    def sharpen(window: FloatPhoto) -> FloatPhoto:
+        sharp = a3 * blur(window) + a2 * window
+        sharp = blur(sharp) + a1 * window
+        sharp = blur(sharp) + a0 * window
+        return np.clip(without_halos(window, sharp), 0, 1)
+
+    reach = 3 * (len(kernel) // 2) + 1  # three blurs and a gradient
+    return tiled(sharpen, photo, Tiling(TILE, margin=reach, blend=0))
 
 
 def estimate_blur(photo: FloatPhoto) -> tuple[float, float, float]:
@@ -159,9 +233,12 @@ def estimate_blur(photo: FloatPhoto) -> tuple[float, float, float]:
     luma = np.clip((luma - low) / max(float(high - low), 1e-3), 0, 1)
     dy, dx = np.gradient(luma)
     angles = np.arange(6) * np.pi / 6
-    steepest = np.array(
-        [np.quantile(np.abs(dx * np.cos(a) + dy * np.sin(a)), STEEP_QUANTILE) for a in angles]
-    )
+    steepest = []
+    for angle in angles:
+        slope = dx * np.cos(angle)
+        slope += dy * np.sin(angle)
+        np.abs(slope, out=slope)
+        steepest.append(np.quantile(slope, STEEP_QUANTILE, overwrite_input=True))
     widest = int(np.argmin(steepest))
     across = (widest + 3) % 6
     sigma = [
