@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
 import html
-import io
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
+from pipelines.html_page import image, jpeg, numbers, page, table
 from pipelines.label_report import describe_deltas, draw_deltas, draw_scores
 from pipelines.labels import (
     Recipe,
@@ -37,6 +33,7 @@ from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash, read_photo
 
 PAGE_FILE = "report.html"
+TITLE = "Labels: what enhancement gained"
 PAIRS = 9
 DETAIL = (270, 360)
 """Height and width of the shown detail, in pixels of the photo."""
@@ -63,25 +60,8 @@ def label_page(folder: str | os.PathLike[str], *, pairs: int = PAIRS) -> str:
         _recipe_section(out, recipe, labels[_made_with(labels, recipe)], pairs)
         for recipe in recipes
     ]
-    assets = resources.files("pipelines") / "assets"
-    style = (assets / "label_page.css").read_text("utf-8")
-    script = (assets / "label_page.js").read_text("utf-8")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "
-        f"script-src '{_source_hash(script)}'; base-uri 'none'; form-action 'none'"
-    )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Labels: what enhancement gained</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
-<h1>Labels: what enhancement gained</h1>
+    body = f"""<header>
+<h1>{TITLE}</h1>
 <p class="quiet">Delta is the score of the enhanced photo minus the score of the photo, as the
 scorer sees both (1 to 10). Folder: {html.escape(out.location)}</p>
 {_counts(run)}
@@ -91,10 +71,8 @@ scorer sees both (1 to 10). Folder: {html.escape(out.location)}</p>
 {_rejects(out)}
 {_provenance(run, recipes)}
 </main>
-<script>{script}</script>
-</body>
-</html>
 """
+    return page(TITLE, body, styles=["page.css"], script="label_page.js")
 
 
 def _made_with(labels: pd.DataFrame, recipe: Recipe) -> npt.NDArray[np.bool_]:
@@ -105,7 +83,7 @@ def _made_with(labels: pd.DataFrame, recipe: Recipe) -> npt.NDArray[np.bool_]:
 def _recipe_section(out: Folder, recipe: Recipe, labels: pd.DataFrame, pairs: int) -> str:
     deltas = labels["delta"].to_numpy()
     about = describe_deltas(deltas, DEFAULT_THRESHOLD)
-    numbers = {
+    figures = {
         "labels": about["count"],
         "mean delta": f"{about['mean']:+.3f}",
         "median delta": f"{about['median']:+.3f}",
@@ -116,10 +94,10 @@ def _recipe_section(out: Folder, recipe: Recipe, labels: pd.DataFrame, pairs: in
     best, worst = ranked.head(pairs), ranked.iloc[pairs:].tail(pairs).iloc[::-1]
     return f"""<section>
 <h2>{html.escape(str(recipe))}</h2>
-{_numbers(numbers)}
+{numbers(figures)}
 <div class="plots">
-{_image(draw_deltas({recipe: deltas}, DEFAULT_THRESHOLD), "png", "histogram of deltas")}
-{_image(scores, "png", "score of the enhanced photo against score of the photo")}
+{image(draw_deltas({recipe: deltas}, DEFAULT_THRESHOLD), "png", "histogram of deltas")}
+{image(scores, "png", "score of the enhanced photo against score of the photo")}
 </div>
 <h3>Largest deltas</h3>
 <p class="quiet">Details at one pixel of the photo a pixel, where enhancement changed most. Drag
@@ -143,8 +121,8 @@ def _card(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> str:
     try:
         before, after = _detail(*_pair(out, recipe, row))
         picture = (
-            f'<div class="frame"><span>{_image(_jpeg(before), "jpeg", f"photo: {name}")}'
-            f"{_image(_jpeg(after), 'jpeg', 'the same detail, enhanced', 'after')}"
+            f'<div class="frame"><span>{image(jpeg(before), "jpeg", f"photo: {name}")}'
+            f"{image(jpeg(after), 'jpeg', 'the same detail, enhanced', 'after')}"
             f'<b>before</b><b>after</b><input type="range" min="0" max="100" value="50" '
             f'aria-label="before or after: {name}"><i class="edge"></i></span></div>'
         )
@@ -186,25 +164,10 @@ def _detail(before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
     return before[window], after[window]
 
 
-def _jpeg(pixels: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    # Of high quality: compression must not look like what is being judged.
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=92, subsampling=0)
-    return buffer.getvalue()
-
-
-def _image(data: bytes, kind: str, about: str, css_class: str = "") -> str:
-    chosen = f' class="{css_class}"' if css_class else ""
-    return (
-        f'<img{chosen} src="data:image/{kind};base64,{base64.b64encode(data).decode()}" '
-        f'alt="{about}" loading="lazy" decoding="async">'
-    )
-
-
 def _counts(run: dict[str, Any]) -> str:
     if "counts" not in run:
         return "<p>The last run was stopped before its end: run the same command again.</p>"
-    return _numbers(
+    return numbers(
         {
             "photos of the last run": run["counts"]["photos"],
             "labelled": run["counts"]["labelled"],
@@ -213,14 +176,6 @@ def _counts(run: dict[str, Any]) -> str:
             "rejected": run["counts"]["rejected"],
         }
     )
-
-
-def _numbers(numbers: dict[str, Any]) -> str:
-    shown = "".join(
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd></div>"
-        for name, value in numbers.items()
-    )
-    return f'<dl class="numbers">{shown}</dl>'
 
 
 def _rejects(out: Folder) -> str:
@@ -237,7 +192,7 @@ def _rejects(out: Folder) -> str:
         if len(group) > SHOWN_REJECTS:
             examples.append(f"and {len(group) - SHOWN_REJECTS} more")
         rows.append((reason, len(group), "\n".join(examples)))
-    return f"<section><h2>Rejects</h2>{_table(rows)}</section>"
+    return f"<section><h2>Rejects</h2>{table(rows)}</section>"
 
 
 def _provenance(run: dict[str, Any], recipes: Iterable[Recipe]) -> str:
@@ -251,23 +206,7 @@ def _provenance(run: dict[str, Any], recipes: Iterable[Recipe]) -> str:
     }
     if "seconds" in run:
         facts["seconds"] = f"{run['seconds']:.1f}"
-    return f"<section><h2>Provenance</h2>{_table(facts.items())}</section>"
-
-
-def _table(rows: Iterable[tuple[object, ...]]) -> str:
-    def cell(value: object) -> str:
-        return html.escape(str(value)).replace("\n", "<br>")
-
-    lines = ("".join(f"<td>{cell(value)}</td>" for value in row) for row in rows)
-    return (
-        '<div class="scroll"><table>'
-        + "".join(f"<tr>{row}</tr>" for row in lines)
-        + "</table></div>"
-    )
-
-
-def _source_hash(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+    return f"<section><h2>Provenance</h2>{table(facts.items())}</section>"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,49 +49,87 @@ def compare_average_precision(
         n, scenes, prevalence (also what random scores reach), and per score ``auc_pr`` with its
         interval; per further score the paired difference with its interval.
     """
-    groups = [np.flatnonzero(scenes == scene) for scene in np.unique(scenes)]
-    rng = np.random.default_rng(seed)
     samples: dict[str, list[float]] = {name: [] for name in scores}
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
-        if 0 < improvable[rows].sum() < len(rows):
-            for name, values in scores.items():
-                samples[name].append(average_precision_score(improvable[rows], values[rows]))
+    ranked = {name: Ranked(improvable, values) for name, values in scores.items()}
+    for weights in resample_scenes(scenes, seed):
+        if 0 < weights @ improvable < weights.sum():
+            for name, ranking in ranked.items():
+                samples[name].append(ranking.average_precision(weights))
     first = next(iter(scores))
     report: dict[str, Any] = {
         "n": len(improvable),
-        "scenes": len(groups),
+        "scenes": len(np.unique(scenes)),
         "prevalence": float(improvable.mean()),
         "scores": {},
     }
     for name, values in scores.items():
         entry: dict[str, Any] = {
             "auc_pr": float(average_precision_score(improvable, values)),
-            "interval": _interval(np.array(samples[name])),
+            "interval": interval(np.array(samples[name])),
         }
         if name != first:
             gain = np.array(samples[name]) - np.array(samples[first])
             entry["gain"] = entry["auc_pr"] - report["scores"][first]["auc_pr"]
-            entry["gain_interval"] = _interval(gain)
+            entry["gain_interval"] = interval(gain)
         report["scores"][name] = entry
     return report
+
+
+def resample_scenes(scenes: npt.NDArray[np.str_], seed: int = 0) -> Iterator[npt.NDArray[np.int_]]:
+    """``RESAMPLES`` bootstrap samples of whole scenes: how often each of (n,) photos is drawn."""
+    names, scene_of = np.unique(scenes, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(len(names), size=len(names))
+        yield np.bincount(drawn, minlength=len(names))[scene_of]
+
+
+def interval(samples: Values) -> list[float] | None:
+    """The middle 95 % of bootstrap samples; None where there are none."""
+    if not len(samples):
+        return None
+    return [float(value) for value in np.quantile(samples, [0.025, 0.975])]
 
 
 def at_threshold(
     improvable: npt.NDArray[np.bool_], scores: Values, threshold: float
 ) -> dict[str, float | None]:
     """Precision, recall and alert rate of ``score >= threshold``; None where undefined."""
-    alerts = scores >= threshold
+    return {"threshold": threshold, **of_alerts(improvable, scores >= threshold)}
+
+
+def of_alerts(
+    improvable: npt.NDArray[np.bool_], alerts: npt.NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """Precision, recall and alert rate of (n,) decisions; None where undefined."""
     hits = float((alerts & improvable).sum())
     return {
-        "threshold": threshold,
         "precision": hits / float(alerts.sum()) if alerts.any() else None,
         "recall": hits / float(improvable.sum()) if improvable.any() else None,
         "alert_rate": float(alerts.mean()),
     }
 
 
-def _interval(samples: Values) -> list[float] | None:
-    if not len(samples):
-        return None
-    return [float(value) for value in np.quantile(samples, [0.025, 0.975])]
+class Ranked:
+    """Photos in order of their scores, for the average precision of many bootstrap samples.
+
+    Args:
+        improvable: (n,) what people said.
+        scores: (n,) predictions.
+    """
+
+    def __init__(self, improvable: npt.NDArray[np.bool_], scores: Values) -> None:
+        self._order = np.argsort(-scores, kind="stable")
+        self._improvable = improvable[self._order]
+        self._level_ends = np.flatnonzero(np.diff(scores[self._order], append=-np.inf))
+
+    def average_precision(self, weights: npt.NDArray[np.int_]) -> float:
+        """As ``average_precision_score`` with (n,) weights, without sorting again.
+
+        One improvable photo or more must weigh something.
+        """
+        ranked = weights[self._order]
+        alerts = np.cumsum(ranked)[self._level_ends]
+        hits = np.cumsum(ranked * self._improvable)[self._level_ends]
+        gained = np.diff(hits, prepend=0)
+        return float(gained @ (hits / np.maximum(alerts, 1)) / hits[-1])

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sklearn.metrics import precision_recall_curve
 
 Values = npt.NDArray[np.floating]
 
@@ -37,27 +35,4 @@ def scatter(
         axis.grid(alpha=0.25)
     axes[0].set_ylabel(f"predicted {label}")
     figure.suptitle(title)
-    _save(figure, path)
-
-
-def precision_recall(
-    path: Path, improvable: npt.NDArray[np.bool_], scores: dict[str, Values], report: dict[str, Any]
-) -> None:
-    """Precision-recall curves of several scores with the prevalence as the random baseline."""
-    figure = Figure(figsize=(6, 4.6), layout="constrained")
-    axis = figure.subplots()
-    for name, values in scores.items():
-        precision, recall, _ = precision_recall_curve(improvable, values)
-        area = report["scores"][name]["auc_pr"]
-        axis.step(recall, precision, where="post", label=f"{name}: {area:.3f}")
-    axis.axhline(report["prevalence"], color="0.6", linestyle="--", label="random (prevalence)")
-    axis.set(
-        xlabel="recall",
-        ylabel="precision",
-        xlim=(0, 1),
-        ylim=(0, 1.02),
-        title=f"Held-out rated photos (n = {report['n']}, {report['scenes']} scenes)",
-    )
-    axis.legend(title="area under the curve", loc="lower left")
-    axis.grid(alpha=0.25)
     _save(figure, path)

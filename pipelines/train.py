@@ -16,6 +16,7 @@ from pipelines import fitting, plots
 from pipelines.degrade import read_record
 from pipelines.labels import read
 from pipelines.metrics import agreement
+from pipelines.model_record import write_record
 from pipelines.networks import HEAD_PARAMETERS, build_trigger, warm_start
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
@@ -98,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
     )
     model.save(args.out / "baseline.keras")
+    write_record(args.out / "baseline.keras", _origin(labels))
     labels["score"] = model.predict(photos, batch_size=32, verbose=0)[:, 0]
     labels["held_out"] = held_out
     report = _report(labels.loc[usable], args)
@@ -157,6 +159,12 @@ def origins_of(labels: pd.DataFrame) -> pd.DataFrame:
     return origins.fillna({"kind": "as found"}).assign(
         scene=origins["scene"].fillna(labels["photo"])
     )
+
+
+def _origin(labels: pd.DataFrame) -> dict[str, str]:
+    """What the labels were made with, as name-version; ``read`` gives those of one recipe."""
+    first = labels.iloc[0]
+    return {part: f"{first[part]}-{first[f'{part}_version']}" for part in ("enhancer", "scorer")}
 
 
 def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:

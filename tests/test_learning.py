@@ -1,4 +1,4 @@
-"""Networks, splits, metrics and the fine-tuning of the head."""
+"""Networks, splits and distributions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.finetune import fit_head, freeze_trunk
-from pipelines.metrics import at_threshold, compare_average_precision
+from pipelines.head import freeze_trunk
 from pipelines.networks import build_nima, build_trigger, cut_trunk, load_network, warm_start
 from pipelines.scorers.opinions import BINS, distribution, squared_emd
 from pipelines.splits import FOLDS, fold_of
@@ -85,43 +84,3 @@ def test_folds_are_even_and_never_change() -> None:
     counts = np.bincount([fold_of(f"scene {i}") for i in range(5000)], minlength=FOLDS)
     assert counts.min() > 900
     assert [fold_of(scene) for scene in ("a", "b", "c")] == [0, 3, 0]
-
-
-def test_a_head_that_already_fits_is_kept() -> None:
-    rng = np.random.default_rng(0)
-    features, kernel = rng.normal(size=(300, 112)), rng.normal(size=112)
-    ratings = 0.5 * (features @ kernel) + 1
-    weights, offset = fit_head(features, ratings, kernel, 0.3, ridge=1e9)
-    np.testing.assert_allclose(weights, 0.5 * kernel, atol=1e-4)
-    assert offset == pytest.approx(1, abs=1e-6)
-
-
-def test_a_head_learns_what_the_baseline_lacks() -> None:
-    rng = np.random.default_rng(0)
-    features, truth = rng.normal(size=(600, 112)), rng.normal(size=112)
-    ratings = features @ truth + rng.normal(scale=0.1, size=600)
-    weights, offset = fit_head(features[:500], ratings[:500], np.zeros(112), 0.0, ridge=1.0)
-    predicted = features[500:] @ weights + offset
-    assert np.corrcoef(predicted, ratings[500:])[0, 1] > 0.99
-
-
-def test_average_precision_compares_on_the_same_scenes() -> None:
-    rng = np.random.default_rng(0)
-    improvable = rng.random(400) < 0.3
-    scenes = np.array([f"scene {i % 20}" for i in range(400)])
-    good = improvable + rng.normal(scale=0.3, size=400)
-    report = compare_average_precision(
-        improvable, {"random": rng.normal(size=400), "good": good}, scenes
-    )
-    random, trained = report["scores"]["random"], report["scores"]["good"]
-    assert abs(random["auc_pr"] - report["prevalence"]) < 0.1
-    assert trained["auc_pr"] > 0.9
-    assert trained["gain_interval"][0] > 0.3
-    assert report["scenes"] == 20
-
-
-def test_threshold_figures() -> None:
-    improvable = np.array([True, True, False, False])
-    figures = at_threshold(improvable, np.array([0.9, 0.1, 0.5, 0.0]), 0.4)
-    assert figures == {"threshold": 0.4, "precision": 0.5, "recall": 0.5, "alert_rate": 0.5}
-    assert at_threshold(improvable, np.zeros(4), 0.4)["precision"] is None

@@ -1,0 +1,104 @@
+"""What the trunk sees in photos, kept by photo hash so that no photo is looked at twice."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.photo_store import preprocess_photos
+from trigger.errors import PhotoError
+from trigger.files import write_atomically
+from trigger.photo import photo_hash, read_photo_bytes
+from trigger.preprocessing import STANDARD
+
+Values = npt.NDArray[np.float64]
+BATCH = 32
+
+
+def trunk_features(
+    trunk: keras.Model, paths: Sequence[str], cache: Path
+) -> tuple[Values, list[str], dict[str, str]]:
+    """Features of photos, from the cache where it holds them.
+
+    Args:
+        trunk: what ``cut_trunk`` returns.
+        paths: photo files.
+        cache: ``.npz`` file, made or added to. It belongs to one trunk and one preprocessing;
+            what it holds of others is dropped.
+
+    Returns:
+        Features (n, 112), photo hashes (n), and unreadable paths with their reasons; features of
+        these are zero and their hashes empty.
+    """
+    with ThreadPoolExecutor() as pool:
+        read = list(pool.map(_hash, paths))
+    hashes = [digest for digest, _ in read]
+    rejected = {path: why for path, (digest, why) in zip(paths, read, strict=True) if not digest}
+    identity = _identity(trunk)
+    known = _load(cache, identity)
+    missing = {
+        digest: path
+        for digest, path in zip(hashes, paths, strict=True)
+        if digest and digest not in known
+    }
+    if missing:
+        scratch = cache.with_suffix(".npy")
+        try:
+            photos, unreadable = preprocess_photos(list(missing.values()), scratch, "preprocessing")
+            found = trunk.predict(photos, batch_size=BATCH, verbose=0)
+        finally:
+            scratch.unlink(missing_ok=True)
+        rejected |= unreadable
+        known |= {
+            digest: row
+            for (digest, path), row in zip(missing.items(), found, strict=True)
+            if path not in unreadable
+        }
+        _save(cache, identity, known)
+    nothing = np.zeros(trunk.output_shape[-1], np.float32)
+    features = np.array([known.get(digest, nothing) for digest in hashes], np.float64)
+    return features, hashes, rejected
+
+
+def _hash(path: str) -> tuple[str, str]:
+    try:
+        return photo_hash(read_photo_bytes(path)), ""
+    except PhotoError as error:
+        return "", error.message
+
+
+def _identity(trunk: keras.Model) -> str:
+    """Names the weights and the preprocessing that features depend on."""
+    digest = hashlib.sha256(STANDARD.version.encode())
+    for weight in trunk.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def _load(cache: Path, identity: str) -> dict[str, npt.NDArray[np.float32]]:
+    try:
+        with np.load(cache) as stored:
+            if str(stored["trunk"]) != identity:
+                return {}
+            return dict(zip(stored["photos"].tolist(), stored["features"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}  # missing or damaged: it is made again
+
+
+def _save(cache: Path, identity: str, known: dict[str, npt.NDArray[np.float32]]) -> None:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        trunk=np.array(identity),
+        photos=np.array(list(known)),
+        features=np.array(list(known.values()), np.float32),
+    )
+    write_atomically(cache, buffer.getvalue())

@@ -1,0 +1,218 @@
+"""``trigger finetune`` from ratings to report, on photographs made noisy."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from pipelines import metrics, trunk_features
+from pipelines.finetune import check_enhancers
+from pipelines.model_record import read_record, write_record
+from pipelines.networks import build_trigger, load_network, warm_start
+from pipelines.splits import is_held_out
+from trigger.cli import main
+from trigger.errors import DataError, ModelError
+
+Photographs = Mapping[str, npt.NDArray[np.uint8]]
+SIGMAS = {0: 0, 4: 0, 25: 1, 50: 2}
+"""Ratings that people would give a denoised photo, by the noise in it."""
+RECORD = {"enhancer": "denoise-3", "scorer": "nima-2"}
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, photographs: Photographs) -> Path:
+    """``baseline.keras`` with an ignorant head, photos, ``ratings.csv`` by two raters."""
+    folder = tmp_path_factory.mktemp("finetune")
+    keras.utils.set_random_seed(0)
+    model = build_trigger()
+    warm_start(model, "packaged")
+    model.layers[-1].set_weights([np.random.default_rng(0).normal(size=(112, 1)), np.zeros(1)])
+    model.save(folder / "baseline.keras")
+    write_record(folder / "baseline.keras", RECORD)
+    rng = np.random.default_rng(0)
+    rows = []
+    for number, pixels in enumerate(photographs.values()):
+        # Scenes by name, so that the split is known: two of eight are held out.
+        wanted = number < 2
+        scene = next(s for i in range(99) if is_held_out(s := f"{number} {i}") == wanted)
+        for sigma, rating in SIGMAS.items():
+            small = np.asarray(Image.fromarray(pixels).resize((160, 120)), np.float64)
+            noisy = np.clip(small + rng.normal(scale=sigma or 1e-9, size=small.shape), 0, 255)
+            name = f"{number}-{sigma}.png"
+            Image.fromarray(noisy.astype(np.uint8)).save(folder / name)
+            rows += [(name, scene, "denoise-3", "Ann", rating)]
+            rows += [(name, scene, "denoise-3", "Ben", rating)] if sigma else []
+    write_rows(folder / "ratings.csv", rows)
+    return folder
+
+
+def write_rows(path: Path, rows: list[tuple[Any, ...]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "scene", "enhancer", "rater", "rating"))
+        writer.writerows(rows)
+
+
+def finetune(made: Path, out: Path, *options: str, ratings: str = "ratings.csv") -> int:
+    arguments = ["finetune", str(made / "baseline.keras"), str(made / ratings), "--out", str(out)]
+    return main([*arguments, *options])
+
+
+@pytest.fixture(scope="module")
+def finished(made: Path) -> SimpleNamespace:
+    out = made / "finetuned"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "RESAMPLES", 50)
+        assert finetune(made, out, "--target-recall", "0.9") == 0
+    report = json.loads((out / "report.json").read_text())
+    return SimpleNamespace(out=out, report=report, page=(out / "report.html").read_text())
+
+
+def test_a_head_is_fitted_and_the_rest_of_the_network_stays(
+    made: Path, finished: SimpleNamespace
+) -> None:
+    before = load_network(made / "baseline.keras").get_weights()
+    after = load_network(finished.out / "finetuned.keras").get_weights()
+    same = [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert same == [True] * (len(same) - 2) + [False] * 2
+    assert read_record(finished.out / "finetuned.keras") == RECORD
+    report = finished.report
+    assert report["trainable_parameters"] == 113
+    assert report["photos"] == {"train": 24, "held_out": 8}
+    assert report["opinions"] == 56
+    assert report["enhancers"] == {"denoise-3": 32}
+    assert report["held_out"]["scores"]["fine-tuned"]["gain"] > 0.1
+    assert set(report["by_rater"]) == {"Ann", "Ben"}
+    assert report["by_rater"]["Ben"]["cross_validated"]["n"] == 24
+    assert [point["ratings"] for point in report["learning_curve"]] == [24]
+    assert report["threshold"]["target"] == "recall of at least 0.9"
+    chosen = report["threshold"]["value"]
+    assert report["at_threshold_held_out"]["threshold"] == chosen
+    assert "NaN" not in (finished.out / "report.json").read_text()
+
+
+def test_the_page_holds_all_it_shows(finished: SimpleNamespace) -> None:
+    page = finished.page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert "default-src &#x27;none&#x27;" in page
+    assert page.count("data:image/png") == 6
+    for heading in ("Before and after", "Would more ratings help?", "Worst mistakes"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "recall of at least 0.9" in page
+    assert "denoise-3 (32)" in page
+
+
+def test_a_second_run_looks_at_no_photo_again_and_says_the_same(
+    made: Path, finished: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunk_features, "preprocess_photos", None)
+    assert (
+        main(["ratings", "aggregate", str(made / "ratings.csv"), "--out", str(made / "a.csv")]) == 0
+    )
+    assert finetune(made, finished.out, "--target-recall", "0.9", ratings="a.csv") == 0
+    assert json.loads((finished.out / "report.json").read_text()) == finished.report
+
+
+def test_features_are_those_of_the_photo_and_of_the_trunk(made: Path, tmp_path: Path) -> None:
+    class Trunk:
+        output_shape = (None, 1)
+
+        def __init__(self, factor: float) -> None:
+            self.factor, self.seen = factor, 0
+
+        def get_weights(self) -> list[npt.NDArray[np.float32]]:
+            return [np.array([self.factor], np.float32)]
+
+        def predict(self, photos: npt.NDArray[np.uint8], **_: Any) -> npt.NDArray[np.float32]:
+            self.seen += len(photos)
+            return self.factor * photos.mean(axis=(1, 2, 3), dtype=np.float32)[:, None]
+
+    def features(trunk: Trunk) -> list[float]:
+        found, _, rejected = trunk_features.trunk_features(trunk, paths, tmp_path / "cache.npz")
+        assert set(rejected) <= {str(tmp_path / "gone.png"), str(tmp_path / "broken.png")}
+        return [round(float(value)) for value in found[:, 0]]
+
+    paths = [str(tmp_path / f"{level}.png") for level in (10, 20, 10)]
+    for path, level in zip(paths, (10, 20, 10), strict=True):
+        Image.new("RGB", (32, 32), (level,) * 3).save(path)
+    trunk = Trunk(1)
+    assert (features(trunk), trunk.seen) == ([10, 20, 10], 2)
+    Image.new("RGB", (32, 32), (30,) * 3).save(paths[1])
+    assert (features(trunk), trunk.seen) == ([10, 30, 10], 3)
+    paths += [str(tmp_path / "gone.png"), str(tmp_path / "broken.png")]
+    (tmp_path / "broken.png").write_bytes(b"Dear diary")
+    assert features(trunk) == [10, 30, 10, 0, 0]
+    assert features(Trunk(2)) == [20, 60, 20, 0, 0]
+    (tmp_path / "cache.npz").write_bytes(b"damaged")
+    assert features(Trunk(2)) == [20, 60, 20, 0, 0]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".npz", ".png", ".png", ".png"]
+
+
+@pytest.mark.parametrize("names", [["denoise-3", ""], ["denoise"], ["original"]])
+def test_ratings_of_the_same_enhancer_are_accepted(names: list[str]) -> None:
+    check_enhancers(Path("r.csv"), names, "denoise-3")
+
+
+def test_ratings_of_another_enhancer_are_refused_unless_forced(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(DataError, match=r"2 of 'blur-1', 1 of 'denoise-4', but .* 'denoise-3'"):
+        check_enhancers(Path("r.csv"), ["blur-1", "denoise-4", "blur-1", ""], "denoise-3")
+    check_enhancers(Path("r.csv"), ["blur-1"], None)
+    assert "does not say" in capsys.readouterr().err
+    other = (made / "ratings.csv").read_text().replace("denoise-3", "sharpen-1")
+    (made / "other.csv").write_text(other)
+    assert finetune(made, tmp_path / "out", ratings="other.csv") == 1
+    assert "accept them with --force" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    shutil.copytree(made / "finetuned", tmp_path / "out")
+    assert finetune(made, tmp_path / "out", "--force", ratings="other.csv") == 0
+
+
+def test_ratings_that_cannot_be_learned_from_say_why(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(rows: list[tuple[Any, ...]], *options: str) -> str:
+        write_rows(made / "wrong.csv", rows)
+        assert finetune(made, tmp_path, *options, ratings="wrong.csv") == 1
+        return capsys.readouterr().err
+
+    with (made / "ratings.csv").open(newline="") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    (made / "broken.png").write_bytes(b"Dear diary")
+    assert "broken.png" in refused([*rows, ("broken.png", "x", "", "Ann", 1)])
+    neutral = [(*row[:4], 0) for row in rows]
+    assert "of 24 training photos 0 are improvable" in refused(neutral)
+    assert "no threshold reaches alert rate of at most 0.01" in refused(
+        rows, "--target-alert-rate", "0.01"
+    )
+    changed = "photo,path,rating\n" + f"{'a' * 64},0-0.png,1\n"
+    (made / "changed.csv").write_text(changed)
+    assert finetune(made, tmp_path, ratings="changed.csv") == 1
+    assert "no longer what was rated" in capsys.readouterr().err
+    assert not (tmp_path / "finetuned.keras").exists()
+
+
+def test_a_model_without_a_record_has_none(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "a.keras")
+    assert read_record(tmp_path / "a.keras") == {}
+    (tmp_path / "b.keras").write_text("no archive")
+    with pytest.raises(ModelError, match=r"b\.keras"):
+        read_record(tmp_path / "b.keras")
