@@ -44,6 +44,7 @@ COMMANDS = {
     "label status": Command("pipelines.label_status", "how far a labelling run is", "pipelines"),
     "label report": Command("pipelines.label_page", "write a page to look at labels", "pipelines"),
     "label compact": Command("pipelines.label_compact", "merge small label files", "pipelines"),
+    "enhance": Command("pipelines.enhance", "enhance photos, and see if it helped", "pipelines"),
     "enhancers": Command("pipelines.enhancers.listing", "list what can enhance", "pipelines"),
     "degrade": Command("pipelines.degrade", "make degraded versions of photos", "pipelines"),
     "train": Command("pipelines.train", "train a model on labels", "pipelines"),

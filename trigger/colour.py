@@ -53,6 +53,12 @@ def is_sideways(image: Image.Image) -> bool:
     return orientation(image) >= 5
 
 
+def as_stored(upright: Image.Image, orientation: int) -> Image.Image:
+    """Turn an upright image the way a file of this EXIF orientation (1 to 8) stores it."""
+    turn = _TRANSPOSE.get({6: 8, 8: 6}.get(orientation, orientation))
+    return upright if turn is None else upright.transpose(turn)
+
+
 def to_upright_rgb(image: Image.Image) -> Image.Image:
     """Return the upright RGB image (the same object if it is one); colours as stored, no ICC.
 

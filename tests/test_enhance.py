@@ -1,0 +1,208 @@
+"""Enhanced photos appear beside their originals, which nothing ever touches."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageCms
+
+from trigger.cli import main
+from trigger.photo import read_photo
+
+Pixels = npt.NDArray[np.uint8]
+Photo = npt.NDArray[np.float32]
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ORIENTATION, MAKER = 0x0112, 0x010F
+
+
+class Unchanged:
+    name, version, tile_multiple = "unchanged", "1", 1
+
+    def enhance(self, photo: Photo) -> Photo:
+        return photo
+
+
+class Noisy:
+    name, version, tile_multiple = "noisy", "1", 1
+
+    def enhance(self, photo: Photo) -> Photo:
+        noise = np.random.default_rng(1).standard_normal(photo.shape, np.float32)
+        return np.clip(photo + 0.2 * noise, 0, 1)
+
+
+class Failing:
+    """Fails in another way for each height."""
+
+    name, version, tile_multiple = "failing", "1", 1
+
+    def enhance(self, photo: Photo) -> Photo:
+        match photo.shape[0]:
+            case 31:
+                raise RuntimeError("out of paint")
+            case 32:
+                return np.full_like(photo, np.nan)
+            case 33:
+                return photo[:-1]
+        return photo
+
+
+def enhance(
+    *arguments: str | Path, enhancer: str = "test_enhance:Unchanged", code: int = 0
+) -> None:
+    assert main(["enhance", *map(str, arguments), "--enhancer", enhancer]) == code
+
+
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[ORIENTATION] = orientation
+    tags[MAKER] = "Camera Works"
+    return tags.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("extension", "options", "tolerance"),
+    [
+        ("jpg", {"quality": 98, "subsampling": 0}, 4),
+        ("png", {}, 0),
+        ("webp", {"lossless": True, "exact": True}, 0),
+    ],
+)
+def test_format_metadata_and_orientation_are_kept(
+    coffee: Pixels,
+    tmp_path: Path,
+    orientation: int,
+    extension: str,
+    options: dict[str, Any],
+    tolerance: float,
+) -> None:
+    path = tmp_path / f"photo.{extension}"
+    small = Image.fromarray(coffee[:120, :200])
+    small.save(path, exif=exif(orientation), icc_profile=PROFILE, **options)
+    before = path.read_bytes()
+    enhance(path)
+    assert path.read_bytes() == before
+    written = tmp_path / f"photo-unchanged.{extension}"
+    assert sorted(tmp_path.iterdir()) == [written, path]
+    old, new = read_photo(path), read_photo(written)
+    assert (new.format, new.width, new.height) == (old.format, old.width, old.height)
+    assert np.abs(new.pixels.astype(int) - old.pixels).mean() <= tolerance
+    with Image.open(path) as one, Image.open(written) as other:
+        assert other.info["exif"] == one.info["exif"]
+        assert other.info["icc_profile"] == PROFILE
+
+
+def test_gray_stays_gray(coffee: Pixels, tmp_path: Path) -> None:
+    Image.fromarray(coffee).convert("L").save(tmp_path / "gray.jpg")
+    enhance(tmp_path / "gray.jpg")
+    with Image.open(tmp_path / "gray-unchanged.jpg") as image:
+        assert image.mode == "L"
+
+
+def saved(pixels: Pixels, fmt: str, mode: str = "RGB", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, fmt, **options)
+    return buffer.getvalue()
+
+
+def deep_png(pixels: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_what_would_lose_by_it_is_refused(
+    coffee: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = coffee[:50, :60]
+    moving: dict[str, Any] = {"save_all": True, "append_images": [Image.fromarray(255 - small)]}
+    reasons = {
+        "moving.gif": (saved(small, "GIF", **moving), "GIF files are read but not written"),
+        "moving.png": (saved(small, "PNG", **moving), "animated"),
+        "moving.webp": (saved(small, "WebP", **moving), "animated"),
+        "deep.png": (deep_png(small), "16 bits"),
+        "glass.png": (saved(small, "PNG", "RGBA"), "transparency"),
+        "print.jpg": (saved(small, "JPEG", "CMYK"), "CMYK"),
+        "scan.tif": (saved(small, "TIFF"), "TIFF files"),
+        "broken.png": (saved(small, "PNG")[:900], "cut short"),
+        "diary.jpg": (b"Dear diary", "not a photo"),
+    }
+    for name, (data, _) in reasons.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "fine.png").write_bytes(saved(small, "PNG"))
+    paths = [tmp_path / name for name in reasons]
+    enhance(*paths, tmp_path / "gone.jpg", tmp_path / "fine.png", code=1)
+    output = capsys.readouterr()
+    for (name, (_, words)), line in zip(reasons.items(), output.err.splitlines(), strict=False):
+        assert name in line
+        assert words in line
+    assert "gone.jpg: no such file" in output.err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *reasons,
+        "fine.png",
+        "fine-unchanged.png",
+    }
+
+
+def test_nothing_is_overwritten_without_force(
+    coffee: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, written = tmp_path / "photo.png", tmp_path / "photo-unchanged.png"
+    Image.fromarray(coffee[:50, :60]).save(photo)
+    written.write_bytes(b"precious")
+    enhance(photo, code=1)
+    assert written.read_bytes() == b"precious"
+    assert "exists already; replace it with --force" in capsys.readouterr().err
+    enhance(photo, "--force")
+    assert read_photo(written).width == 60
+
+
+def test_whether_it_helped_is_told_and_decides(
+    photographs: Mapping[str, Pixels], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = tmp_path / "photo.png"
+    clean = photographs["astronaut"]
+    noise = np.random.default_rng(0).normal(0, 30, clean.shape)
+    Image.fromarray(np.clip(clean + noise, 0, 255).astype(np.uint8)).save(photo)
+    enhance(photo, "--json", "--keep-if-better", enhancer="classical")
+    better = json.loads(capsys.readouterr().out)
+    assert better["helped"]
+    assert better["delta"] > 0
+    assert better["delta"] == pytest.approx(better["enhanced_score"] - better["input_score"])
+    assert better["score_after"] < better["score"]
+    assert Path(better["file"]).is_file()
+
+    enhance(photo, "--json", "--keep-if-better", enhancer="test_enhance:Noisy")
+    worse = json.loads(capsys.readouterr().out)
+    assert not worse["helped"]
+    assert worse["file"] is None
+    assert not (tmp_path / "photo-noisy.png").exists()
+    enhance(photo, enhancer="test_enhance:Noisy")
+    assert "  no  " in capsys.readouterr().out
+    assert (tmp_path / "photo-noisy.png").exists()
+
+
+def test_enhancers_that_fail_on_a_photo_do_not_stop_the_rest(
+    coffee: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for height in (31, 32, 33, 34):
+        Image.fromarray(coffee[:height, :60]).save(tmp_path / f"{height}.png")
+    enhance(*sorted(tmp_path.iterdir()), "--json", enhancer="test_enhance:Failing", code=1)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for line, words in zip(lines, ("out of paint", "not finite", "same shape"), strict=False):
+        assert words in line["error"]
+    assert [path.name for path in tmp_path.glob("*-failing.png")] == ["34-failing.png"]
+
+
+def test_unknown_enhancers_are_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enhance(tmp_path / "photo.png", enhancer="magic", code=2)
+    assert "known enhancers: classical" in capsys.readouterr().err
