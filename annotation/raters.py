@@ -55,6 +55,8 @@ def read_raters(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: needs a column 'rater' and at least one; 'token' may be empty")
     raters: dict[str, str] = {}
     for line, row in enumerate(rows, start=2):
+        if None in row:
+            raise DataError(f"{path}, line {line}: has more cells than the header")
         try:
             name = clean_name(row["rater"] or "")
         except ValueError as error:
@@ -68,17 +70,17 @@ def read_raters(path: Path) -> dict[str, str]:
         if same_name(name, list(raters)) in raters or token in raters.values():
             raise DataError(f"{path}, line {line}: {name!r} or this token is there twice")
         raters[name] = token
-    _write_raters(path, raters, [row.get("token") for row in rows])
+    if any(not (row.get("token") or "").strip() for row in rows):
+        _write_raters(path, rows, list(raters.values()))
     return raters
 
 
-def _write_raters(path: Path, raters: Mapping[str, str], before: Sequence[str | None]) -> None:
-    if all(before):
-        return
+def _write_raters(path: Path, rows: Sequence[dict[str, str]], tokens: Sequence[str]) -> None:
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["rater", "token"])
-    writer.writerows(raters.items())
+    columns = list(dict.fromkeys([*rows[0], "token"]))  # those of others, too
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row | {"token": token} for row, token in zip(rows, tokens, strict=True))
     write_atomically(path, buffer.getvalue().encode())
 
 

@@ -270,12 +270,13 @@ class _Pages:
         return rater
 
     def _signed_in(self, request: Request) -> str | None:
+        cookie = request.cookies.get(self._cookie, "")
         try:
-            encoded, _, _ = request.cookies.get(self._cookie, "").partition(".")
-            rater = bytes.fromhex(encoded).decode()
+            rater = bytes.fromhex(cookie.partition(".")[0]).decode()
         except ValueError:
             return None
-        genuine = hmac.compare_digest(self._sign(rater), request.cookies.get(self._cookie, ""))
+        # Of bytes: it refuses to compare text that is not ASCII, which a forger may well send.
+        genuine = hmac.compare_digest(self._sign(rater).encode(), cookie.encode())
         invited = not self._settings.tokens or rater in self._settings.tokens
         return rater if rater and genuine and invited else None
 

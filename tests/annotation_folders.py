@@ -100,14 +100,16 @@ class Server:
         ready, _, _ = select.select([self.process.stdout], [], [], WAIT)
         line = self.process.stdout.readline() if ready else ""
         found = re.search(r"http://([^/]+):(\d+)/", line)
-        assert found, f"the server did not start: {line!r}"
+        if not found:
+            self.kill()
+            raise AssertionError(f"the server did not start: {line!r}")
         self.port = int(found[2])
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def kill(self) -> None:
         """End it as a power cut would: at once, wherever it is."""
         self.process.kill()
-        self.process.wait()
+        self.process.wait(WAIT)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
