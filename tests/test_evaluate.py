@@ -1,0 +1,67 @@
+"""``trigger evaluate`` picks thresholds and says how sure its figures are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from pipelines.evaluate import at_target, at_threshold
+from pipelines.thresholds import Target
+from trigger.cli import main
+from trigger.errors import DataError
+
+Captured = pytest.CaptureFixture[str]
+RNG = np.random.default_rng(0)
+SCENES = np.array([f"scene {i // 4}" for i in range(400)])
+IMPROVABLE = RNG.random(400) < 0.4
+SCORES = IMPROVABLE + RNG.normal(scale=0.5, size=400)
+
+
+@pytest.mark.parametrize("figure", ["precision", "recall", "alert_rate"])
+def test_the_target_is_reached_and_crossing_folds_comes_close(figure: str) -> None:
+    report = at_target(IMPROVABLE, SCORES, SCENES, Target(figure, 0.3 + 0.5 * (figure[0] != "a")))
+    low, high = report[f"{figure}_interval"]
+    assert low < report[figure] < high
+    assert report["cross_validated"][figure] == pytest.approx(report[figure], abs=0.05)
+    again = at_threshold(IMPROVABLE, SCORES, SCENES, report["threshold"])
+    assert {name: report[name] for name in again} == again
+
+
+def test_more_photos_of_the_same_scenes_are_no_more_certain() -> None:
+    once = at_threshold(IMPROVABLE, SCORES, SCENES, 0.4)
+    twice = at_threshold(*(np.tile(part, 2) for part in (IMPROVABLE, SCORES, SCENES)), 0.4)
+    assert twice["precision_interval"] == once["precision_interval"]
+
+
+def test_a_target_out_of_reach_says_how_far_one_comes() -> None:
+    prevalence = f"the best precision on 400 photos is {IMPROVABLE.mean():.3f}"
+    with pytest.raises(DataError, match=f"precision of at least 0.9: {prevalence}"):
+        at_target(IMPROVABLE, np.zeros(400), SCENES, Target("precision", 0.9))
+
+
+def test_the_command_prints_both_thresholds(
+    photographs: Mapping[str, npt.NDArray[np.uint8]], tmp_path: Path, capsys: Captured
+) -> None:
+    lines = ["path,rating"]
+    for name in ("coffee", "chelsea", "rocket"):
+        photo = Image.fromarray(photographs[name])
+        photo.save(tmp_path / f"{name}.png")
+        small = photo.resize((photo.width // 8, photo.height // 8))
+        small.resize(photo.size).save(tmp_path / f"{name}-blurred.png")
+        lines += [f"{name}.png,0", f"{name}-blurred.png,2"]
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text("\n".join(lines))
+    assert main(["evaluate", str(ratings), "--target-recall", "1"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["at_threshold"]["threshold"] == 0.4
+    assert report["at_target"]["target"] == "recall of at least 1"
+    assert report["at_target"]["recall"] == 1
+    assert report["at_target"]["precision"] == 1
+    assert main(["evaluate", str(ratings), "--target-alert-rate", "0.01"]) == 1
+    assert "alert rate on 6 photos is 0.167" in capsys.readouterr().err
