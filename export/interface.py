@@ -55,5 +55,15 @@ OUTPUTS = {
             ),
             decides=False,
         ),
+        Output(
+            name="mean_opinion",
+            size=1,
+            network="alexnet-rank",
+            meaning=(
+                "Predicted mean of people's ratings of the photo's quality on a scale of 1 to 10; "
+                "higher means better."
+            ),
+            decides=False,
+        ),
     )
 }

@@ -43,7 +43,10 @@ class Scorer(Protocol):
 
 
 # Imported on use: training a scorer must not need the packaged one.
-SCORERS = {"nima": "pipelines.scorers.nima:NimaScorer"}
+SCORERS = {
+    "nima": "pipelines.scorers.nima:NimaScorer",
+    "alexnet-rank": "pipelines.scorers.alexnet_rank:AlexNetRankScorer",
+}
 
 
 def load_scorer(spec: str) -> Scorer:

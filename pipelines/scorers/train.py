@@ -1,10 +1,11 @@
-"""``trigger train-scorer``: NIMA from photos that people rated."""
+"""``trigger train-scorer``: a scorer from photos that people rated."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipelines import fitting
 from pipelines.networks import build_nima, warm_start
 from pipelines.reference import ReferenceJudge
 from pipelines.scorers import mean_score
+from pipelines.scorers.alexnet import build_alexnet_rank, rank_loss
 from pipelines.scorers.examples import Examples, build_examples, count_examples, grade
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
@@ -23,6 +25,8 @@ from pipelines.splits import is_held_out
 from trigger.errors import OptionError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
+
+Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,37 @@ def gather(files: list[Path], cache: Path) -> ExampleTable:
     )
 
 
+@dataclass(frozen=True)
+class Architecture:
+    """A network that can be trained to score.
+
+    Attributes:
+        build: the network with fresh weights.
+        loss: of targets and predictions.
+        metric: what the log tells besides.
+        targets: (n,) scores and (n,) deviations to what the network is to predict.
+        trunk: starting weights unless others are given; None: it always starts from scratch.
+    """
+
+    build: Callable[[], keras.Model]
+    loss: Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+    metric: str | Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+    targets: Callable[[Values, Values], Values]
+    trunk: str | None
+
+
+def _distributions(scores: Values, deviations: Values) -> Values:
+    return np.stack([distribution(*row) for row in zip(scores, deviations, strict=True)])
+
+
+ARCHITECTURES = {
+    "nima": Architecture(build_nima, opinion_loss, mean_error, _distributions, "imagenet"),
+    "alexnet-rank": Architecture(
+        build_alexnet_rank, rank_loss, "mae", lambda scores, _: scores[:, None], None
+    ),
+}
+
+
 def _family(scene: str, kind: str) -> str:
     """What is to be compared in training: all that one degradation made of one photo."""
     view, _, version = kind.partition("/")
@@ -90,8 +125,8 @@ def score_both_ways(model: keras.Model, photos: npt.NDArray[np.uint8]) -> npt.ND
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``trigger train-scorer``."""
     parser.description = (
-        "Train the NIMA scorer on LIVE Challenge, re-made TID2013 and graded clean photos. A fifth "
-        "of all scenes is held out. An interrupted training goes on where it stopped."
+        "Train a scorer on LIVE Challenge, re-made TID2013 and graded clean photos. A fifth of all "
+        "scenes is held out. An interrupted training goes on where it stopped."
     )
     parser.epilog = (
         "example: trigger train-scorer --live rated/live_challenge --tid rated/tid2013 "
@@ -102,7 +137,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clean", type=Path, nargs="*", default=[], help="flawless photos")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
     parser.add_argument(
-        "--init", default="imagenet", help="starting weights: imagenet, packaged or a file"
+        "--architecture",
+        choices=list(ARCHITECTURES),
+        default="nima",
+        help="network and loss (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--init", help="starting weights of nima: imagenet (default), packaged or a file"
     )
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=24)
@@ -111,29 +152,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build examples, train, evaluate; writes ``nima.keras`` and ``report.json``."""
+    """Build examples, train, evaluate; writes ``ARCHITECTURE.keras`` and ``report.json``."""
     if args.live is None and args.tid is None:
         raise OptionError("nothing to learn from: give --live, --tid or both")
+    architecture = ARCHITECTURES[args.architecture]
+    if args.init and architecture.trunk is None:
+        raise OptionError(f"{args.architecture} starts from scratch; leave out --init {args.init}")
     keras.utils.set_random_seed(args.seed)
     files = build_examples(args.live, args.tid, args.clean, args.out / "examples", args.seed)
     table = gather(files, args.out / "photos.npy")
     train = np.flatnonzero(~table.held_out)
-    targets = np.stack([distribution(table.scores[row], table.deviations[row]) for row in train])
-    model = build_nima()
-    warm_start(model, args.init)
+    targets = architecture.targets(table.scores[train], table.deviations[train])
+    model = architecture.build()
+    if architecture.trunk:
+        warm_start(model, args.init or architecture.trunk)
     families = [_family(table.scenes[row], table.kinds[row]) for row in train]
     groups = np.unique(families, return_inverse=True)[1]
     batches = fitting.PhotoBatches(table.photos, train, targets, args.batch_size, args.seed, groups)
     fitting.fit(
         model,
         batches,
-        loss=opinion_loss,
-        metrics=[mean_error],
+        loss=architecture.loss,
+        metrics=[architecture.metric],
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
     )
-    model.save(args.out / "nima.keras")
+    model.save(args.out / f"{args.architecture}.keras")
     human = np.char.find(table.kinds, "/") < 0
     rows = np.flatnonzero(table.held_out | human)
     predicted = np.concatenate(

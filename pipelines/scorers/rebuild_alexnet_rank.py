@@ -1,0 +1,81 @@
+"""Rebuild the packaged ``alexnet-rank`` scorer:
+``python -m pipelines.scorers.rebuild_alexnet_rank DATA --out build``.
+
+DATA is laid out as for :mod:`pipelines.rebuild`; interrupted, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from pipelines.rebuild import Step, export_step
+from pipelines.scorers.alexnet_rank import BUILT_BY, NAME
+from pipelines.scorers.packaged import write_packaged
+from trigger.files import write_atomically
+
+VERSION = "1"
+EPOCHS = 3
+
+
+def training_step(data: Path, out: Path) -> Step:
+    """Train the network on the same photos as NIMA."""
+    rated = data / "rated"
+    arguments = [
+        *("train-scorer", "--architecture", NAME, "--epochs", str(EPOCHS)),
+        *("--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
+        *("--clean", str(data / "clean"), "--out", str(out)),
+    ]
+    return Step(arguments, out / "report.json")
+
+
+def card(report: dict[str, Any]) -> str:
+    """The model card, from the report of ``trigger train-scorer``."""
+    sources = {"live_challenge": "LIVE Challenge", "tid2013": "TID2013 re-made"}
+    rows = [
+        f"| {title} | {side.replace('_', ' ')} | {report[f'{name}_{side}']['n']} | "
+        f"{report[f'{name}_{side}']['spearman']:.3f} | {report[f'{name}_{side}']['pearson']:.3f} |"
+        for name, title in sources.items()
+        for side in ("train", "held_out")
+    ]
+    return f"""\
+# alexnet-rank scorer
+
+Predicts the mean opinion (1..10) on a photo: a slim AlexNet at 448x448, trained from scratch by
+regression and pairwise ranking (Kong et al. 2016); `pipelines/scorers/alexnet.py` says how it
+differs from AlexNet. float16 TFLite, checked by sha256 on load (`{NAME}.json`). It is there to
+compare with; label with `nima`, which starts from ImageNet features.
+
+Trained by `{BUILT_BY}` on {report["examples"]["train"]} examples, the same as `nima`
+([data and licences](NIMA.md)), for {EPOCHS} epochs; {report["examples"]["held_out"]} examples of a
+fifth of the scenes were held out.
+
+| photos | side | n | Spearman | Pearson |
+|---|---|---|---|---|
+{chr(10).join(rows)}
+"""
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder with rated/ and clean/")
+    parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
+    args = parser.parse_args()
+    folder: Path = args.out / NAME
+    training_step(args.data, folder).run()
+    report = json.loads((folder / "report.json").read_text())
+    report.pop("options")  # names folders of the machine it was trained on
+    text, file = card(report), folder / f"{NAME}.tflite"
+    write_atomically(folder / f"{NAME}.md", text.encode())
+    export_step(folder / f"{NAME}.keras", file, folder / f"{NAME}.md", VERSION).run()
+    write_packaged(file, text, VERSION, {"quality": report, "trained_by": BUILT_BY})
+    print(f"packaged: {file.name}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

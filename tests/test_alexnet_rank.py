@@ -1,0 +1,90 @@
+"""The alexnet-rank scorer: its loss ranks, it learns, and it is packaged whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from export.tflite import convert
+from pipelines import fitting
+from pipelines.scorers import checked_opinions, load_scorer, packaged
+from pipelines.scorers.alexnet import MARGIN, build_alexnet_rank, rank_loss
+from trigger.cli import main
+from trigger.errors import ModelError
+
+NOISE = np.random.default_rng(0).integers(0, 256, (4, 448, 448, 3), np.uint8)
+PHOTOS = np.concatenate([NOISE, NOISE // 8 + 112])  # loud and quiet
+SCORES = np.array([[3.0]] * 4 + [[7.0]] * 4, np.float32)
+
+
+def column(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)[:, None]
+
+
+def loss(expected: np.ndarray, predicted: np.ndarray) -> float:
+    return float(np.mean(rank_loss(expected, predicted)))
+
+
+def test_of_equal_errors_the_wrong_order_costs_more() -> None:
+    opinions = column(4, 5, 8)
+    assert loss(opinions, opinions) == 0
+    assert loss(opinions, opinions + column(0.6, -0.6, 0)) > loss(
+        opinions, opinions + column(-0.6, 0.6, 0)
+    )
+    # What people hardly tell apart is not ranked: only the error itself counts.
+    close = column(5, 5 + 0.9 * MARGIN)
+    assert loss(close, close[::-1]) == pytest.approx(0.5 * (0.9 * MARGIN) ** 2, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    network = build_alexnet_rank()
+    batches = fitting.PhotoBatches(PHOTOS, np.arange(8), SCORES, batch_size=8, seed=0)
+    fitting.fit(
+        network,
+        batches,
+        loss=rank_loss,
+        metrics=["mae"],
+        learning_rate=1e-3,
+        epochs=12,
+        out=tmp_path_factory.mktemp("training"),
+    )
+    return network
+
+
+def test_it_learns_what_is_better(network: keras.Model) -> None:
+    scores = network.predict(PHOTOS, verbose=0)[:, 0]
+    assert scores[:4].max() + 1 < scores[4:].min()
+
+
+def test_it_is_packaged_and_loaded_by_name(
+    network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaged, "MODELS", tmp_path)
+    with pytest.raises(ModelError, match="build it with: python -m pipelines"):
+        load_scorer("alexnet-rank")
+    (tmp_path / "made").mkdir()
+    file = tmp_path / "made" / "alexnet-rank.tflite"
+    file.write_bytes(convert(network, "float16"))
+    assert file.stat().st_size < 10_000_000
+    packaged.write_packaged(file, "# Card", "7", {})
+    scorer = load_scorer("alexnet-rank")
+    assert (scorer.name, scorer.version) == ("alexnet-rank", "7")
+    expected = (network.predict(PHOTOS, verbose=0), network.predict(PHOTOS[:, :, ::-1], verbose=0))
+    found = checked_opinions(scorer, list(PHOTOS))
+    np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=0.02)
+    (tmp_path / file.name).write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(ModelError, match="was altered"):
+        load_scorer("alexnet-rank")
+
+
+def test_it_has_no_weights_to_start_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--live", "x", "--out", str(tmp_path), "--init", "packaged"]
+    assert main(["train-scorer", "--architecture", "alexnet-rank", *options]) == 2
+    assert "starts from scratch" in capsys.readouterr().err
