@@ -20,7 +20,7 @@ from pipelines.finetune_plots import (
     draw_ratings,
     draw_thresholds,
 )
-from pipelines.finetune_report import share
+from pipelines.finetune_report import share, too_few
 from pipelines.html_page import image, numbers, page, table
 from pipelines.learning_curve import Point
 from pipelines.metrics import at_threshold
@@ -40,7 +40,7 @@ PICTURE_SIDE = 360
 """Longest side of a picture, in pixels."""
 
 
-def finetune_page(rated: pd.DataFrame, report: Mapping[str, Any]) -> str:
+def finetune_page(rated: pd.DataFrame, report: dict[str, Any]) -> str:
     """The page, with all it shows inside.
 
     Args:
@@ -53,6 +53,7 @@ def finetune_page(rated: pd.DataFrame, report: Mapping[str, Any]) -> str:
 photos: 2 significant improvement, 1 moderate, 0 neutral, &minus;1 regressed. A photo is
 <em>improvable</em> where the mean rating is {IMPROVABLE} or better.</p>
 {_overview(report)}
+{f"<p><strong>{too_few(report)}</strong></p>" if too_few(report) else ""}
 </header>
 <main>
 {_before_after(rated, report)}
@@ -66,7 +67,7 @@ photos: 2 significant improvement, 1 moderate, 0 neutral, &minus;1 regressed. A 
     return page(TITLE, body, styles=["page.css", "finetune_page.css"])
 
 
-def _overview(report: Mapping[str, Any]) -> str:
+def _overview(report: dict[str, Any]) -> str:
     held_out = report["held_out"]["scores"]
     return numbers(
         {
@@ -79,7 +80,7 @@ def _overview(report: Mapping[str, Any]) -> str:
     )
 
 
-def _before_after(rated: pd.DataFrame, report: Mapping[str, Any]) -> str:
+def _before_after(rated: pd.DataFrame, report: dict[str, Any]) -> str:
     held_out = rated[rated["held_out"]]
     sides = (
         ("held-out scenes", held_out, "fine-tuned", report["held_out"]),
@@ -115,7 +116,7 @@ was fitted, and its ridge and threshold chosen, without it; the trunk may have s
 """
 
 
-def _learning(report: Mapping[str, Any]) -> str:
+def _learning(report: dict[str, Any]) -> str:
     points = [Point(**entry) for entry in report["learning_curve"]]
     baseline = report["held_out"]["scores"]["baseline"]["auc_pr"]
     rows = [
@@ -132,7 +133,7 @@ them alone. Where the curve still rises at its end, more ratings are worth their
 """
 
 
-def _calibration(report: Mapping[str, Any]) -> str:
+def _calibration(report: dict[str, Any]) -> str:
     bins = [Bin(**entry) for entry in report["calibration_cross_validated"]]
     threshold = report["threshold"]["value"]
     ratings = _figure(draw_ratings(bins), "mean rating by score", "Score and mean rating")
@@ -151,7 +152,7 @@ scenes.</p>
 """
 
 
-def _thresholds(rated: pd.DataFrame, report: Mapping[str, Any]) -> str:
+def _thresholds(rated: pd.DataFrame, report: dict[str, Any]) -> str:
     improvable, scores = _improvable(rated), rated["cross-validated"].to_numpy()
     chosen = report["threshold"]
     rows = [_alerts_row("default", at_threshold(improvable, scores, DEFAULT_THRESHOLD))]
@@ -164,20 +165,22 @@ def _thresholds(rated: pd.DataFrame, report: Mapping[str, Any]) -> str:
             else:
                 rows.append(_alerts_row(str(target), at_threshold(improvable, scores, threshold)))
     header = ("to reach", "threshold", "precision", "recall", "alert rate")
+    crossed = {"threshold": None if chosen["target"] else DEFAULT_THRESHOLD}
     measured = [
         _alerts_row("held-out scenes", report["at_threshold_held_out"]),
-        _alerts_row("cross-validated", {"threshold": None, **chosen["cross_validated"]}),
+        _alerts_row("all scenes, cross-validated", crossed | chosen["cross_validated"]),
     ]
     plot = draw_thresholds(improvable, scores, chosen["value"])
     return f"""<section>
 <h2>From which score on to alert</h2>
 <p>This model's threshold is <strong>{chosen["value"]:.3f}</strong>
-({html.escape(chosen["target"] or "the default")}), set without the photos that it is measured on:
-by the training scenes for the held-out ones; in the cross-validation, in each fold by the other
-four.</p>
+({chosen["target"] or "the default"}). A threshold for a target is set without the photos that it is
+measured on: by the training scenes for the held-out ones; in the cross-validation, in each fold by
+the other four.</p>
 {table(measured, ("measured on", *header[1:]))}
 <p>Other targets, such as <code>--target-precision 0.8</code>. These thresholds were chosen on the
-cross-validated scores that they are measured on here, so expect a little less.</p>
+cross-validated scores that they are measured on here, so expect a little
+less.</p>
 <div class="plots">{table(rows, header)}
 {_figure(plot, "precision, recall and alert rate by threshold", "What each threshold gives")}</div>
 </section>
@@ -230,7 +233,7 @@ def _card(row: Mapping[Any, Any]) -> str:
     )
 
 
-def _provenance(report: Mapping[str, Any]) -> str:
+def _provenance(report: dict[str, Any]) -> str:
     rated = ", ".join(f"{name or 'unknown'} ({n})" for name, n in report["enhancers"].items())
     facts = {
         "ratings of the enhancer": rated,

@@ -15,6 +15,8 @@ from pipelines.learning_curve import Point
 from pipelines.metrics import agreement, at_threshold, compare_average_precision, of_alerts
 from pipelines.thresholds import Target
 
+ENOUGH_SCENES = 20
+
 
 def make_report(
     table: pd.DataFrame, threshold: float, target: Target | None, curve: Sequence[Point]
@@ -78,6 +80,7 @@ def summary(report: dict[str, Any]) -> str:
             if "gain" in entry:
                 gain = _show(entry["gain_interval"], "+")
                 lines.append(f"{'gain':>12}: {entry['gain']:+.3f}  {gain}")
+    lines += [note] if (note := too_few(report)) else []
     threshold = report["threshold"]
     lines.append(f"threshold {threshold['value']:.3f} ({threshold['target'] or 'the default'}):")
     for title, alerts in (
@@ -90,6 +93,17 @@ def summary(report: dict[str, Any]) -> str:
         ]
         lines.append(f"{title:>16}: {', '.join(shares)}")
     return "\n".join(lines)
+
+
+def too_few(report: dict[str, Any]) -> str:
+    """A warning where intervals rest on hardly any scenes; else nothing."""
+    scenes = report["held_out"]["scenes"]
+    if scenes >= ENOUGH_SCENES:
+        return ""
+    return (
+        f"Held out: {scenes} scene{'s' if scenes > 1 else ''}. Fewer than {ENOUGH_SCENES} tell "
+        f"little, and their intervals nothing: rate photos of more scenes."
+    )
 
 
 def share(value: float | None) -> str:
