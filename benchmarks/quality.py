@@ -1,21 +1,27 @@
 """Does the score agree with people? The packaged models beside their peers, in one run.
 
-``python benchmarks/quality.py DATA [--out quality.json]`` with DATA laid out as for
-``python -m pipelines.rebuild``. Only held-out scenes are used, which none of our models was trained
-on. Every method turns a photo into one number that grows with what there is to mend: ours as it
-is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap intervals
-over scenes. Published NIMA takes part if DATA/weights holds its files; needs ``pip install
-'.[bench]'``.
+``python benchmarks/quality.py DATA [--out quality.json] [--cache scores.json]`` with DATA laid out
+as for ``python -m pipelines.rebuild``. Only held-out scenes are used, which none of our models was
+trained on. Every method turns a photo into one number that grows with what there is to mend: ours
+as it is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap
+intervals over scenes; an asterisk marks where the trigger is ahead of a method and the paired
+interval of the difference agrees. Published NIMA takes part if DATA/weights holds its files; needs
+``pip install '.[bench]'``.
+
+With --cache, scores are kept by pixels and version of the method: after a new model is packaged,
+only its own are measured anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,26 +29,26 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 from brisque import BRISQUE
 from cleanvision.issue_managers.image_property import BlurrinessProperty
 from PIL import Image
-from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score
+from scipy.stats import rankdata
 from tqdm import tqdm
 
 from pipelines.degradation import Factors, degrade
+from pipelines.metrics import Ranked, interval, resample_scenes
 from pipelines.pixels import Pixels, to_float
 from pipelines.rated.derived_ratings import rating_of, rating_of_score
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013
-from pipelines.scorers import load_scorer, mean_score
+from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from pipelines.splits import is_held_out
 from trigger.assessment import Trigger
+from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
-RESAMPLES = 1000
-BINS = np.arange(1, 11)
+OURS = "trigger"
+Scores = dict[str, float]
 PAIRS = {
     "noise 10": Factors(read_noise=10 / 255),
     "noise 25": Factors(read_noise=25 / 255),
@@ -78,69 +84,97 @@ class _Brisque(BRISQUE):
         return super().scale_features([np.ravel(value)[0] for value in features])
 
 
-@cache
-def methods(weights: Path) -> dict[str, Callable[[Pixels], float]]:
-    """Every method by name: (H, W, 3) uint8 to a number that grows with what there is to mend."""
-    trigger, nima, brisque = Trigger(), load_scorer("nima"), _Brisque(url=False)
-    sharpness = BlurrinessProperty()
+@dataclass(frozen=True)
+class Method:
+    """A way to see how much there is to mend.
+
+    Attributes:
+        name: in the table.
+        version: changes whenever its numbers can.
+        measure: (H, W, 3) uint8 to a number that grows with what there is to mend.
+    """
+
+    name: str
+    version: str
+    measure: Callable[[Pixels], float]
+
+
+def load_methods(weights: Path) -> list[Method]:
+    """All methods, ours first."""
+    trigger, brisque, sharpness = Trigger(), _Brisque(url=False), BlurrinessProperty()
 
     def laplacian(photo: Pixels) -> float:
         gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
         return -float(cv2.Laplacian(gray, cv2.CV_64F).var())
 
-    found: dict[str, Callable[[Pixels], float]] = {
-        "trigger": lambda photo: trigger.assess(photo).score,
-        "our NIMA": lambda photo: -float(mean_score(nima.score([photo]))[0]),
-        "BRISQUE": lambda photo: float(brisque.score(photo)),
-        "Laplacian variance": laplacian,
-        "cleanvision blur": lambda photo: (
-            -float(sharpness.calculate(Image.fromarray(photo))["blurriness"])
-        ),
+    def blur(photo: Pixels) -> float:
+        return -float(sharpness.calculate(Image.fromarray(photo))["blurriness"])
+
+    published = {
+        f"published NIMA, {kind}": str(path)
+        for kind in ("technical", "aesthetic")
+        if (path := weights / f"nima_mobilenet_{kind}.tflite").is_file()
     }
-    for kind in ("technical", "aesthetic"):
-        path = weights / f"nima_mobilenet_{kind}.tflite"
-        if path.is_file():
-            runner = Interpreter(str(path)).get_signature_runner()
-            found[f"published NIMA, {kind}"] = partial(_published, runner)
-    return found
+    scorers = {name: load_scorer(spec) for name, spec in {"our NIMA": "nima", **published}.items()}
+    cv = version("opencv-python-headless")
+    return [
+        Method(OURS, trigger.model.sha256, lambda photo: trigger.assess(photo).score),
+        *(
+            Method(name, f"{scorer.version} {scorer.preprocessing}", partial(_inverse, scorer))
+            for name, scorer in scorers.items()
+        ),
+        Method("BRISQUE", version("brisque"), lambda photo: float(brisque.score(photo))),
+        Method("Laplacian variance", cv, laplacian),
+        Method("cleanvision blur", version("cleanvision"), blur),
+    ]
 
 
-def _published(runner: Any, photo: Pixels) -> float:
-    small = Image.fromarray(photo).resize((224, 224), Image.Resampling.BILINEAR)
-    (name,) = runner.get_input_details()
-    outputs = runner(**{name: np.asarray(small, np.float32)[None] / 127.5 - 1})
-    return -float(next(iter(outputs.values()))[0] @ BINS)
+def _inverse(scorer: Scorer, photo: Pixels) -> float:
+    return -float(mean_score(checked_opinions(scorer, [photo]))[0])
 
 
-def live_photo(path: Path, score: float, weights: Path) -> list[Row]:
+class Measuring:
+    """All methods in one process, with what earlier runs measured."""
+
+    def __init__(self, weights: Path, known: dict[str, float]) -> None:
+        self._methods = load_methods(weights)
+        self._known = known
+        self.new: dict[str, float] = {}
+
+    def __call__(self, photo: Pixels) -> Scores:
+        """What every method says of (H, W, 3) uint8."""
+        pixels = hashlib.sha256(f"{photo.shape}".encode() + photo.tobytes()).hexdigest()
+        scores: Scores = {}
+        for method in self._methods:
+            key = f"{method.name}, {method.version}, {pixels}"
+            if key not in self._known:
+                self._known[key] = self.new[key] = method.measure(photo)
+            scores[method.name] = self._known[key]
+        return scores
+
+
+def live_photo(path: Path, score: float, measure: Measuring) -> list[Row]:
     """A phone photo with its human score (1..10)."""
     data = read_photo_bytes(path)
     if not is_held_out(photo_hash(data)):
         return []
     improvable = rating_of_score(score) >= 1
     pixels = read_photo(data, name=str(path)).pixels
-    scores = {name: method(pixels) for name, method in methods(weights).items()}
-    return [Row("LIVE Challenge", photo_hash(data), -score, improvable, scores)]
+    return [Row("LIVE Challenge", photo_hash(data), -score, improvable, measure(pixels))]
 
 
-def tid_scene(folder: Path, number: int, weights: Path) -> list[Row]:
+def tid_scene(folder: Path, number: int, measure: Measuring) -> list[Row]:
     """All distortions of one TID2013 scene with the human gain of the original over them."""
     scene = photo_hash(read_photo_bytes(folder / f"kodak{number:02d}.png"))
     if not is_held_out(scene):
         return []
     return [
-        Row(
-            "TID2013",
-            scene,
-            rated.gain,
-            rating_of(rated.gain) >= 1,
-            {name: method(rated.pixels) for name, method in methods(weights).items()},
-        )
+        Row("TID2013", scene, rated.gain, rating_of(rated.gain) >= 1, measure(rated.pixels))
         for rated in read_tid2013(folder, {number})
     ]
 
 
-def clean_scene(path: Path, weights: Path) -> list[Row]:
+def clean_scene(path: Path, measure: Measuring) -> list[Row]:
     """A flawless photo and one version of it for each degradation."""
     data = read_photo_bytes(path)
     scene = photo_hash(data)
@@ -152,42 +186,53 @@ def clean_scene(path: Path, weights: Path) -> list[Row]:
         name: degrade(to_float(clean), factors, rng) for name, factors in PAIRS.items()
     }
     return [
-        Row(
-            kind,
-            scene,
-            np.nan,
-            kind != "clean",
-            {name: method(pixels) for name, method in methods(weights).items()},
-        )
+        Row(kind, scene, np.nan, kind != "clean", measure(pixels))
         for kind, pixels in versions.items()
     ]
 
 
-def jobs(data: Path) -> Iterator[Callable[[], list[Row]]]:
-    """One piece of work per photo or scene."""
-    rated, weights = data / "rated", data / "weights"
-    for photo in read_live_challenge(rated / "live_challenge"):
-        yield partial(live_photo, photo.path, photo.score, weights)
+Job = Callable[[Measuring], list[Row]]
+
+
+def jobs(data: Path) -> Iterator[Job]:
+    """One piece of work per photo or scene, the largest first."""
+    rated = data / "rated"
     for number in sorted({int(kodak) for kodak in read_scores(rated / "tid2013")["kodak"]}):
-        yield partial(tid_scene, rated / "tid2013", number, weights)
+        yield partial(tid_scene, rated / "tid2013", number)
     for path in find_photos([data / "clean"]):
-        yield partial(clean_scene, path, weights)
+        yield partial(clean_scene, path)
+    for photo in read_live_challenge(rated / "live_challenge"):
+        yield partial(live_photo, photo.path, photo.score)
 
 
-def measure(data: Path, workers: int) -> list[Row]:
-    """Score everything."""
+def measure_all(data: Path, workers: int, kept: Path | None) -> list[Row]:
+    """Score everything; ``kept`` is a file of earlier scores to use and add to."""
+    known: dict[str, float] = json.loads(kept.read_text()) if kept and kept.exists() else {}
     work = list(jobs(data))
     rows: list[Row] = []
-    with ProcessPoolExecutor(workers, get_context("forkserver")) as pool:
-        results = pool.map(_run, work, chunksize=4)
-        for result in tqdm(results, "photos and scenes", len(work), disable=None):
-            rows += result
+    start = (data / "weights", known)
+    with ProcessPoolExecutor(workers, get_context("forkserver"), _start, start) as pool:
+        results = pool.map(_run, work)
+        for found, new in tqdm(results, "photos and scenes", len(work), disable=None):
+            rows += found
+            known |= new
+    if kept:
+        write_atomically(kept, json.dumps(known).encode())
     return rows
 
 
-def _run(job: Callable[[], list[Row]]) -> list[Row]:
+def _start(weights: Path, known: dict[str, float]) -> None:
+    global _measuring
     cv2.setNumThreads(1)
-    return job()
+    _measuring = Measuring(weights, known)
+
+
+def _run(job: Job) -> tuple[list[Row], dict[str, float]]:
+    _measuring.new = {}
+    return job(_measuring), _measuring.new
+
+
+_measuring: Measuring
 
 
 def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
@@ -203,62 +248,87 @@ def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
     return report
 
 
-Measure = Callable[[list[Row], npt.NDArray[np.float64]], float]
+Values = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.int_]
+Measure = Callable[[list[Row], Values], Callable[[Weights], float]]
+"""From rows and the (n,) scores of a method to its figure for any (n,) weights of the rows."""
 
 
 def _summary(rows: list[Row], measure: Measure) -> dict[str, Any]:
     scenes = np.array([row.scene for row in rows])
-    groups = [np.flatnonzero(scenes == scene) for scene in np.unique(scenes)]
-    rng = np.random.default_rng(0)
-    draws = [rng.integers(len(groups), size=len(groups)) for _ in range(RESAMPLES)]
-    result: dict[str, Any] = {
-        "n": len(rows),
-        "scenes": len(groups),
-        "prevalence": float(np.mean([row.improvable for row in rows])),
+    figures = {
+        method: measure(rows, np.array([row.scores[method] for row in rows]))
+        for method in rows[0].scores
     }
-    for method in rows[0].scores:
-        scores = np.array([row.scores[method] for row in rows])
-        samples = []
-        for draw in draws:
-            picked = np.concatenate([groups[i] for i in draw])
-            samples.append(measure([rows[i] for i in picked], scores[picked]))
-        low, high = np.nanquantile(samples, [0.025, 0.975])
-        result[method] = {"value": measure(rows, scores), "interval": [float(low), float(high)]}
-    return result
+    # The same samples for all methods, so that differences are paired.
+    draws = list(resample_scenes(scenes))
+    samples = {
+        method: np.array([figure(weights) for weights in draws])
+        for method, figure in figures.items()
+    }
+    return {
+        "n": len(rows),
+        "scenes": len(set(scenes)),
+        "prevalence": float(np.mean([row.improvable for row in rows])),
+        "methods": {
+            method: {
+                "value": figure(np.ones(len(rows), int)),
+                "interval": _interval(samples[method]),
+                "trigger_ahead": _interval(samples[OURS] - samples[method]),
+            }
+            for method, figure in figures.items()
+        },
+    }
 
 
-def _spearman(rows: list[Row], scores: npt.NDArray[np.float64]) -> float:
-    return float(spearmanr(scores, [row.damage for row in rows])[0])
+def _interval(samples: Values) -> list[float] | None:
+    return interval(samples[np.isfinite(samples)])
 
 
-def _average_precision(rows: list[Row], scores: npt.NDArray[np.float64]) -> float:
-    return float(average_precision_score([row.improvable for row in rows], scores))
+def _spearman(rows: list[Row], scores: Values) -> Callable[[Weights], float]:
+    pairs = np.array([scores, [row.damage for row in rows]])
+
+    def figure(weights: Weights) -> float:
+        ranks = rankdata(np.repeat(pairs, weights, axis=1), axis=1)
+        return float(np.corrcoef(ranks)[0, 1])
+
+    return figure
 
 
-def _ordered(rows: list[Row], scores: npt.NDArray[np.float64]) -> float:
+def _average_precision(rows: list[Row], scores: Values) -> Callable[[Weights], float]:
+    improvable = np.array([row.improvable for row in rows])
+    ranked = Ranked(improvable, scores)
+    return lambda weights: (
+        ranked.average_precision(weights) if (weights * improvable).any() else np.nan
+    )
+
+
+def _ordered(rows: list[Row], scores: Values) -> Callable[[Weights], float]:
     clean = {row.scene: s for row, s in zip(rows, scores, strict=True) if not row.improvable}
-    above = [s > clean[row.scene] for row, s in zip(rows, scores, strict=True) if row.improvable]
-    return float(np.mean(above))
+    degraded = np.array([row.improvable for row in rows])
+    above = np.array([s > clean[row.scene] for row, s in zip(rows, scores, strict=True)])
+    return lambda weights: float(np.average(above[degraded], weights=weights[degraded]))
 
 
 def as_markdown(report: dict[str, dict[str, Any]]) -> str:
     """The table, methods as columns."""
-    names = [name for name in next(iter(report.values())) if name not in _COUNTS]
+    names = list(next(iter(report.values()))["methods"])
     lines = [
-        f"| measure | n | {' | '.join(names)} |",
-        f"|---|---|{'---|' * len(names)}",
+        f"| measure | n (scenes) | prevalence | {' | '.join(names)} |",
+        f"|---|---|---|{'---|' * len(names)}",
     ]
     for measure_name, entry in report.items():
-        cells = [
-            f"{entry[name]['value']:.3f} ({entry[name]['interval'][0]:.2f}..."
-            f"{entry[name]['interval'][1]:.2f})"
-            for name in names
-        ]
-        lines.append(f"| {measure_name} | {entry['n']} | {' | '.join(cells)} |")
+        cells = [_cell(entry["methods"][name]) for name in names]
+        counts = f"{entry['n']} ({entry['scenes']}) | {entry['prevalence']:.3f}"
+        lines.append(f"| {measure_name} | {counts} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-_COUNTS = {"n", "scenes", "prevalence"}
+def _cell(entry: dict[str, Any]) -> str:
+    low, high = entry["interval"]
+    ahead = entry["trigger_ahead"]
+    beaten = "*" if ahead and ahead[0] > 0 else ""
+    return f"{entry['value']:.3f}{beaten} ({low:.2f}...{high:.2f})"
 
 
 def main() -> int:
@@ -269,11 +339,10 @@ def main() -> int:
     parser.add_argument("data", type=Path, help="folder with rated/, clean/ and weights/")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write all figures as JSON")
+    parser.add_argument("--cache", type=Path, help="file of scores to use and add to")
     args = parser.parse_args()
-    report = table(measure(args.data, args.workers))
+    report = table(measure_all(args.data, args.workers, args.cache))
     print(as_markdown(report))
-    for name, entry in report.items():
-        print(f"{name}: {entry['scenes']} scenes, prevalence {entry['prevalence']:.3f}")
     if args.out:
         args.out.write_text(json.dumps(report, indent=2))
     return 0
