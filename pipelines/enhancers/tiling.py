@@ -59,30 +59,39 @@ class _Span:
 
 
 def tiled(
-    function: Callable[[FloatPhoto], FloatPhoto], photo: FloatPhoto, tiling: Tiling
+    function: Callable[[FloatPhoto], FloatPhoto],
+    photo: FloatPhoto,
+    tiling: Tiling,
+    *,
+    scale: int = 1,
 ) -> FloatPhoto:
     """Apply ``function`` to windows of a photo and blend what comes out.
 
     Args:
-        function: (h, w, 3) float32 to the same shape, with h and w at most ``tiling.tile``.
+        function: (h, w, 3) float32 to (scale * h, scale * w, 3), with h and w at most
+            ``tiling.tile``.
         photo: (H, W, 3) float32.
         tiling: the windows.
+        scale: how many times larger the results are.
 
     Returns:
-        (H, W, 3) float32. Takes the memory of one more photo and a few windows.
+        (scale * H, scale * W, 3) float32. With a scale of 1, takes the memory of one more photo and
+        a few windows.
 
     Raises:
         EnhancerError: the function returned another shape.
     """
     rows = list(_spans(photo.shape[0], 0, tiling))
     columns = list(_spans(photo.shape[1], 1, tiling))
-    result = np.zeros(photo.shape, np.float32)
+    result = np.zeros((scale * photo.shape[0], scale * photo.shape[1], 3), np.float32)
     total = len(rows) * len(columns)
     watcher = _watcher.get()
     for done, (row, column) in enumerate(((r, c) for r in rows for c in columns), start=1):
         window = (slice(row.start, row.stop), slice(column.start, column.stop))
-        enhanced = _on_window(function, photo[window], tiling.pad_to)
-        result[window] += enhanced * (row.fade[:, None] * column.fade)[..., None]
+        enhanced = _on_window(function, photo[window], tiling.pad_to, scale)
+        fades = np.repeat(row.fade, scale)[:, None] * np.repeat(column.fade, scale)
+        target = tuple(slice(scale * span.start, scale * span.stop) for span in (row, column))
+        result[target] += enhanced * fades[..., None]
         if watcher:
             watcher(done, total)
     return result
@@ -124,16 +133,20 @@ def _spans(length: int, axis: int, tiling: Tiling) -> Iterator[_Span]:
 
 
 def _on_window(
-    function: Callable[[FloatPhoto], FloatPhoto], window: FloatPhoto, pad_to: tuple[int, int]
+    function: Callable[[FloatPhoto], FloatPhoto],
+    window: FloatPhoto,
+    pad_to: tuple[int, int],
+    scale: int,
 ) -> FloatPhoto:
     height, width = window.shape[:2]
     extra = (-height % pad_to[0], -width % pad_to[1])
     if any(extra):
         window = np.pad(window, [(0, extra[0]), (0, extra[1]), (0, 0)], mode="symmetric")
     enhanced = np.asarray(function(window))
-    if enhanced.shape != window.shape:
+    wanted = (scale * window.shape[0], scale * window.shape[1], 3)
+    if enhanced.shape != wanted:
         raise EnhancerError(
             f"the enhancer returned shape {enhanced.shape} for a window of shape {window.shape}; "
-            "it must return the same shape"
+            f"it must return {wanted}"
         )
-    return enhanced[:height, :width]
+    return enhanced[: scale * height, : scale * width]
