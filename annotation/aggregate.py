@@ -18,7 +18,8 @@ import pandas as pd
 
 from annotation.agreement import weighted_kappa
 from annotation.ratings import RATINGS, SENTINELS, Rating, is_opinion, read_lines, read_rows
-from trigger.errors import DataError
+from trigger.errors import DataError, PhotoError
+from trigger.photo import photo_hash, read_photo_bytes
 
 BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with
 LOWEST_WEIGHT = 0.05
@@ -184,7 +185,7 @@ def rated_photos(path: Path) -> pd.DataFrame:
 
     Returns:
         One row per pair, ``AGGREGATED_COLUMNS``: path (absolute, str), rating (float, -1..2),
-        weight (float, 0..1), scene (str, never empty), ...
+        weight (float, 0..1), scene (str; by default the SHA-256 of the photo, as in labels), ...
 
     Raises:
         DataError: as ``read_rated_pairs``, or a photo is missing.
@@ -196,6 +197,13 @@ def rated_photos(path: Path) -> pd.DataFrame:
             f"{path}: {len(missing)} rated photos are not there, first "
             f"{missing[0] or '(no path given)'}; put them back or mend the column 'path'"
         )
+    unnamed = table["scene"] == table["path"]
+    try:
+        table.loc[unnamed, "scene"] = [
+            photo_hash(read_photo_bytes(photo)) for photo in table.loc[unnamed, "path"]
+        ]
+    except PhotoError as error:
+        raise DataError(f"{path}: a rated photo cannot be read: {error}") from error
     return table
 
 

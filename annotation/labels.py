@@ -24,7 +24,8 @@ def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
 
     Args:
         folder: LABELS.
-        enhancer: only labels made with it; needed where the folder holds several.
+        enhancer: only labels made with it, "NAME" or "NAME VERSION"; needed where the folder
+            holds several.
 
     Returns:
         ``COLUMNS``, scene (what the photo was made from, else the photo) and enhanced (the path
@@ -47,7 +48,9 @@ def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
     labels = table.to_pandas().drop_duplicates(["photo", *RECIPE])
     labels = labels.sort_values("photo", ignore_index=True)
     if enhancer is not None:
-        labels = labels[labels["enhancer"] == enhancer].reset_index(drop=True)
+        versioned = labels["enhancer"] + " " + labels["enhancer_version"]
+        made_with = (labels["enhancer"] == enhancer) | (versioned == enhancer)
+        labels = labels[made_with].reset_index(drop=True)
     if kind != RUN_KIND or labels.empty:
         made = f" made with {enhancer}" if enhancer else ""
         raise DataError(f"{folder} holds no labels{made}")

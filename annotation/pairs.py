@@ -85,7 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="pairs to show a second time, as a share of n (default: %(default)s)",
     )
-    parser.add_argument("--enhancer", help="where LABELS holds labels of several: which one")
+    parser.add_argument(
+        "--enhancer",
+        metavar="NAME",
+        help="where LABELS holds labels of several: which one, 'NAME' or 'NAME VERSION'",
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed chooses the same pairs")
     parser.add_argument(
         "--workers", type=int, default=usable_cores(), help="threads (default: %(default)s)"

@@ -8,7 +8,7 @@ id        names the answer; no two rows share one
 pair      names the before/after pair; default: the photo (or path) and the enhancer
 photo     SHA-256 of the photo before enhancement, 64 hexadecimal digits
 path      the photo before enhancement; relative paths start at the CSV's folder
-scene     photos of one scene stay on one side of every split; default: the photo (or path)
+scene     photos of one scene stay on one side of every split; default: the photo
 enhancer  what made the "after" photo, as name-version
 rater     who said it
 rating    2 significant improvement, 1 moderate improvement, 0 neutral, -1 regressed; empty
@@ -141,50 +141,9 @@ def to_table(rows: Iterable[Rating]) -> pd.DataFrame:
     return table.astype({"rating": "float64", "seconds": "float64"})
 
 
-def read_ratings(path: Path) -> pd.DataFrame:
-    """Read a ratings CSV to learn from: opinions on photos that are at hand.
-
-    Skipped pairs, sentinels and repeats are left out: they tell of raters, not of photos.
-
-    Returns:
-        Columns path (absolute, str), rating (int), scene, rater and enhancer (str).
-
-    Raises:
-        DataError: as ``read_rows``, or a photo is missing.
-    """
-    rows = [(line, row) for line, row in _read(path, {}, {}) if is_opinion(row)]
-    if not rows:
-        raise DataError(f"{path}: holds no ratings to learn from, only skips, sentinels, repeats")
-    records = []
-    for line, row in rows:
-        located = (path.parent / row.path).resolve()
-        if not row.path or not located.is_file():
-            raise DataError(
-                f"{path}, line {line}: photo {located if row.path else '(path is empty)'} does "
-                f"not exist; put it back or mend the column 'path'"
-            )
-        records.append(
-            (str(located), row.rating, row.scene or str(located), row.rater, row.enhancer)
-        )
-    return pd.DataFrame(records, columns=["path", "rating", "scene", "rater", "enhancer"])
-
-
 def is_opinion(row: Rating) -> bool:
     """Whether a row says something new about its photo: rated, no sentinel, first showing."""
     return row.rating is not None and not row.sentinel and not row.repeat
-
-
-def mean_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
-    """One row per photo: path, scene, raters, mean rating (float), how many opinions it had."""
-    grouped = ratings.groupby("path", sort=True)
-    return pd.DataFrame(
-        {
-            "scene": grouped["scene"].first(),
-            "rater": grouped["rater"].agg(lambda names: " + ".join(sorted(set(names)))),
-            "rating": grouped["rating"].mean(),
-            "opinions": grouped["rating"].size(),
-        }
-    ).reset_index()
 
 
 def parse_words(texts: Iterable[str]) -> dict[str, int]:

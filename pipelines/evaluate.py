@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
-from annotation.ratings import IMPROVABLE, mean_ratings, read_ratings
+from annotation.aggregate import rated_photos
+from annotation.ratings import IMPROVABLE
 from pipelines.metrics import (
     Values,
     agreement,
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "threshold that reaches it. Prints JSON; intervals are 95 % bootstrap intervals of scenes."
     )
     parser.epilog = "example: trigger evaluate ratings.csv --held-out --target-precision 0.9"
-    parser.add_argument("ratings", type=Path, help="ratings CSV")
+    parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
     parser.add_argument("--model", type=Path, help=".tflite file (default: the packaged model)")
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
     add_target_options(parser)
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         DataError: the ratings cannot be used, or no threshold reaches the target.
     """
     target = target_of(args)
-    rated = mean_ratings(read_ratings(args.ratings))
+    rated = rated_photos(args.ratings)
     if args.held_out:
         rated = rated[rated["scene"].map(is_held_out)]
         if rated.empty:

@@ -80,8 +80,6 @@ def run(args: argparse.Namespace) -> int:
     )
     _check_photos(args.ratings, table, hashes, rejected)
     table["photo"] = hashes
-    # A photo that names no scene is its own; by content, as in labels, and not by where it lies.
-    table["scene"] = np.where(table["scene"] == table["path"], hashes, table["scene"])
     table["held_out"] = table["scene"].map(is_held_out)
     _check_split(args.ratings, table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -194,6 +195,23 @@ def test_learning_reads_raw_and_aggregated_files_alike(
     )
     with pytest.raises(DataError, match=r"line .*is 7\.0"):
         read_rated_pairs(combined)
+
+
+def test_only_opinions_are_learned_from_and_a_photo_is_its_own_scene(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    path = tmp_path / "ratings.csv"
+    path.write_text(
+        "pair,path,rating,skip,sentinel,repeat,rater\np,a.png,2,,,0,x\np,a.png,1,,,1,x\n"
+        "p,a.png,-1,,,0,y\nq,b.png,,broken,,0,x\nr,gone.png,0,,identical,0,x\ns,b.png,0,,,0,x\n"
+    )
+    table = rated_photos(path)
+    assert list(table["path"]) == [str(tmp_path / name) for name in ("a.png", "b.png")]
+    assert list(table["opinions"]) == [2, 1]
+    assert table["rating"][1] == 0
+    # By content: the same wherever it lies, and the same as in labels.
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in ("a.png", "b.png")]
+    assert list(table["scene"]) == hashes
 
 
 def test_label_studio_keeps_everything(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from annotation.ratings import RATINGS, read_ratings
+from annotation.aggregate import rated_photos
+from annotation.ratings import RATINGS
 from pipelines import demo
 from pipelines.degradation import Kind
 from pipelines.degrade import read_record
@@ -109,7 +110,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_derived_ratings_follow_the_originals_and_say_that_no_person_gave_them(
     finished: Path,
 ) -> None:
-    ratings = read_ratings(finished / RATINGS_FILE)
+    ratings = rated_photos(finished / RATINGS_FILE)
     kinds = read_record(finished / "degraded")["kind"]
     rated = {
         kind: {
@@ -121,7 +122,7 @@ def test_derived_ratings_follow_the_originals_and_say_that_no_person_gave_them(
     }
     assert rated["noise"] <= {1, 2}
     assert rated["none"] <= {0, -1}
-    assert ratings["rater"].str.contains("no person").all()
+    assert ratings["raters"].str.contains("no person").all()
 
 
 def test_cards_and_page_show_every_scene_and_fault_and_files_that_exist(finished: Path) -> None:

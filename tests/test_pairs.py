@@ -116,6 +116,8 @@ def test_wrong_folders_are_refused(
     assert "trigger label PHOTOS" in capsys.readouterr().err
     assert main(["pairs", str(labels), "--out", str(tmp_path), "--enhancer", "none"]) == 1
     assert "no labels made with none" in capsys.readouterr().err
+    versioned = ["--enhancer", "test 1", "-n", "2"]
+    assert main(["pairs", str(labels), "--out", str(tmp_path / "one"), *versioned]) == 0
     (tmp_path / "manifest.json").write_text("{}")
     assert main(["pairs", str(labels), "--out", str(tmp_path)]) == 2
     assert "holds pairs already" in capsys.readouterr().err

@@ -13,9 +13,7 @@ from annotation.ratings import (
     RATINGS,
     SENTINELS,
     Rating,
-    mean_ratings,
     parse_words,
-    read_ratings,
     read_rows,
     to_csv,
 )
@@ -35,23 +33,12 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_opinions_are_averaged_per_photo(folder: Path) -> None:
-    table = mean_ratings(
-        read_ratings(write(folder, "path,rating,rater\na.png,2,x\na.png,-1,y\nb.png,0,x\n"))
-    )
-    assert list(table["rating"]) == [0.5, 0]
-    assert list(table["opinions"]) == [2, 1]
-    assert table["path"].map(Path).map(Path.is_absolute).all()
-    assert (table["scene"] == table["path"]).all()
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("path,score\na.png,1\n", "'rating' is missing"),
         ("path,rating\na.png,3\n", "line 2: rating is '3'"),
         ("path,rating\na.png,1\nb.png,\n", "line 3: rating is ''"),
-        ("path,rating\nnone.png,1\n", "line 2: photo .*none.png does not exist"),
         ("path,rating\n,1\n", "line 2: path is empty"),
         ("path,rating\n", "no ratings"),
         ("", "not a readable CSV"),
@@ -70,12 +57,12 @@ def test_opinions_are_averaged_per_photo(folder: Path) -> None:
 )
 def test_what_is_wrong_is_named_with_its_line(folder: Path, text: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        read_ratings(write(folder, text))
+        read_rows(write(folder, text))
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such ratings CSV"):
-        read_ratings(tmp_path / "ratings.csv")
+        read_rows(tmp_path / "ratings.csv")
 
 
 def test_all_wrong_lines_are_named_at_once(folder: Path) -> None:
@@ -134,14 +121,3 @@ def test_other_peoples_csv_is_read_by_mapping(folder: Path) -> None:
     ]
     with pytest.raises(DataError, match=r"'rating' is missing.*--column rating=NAME"):
         read_rows(path)
-
-
-def test_only_opinions_are_learned_from(folder: Path) -> None:
-    path = write(
-        folder,
-        "pair,path,rating,skip,sentinel,repeat\np,a.png,2,,,0\np,a.png,1,,,1\n"
-        "q,b.png,,broken,,0\nr,gone.png,0,,identical,0\n",
-    )
-    assert [(Path(p).name, r) for p, r in read_ratings(path)[["path", "rating"]].values] == [
-        ("a.png", 2)
-    ]
