@@ -15,15 +15,17 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
+from label_helpers import label, use_models, write_photos
 from PIL import Image
 
-from pipelines import metrics, trunk_features
+from pipelines import metrics, train, trunk_features
 from pipelines.finetune import check_enhancers
 from pipelines.model_record import read_record, write_record
 from pipelines.networks import build_trigger, load_network, warm_start
 from pipelines.splits import is_held_out
 from trigger.cli import main
 from trigger.errors import DataError, ModelError
+from trigger.photo import photo_hash
 
 Photographs = Mapping[str, npt.NDArray[np.uint8]]
 SIGMAS = {0: 0, 4: 0, 25: 1, 50: 2}
@@ -224,3 +226,19 @@ def test_a_model_without_a_record_has_none(tmp_path: Path) -> None:
     (tmp_path / "b.keras").write_text("no archive")
     with pytest.raises(ModelError, match=r"b\.keras"):
         read_record(tmp_path / "b.keras")
+
+
+def test_training_notes_what_the_labels_were_made_with(
+    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_models(monkeypatch)
+    photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
+    label(photos, tmp_path / "labels")
+    first = min(photo_hash(path.read_bytes()) for path in photos.rglob("*.png"))
+    monkeypatch.setattr(train, "is_held_out", lambda scene: scene == first)
+    monkeypatch.setattr(train.fitting, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
+    command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--batch-size", "2"]) == 0
+    record = read_record(tmp_path / "out" / "baseline.keras")
+    assert record == {"enhancer": "brighten-1", "scorer": "brightness-1"}
