@@ -59,7 +59,7 @@ def write_package(folder: Path, monkeypatch: pytest.MonkeyPatch, factor: float) 
     Image.fromarray(fixture).save(folder / "assets" / "fixture.png")
     result = np.rint(fixture * factor).astype(np.uint8)
     Image.fromarray(result).save(folder / "assets" / "result.png")
-    known = maxim.Package(f"@upscalerjs/{NAME}@0.1.0", content_version(folder / "models"))
+    known = maxim.Package(f"@upscalerjs/{NAME}@0.1.0", content_version(folder / "models"), True)
     monkeypatch.setitem(maxim.PACKAGES, NAME, known)
     monkeypatch.setenv("TRIGGER_MODELS", str(folder / "converted"))
     return folder
@@ -72,6 +72,7 @@ def test_maxim_is_converted_checked_and_run(
     with pytest.raises(ModelError, match=r"npm install .* && python -m pipelines\.enhancers"):
         load_enhancer(NAME)
     folder, difference = convert_package(package)
+    assert difference is not None
     assert difference <= 1
     enhancer = load_enhancer(NAME)
     assert enhancer.version == f"1-{content_version(package / 'models')}"

