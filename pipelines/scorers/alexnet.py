@@ -10,10 +10,11 @@ AlexNet is slimmer:
 * input 448x448 with stride 8 in the first layer, not 227x227 with stride 4: the same 56x56
   places, but noise and compression are not averaged away before they are looked at;
 * global average pooling and two layers of 256, not 9216 x 4096 x 4096;
-* no local response normalisation (Simonyan & Zisserman, ICLR 2015, found that it gains nothing) and
-  no dropout; weights start random, not from ImageNet.
+* batch normalisation (Ioffe and Szegedy, ICML 2015) in place of local response normalisation,
+  since weights start random, not from ImageNet: without it, an epoch taught the network little
+  more than the mean of all scores. No dropout.
 
-1,044,929 parameters, 2.1 MB in float16.
+1,046,993 parameters, 2.1 MB in float16.
 """
 
 from __future__ import annotations
@@ -50,15 +51,17 @@ def build_alexnet_rank() -> keras.Model:
 def _convolve(
     x: keras.KerasTensor, number: int, channels: int, size: int, stride: int = 1
 ) -> keras.KerasTensor:
-    return keras.layers.Conv2D(
+    x = keras.layers.Conv2D(
         channels,
         size,
         stride,
         padding="same",
-        activation="relu",
+        use_bias=False,
         kernel_initializer="he_normal",
         name=f"conv{number}",
     )(x)
+    x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(x)
+    return keras.layers.ReLU(name=f"relu{number}")(x)
 
 
 def _shrink(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -17,14 +17,15 @@ from pipelines.scorers.packaged import write_packaged
 from trigger.files import write_atomically
 
 VERSION = "1"
-EPOCHS = 3
+EPOCHS = 8
 
 
 def training_step(data: Path, out: Path) -> Step:
     """Train the network on the same photos as NIMA."""
     rated = data / "rated"
     arguments = [
-        *("train-scorer", "--architecture", NAME, "--epochs", str(EPOCHS)),
+        *("train-scorer", "--architecture", NAME),
+        *("--epochs", str(EPOCHS), "--learning-rate", "1e-3"),
         *("--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
         *("--clean", str(data / "clean"), "--out", str(out)),
     ]
