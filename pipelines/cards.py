@@ -11,7 +11,7 @@ DATA = """\
 | CQ100, Urban100/SunHays, wallpapers: 98 sharp photographs | degraded and restored versions | \
 CC BY-SA, Flickr CC, mixed |
 | LIVE In the Wild Image Quality Challenge, 942 phone photos with human scores (Ghadiyaram & \
-Bovik 2015) | scorer, labels as found and degraded, fine-tuning | \
+Bovik 2015) | scorer (as they are and degraded), labels as found and degraded, fine-tuning | \
 UT Austin, free use with notice and citation |
 | TID2013 human scores (Ponomarenko et al. 2015), distortions made again on 16 Kodak photographs \
 | scorer, fine-tuning | Kodak: unrestricted |
@@ -52,7 +52,8 @@ def nima_card(report: dict[str, Any]) -> str:
 
 Predicts the distribution of human opinions (1..10) on a photo. MobileNetV2 alpha 0.35 at 448x448,
 features pooled at four depths, Dense(10), softmax; squared earth mover's distance, r = 2 (Talebi
-& Milanfar 2018). float16 TFLite, checked by sha256 on load (`nima.json`).
+& Milanfar 2018), plus the error in the difference between versions of one photo. A score is the
+mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).
 
 Trained by `python -m pipelines.rebuild DATA` (step `trigger train-scorer`) on
 {report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples of a fifth of the

@@ -31,8 +31,8 @@ from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "2"
-NIMA_VERSION = "2"
+TRIGGER_VERSION = "3"
+NIMA_VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def scorer_steps(data: Path, out: Path) -> list[Step]:
     rated = data / "rated"
     training = [
         *("train-scorer", "--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
-        *("--clean", str(data / "clean"), "--learning-rate", "2e-4"),
+        *("--clean", str(data / "clean"), "--learning-rate", "2e-4", "--epochs", "4"),
         *("--init", str(data / "weights" / "mobilenet_v2_0.35_notop_dequant.weights.h5")),
         *("--out", str(out / "scorer")),
     ]
