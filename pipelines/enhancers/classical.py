@@ -232,6 +232,7 @@ def estimate_blur(photo: FloatPhoto) -> tuple[float, float, float]:
     low, high = np.quantile(luma, [1e-3, 1 - 1e-3])
     luma = np.clip((luma - low) / max(float(high - low), 1e-3), 0, 1)
     dy, dx = np.gradient(luma)
+    del luma  # of a large photo, memory is short here
     angles = np.arange(6) * np.pi / 6
     steepest = []
     for angle in angles:
