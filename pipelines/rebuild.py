@@ -23,7 +23,8 @@ from typing import Any
 
 from pipelines.cards import nima_card, trigger_card
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
-from pipelines.scorers.nima import MODELS as NIMA_MODELS
+from pipelines.scorers.nima import NimaScorer
+from pipelines.scorers.packaged import MODELS as SCORER_MODELS
 from trigger import cli
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import TriggerError
@@ -136,7 +137,6 @@ def package(source: Path, card: Path, folder: Path, version: str, facts: dict[st
         "size_bytes": len(content),
         "preprocessing": STANDARD.version,
         **facts,
-        "trained_by": "python -m pipelines.rebuild DATA",
     }
     write_atomically(folder / source.name, content)
     write_atomically(folder / card.name, card.read_bytes())
@@ -161,7 +161,8 @@ def main() -> None:
     card, file = out / "NIMA.md", out / "nima.tflite"
     write_atomically(card, nima_card(scorer).encode())
     export_step(out / "scorer" / "nima.keras", file, card, NIMA_VERSION).run()
-    package(file, card, NIMA_MODELS, NIMA_VERSION, {"quality": scorer})
+    facts = {"quality": scorer, "trained_by": NimaScorer.built_by}
+    package(file, card, SCORER_MODELS, NIMA_VERSION, facts)
 
     for step in trigger_steps(args.data, out):
         step.run()
@@ -170,7 +171,11 @@ def main() -> None:
     write_atomically(card, trigger_card(quality).encode())
     network = out / "finetuned" / "finetuned.keras"
     export_step(network, file, card, TRIGGER_VERSION).run()
-    facts = {"threshold": DEFAULT_THRESHOLD, "quality": quality}
+    facts = {
+        "threshold": DEFAULT_THRESHOLD,
+        "quality": quality,
+        "trained_by": "python -m pipelines.rebuild DATA",
+    }
     package(file, card, TRIGGER_MODELS, TRIGGER_VERSION, facts)
     cut_trunk(load_network(network)).save_weights(PACKAGED_TRUNK)
     print("packaged: nima.tflite, trigger.tflite, trunk.weights.h5")  # noqa: T201

@@ -10,6 +10,7 @@ import pytest
 
 from export.tflite import convert
 from pipelines import fitting
+from pipelines.rebuild import package
 from pipelines.scorers import checked_opinions, load_scorer, packaged
 from pipelines.scorers.alexnet import MARGIN, build_alexnet_rank, rank_loss
 from trigger.cli import main
@@ -71,7 +72,9 @@ def test_it_is_packaged_and_loaded_by_name(
     file = tmp_path / "made" / "alexnet-rank.tflite"
     file.write_bytes(convert(network, "float16"))
     assert file.stat().st_size < 10_000_000
-    packaged.write_packaged(file, "# Card", "7", {})
+    card = tmp_path / "made" / "alexnet-rank.md"
+    card.write_text("# Card")
+    package(file, card, tmp_path, "7", {})
     scorer = load_scorer("alexnet-rank")
     assert (scorer.name, scorer.version) == ("alexnet-rank", "7")
     expected = (network.predict(PHOTOS, verbose=0), network.predict(PHOTOS[:, :, ::-1], verbose=0))

@@ -11,8 +11,7 @@ AlexNet is slimmer:
   places, but noise and compression are not averaged away before they are looked at;
 * global average pooling and two layers of 256, not 9216 x 4096 x 4096;
 * batch normalisation (Ioffe and Szegedy, ICML 2015) in place of local response normalisation,
-  since weights start random, not from ImageNet: without it, an epoch taught the network little
-  more than the mean of all scores. No dropout.
+  since weights start random, not from ImageNet. No dropout.
 
 1,046,993 parameters, 2.1 MB in float16.
 """

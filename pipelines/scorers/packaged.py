@@ -1,55 +1,63 @@
-"""Model files of scorers that come with this package, each with a record of what it is."""
+"""Scorers whose network comes with this package, run by LiteRT: no TensorFlow in the workers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from trigger.errors import ModelError
-from trigger.files import write_atomically
 from trigger.litert import TfliteFunction
 from trigger.preprocessing import STANDARD
 
 MODELS = Path(__file__).parent / "models"
 
 
-def open_packaged(name: str, built_by: str) -> tuple[TfliteFunction, str]:
-    """The network of ``models/NAME.json`` and its version.
+class PackagedScorer:
+    """The network of ``models/NAME.json``.
 
-    Raises:
-        ModelError: it is not there (``built_by`` says how to mend that), or was altered.
+    Attributes:
+        name: of the scorer.
+        built_by: command that makes and packages the network.
     """
-    try:
-        record = json.loads((MODELS / f"{name}.json").read_text())
-        data = (MODELS / record["file"]).read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{error.filename} is missing: {name} does not come with this package; build it "
-            f"with: {built_by}"
-        ) from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != record["sha256"]:
-        raise ModelError(
-            f"{MODELS / record['file']}: sha256 is {digest}, expected {record['sha256']}; "
-            "the file was altered, reinstall the package"
-        )
-    return TfliteFunction(data, signature="score", name=name), str(record["version"])
 
+    name: str
+    built_by: str
 
-def write_packaged(file: Path, card: str, version: str, facts: dict[str, Any]) -> None:
-    """Put a model file into the package: ``NAME.tflite``, ``NAME.md`` and ``NAME.json``."""
-    content = file.read_bytes()
-    record = {
-        "name": file.stem,
-        "version": version,
-        "file": file.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "size_bytes": len(content),
-        "preprocessing": STANDARD.version,
-        **facts,
-    }
-    write_atomically(MODELS / file.name, content)
-    write_atomically(MODELS / f"{file.stem}.md", card.encode())
-    write_atomically(MODELS / f"{file.stem}.json", (json.dumps(record, indent=2) + "\n").encode())
+    def __init__(self) -> None:
+        """Load the network.
+
+        Raises:
+            ModelError: it is not there, or was altered.
+        """
+        try:
+            record = json.loads((MODELS / f"{self.name}.json").read_text())
+            data = (MODELS / record["file"]).read_bytes()
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"{error.filename} is missing: {self.name} does not come with this package; build "
+                f"it with: {self.built_by}"
+            ) from error
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != record["sha256"]:
+            raise ModelError(
+                f"{MODELS / record['file']}: sha256 is {digest}, expected {record['sha256']}; "
+                "the file was altered, reinstall the package"
+            )
+        self.version = str(record["version"])
+        self.preprocessing = STANDARD.version
+        self._network = TfliteFunction(data, signature="score", name=self.name)
+
+    def score(self, photos: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """N photos (H, W, 3) uint8 to what the network says, (N, 10) or (N, 1) float32.
+
+        The mean over the photo and its mirror image: deltas are small, and what the network gets
+        wrong about one of the two it often gets right about the other.
+        """
+        seen = np.stack([STANDARD.apply(photo) for photo in photos])
+        mirrored = np.ascontiguousarray(seen[:, :, ::-1])
+        return (self._network(seen) + self._network(mirrored)) * np.float32(0.5)

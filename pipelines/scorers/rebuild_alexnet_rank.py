@@ -11,11 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.rebuild import Step, export_step
-from pipelines.scorers.alexnet_rank import BUILT_BY, NAME
-from pipelines.scorers.packaged import write_packaged
+from pipelines.rebuild import Step, export_step, package
+from pipelines.scorers.alexnet_rank import AlexNetRankScorer
+from pipelines.scorers.packaged import MODELS
 from trigger.files import write_atomically
 
+NAME, BUILT_BY = AlexNetRankScorer.name, AlexNetRankScorer.built_by
 VERSION = "1"
 EPOCHS = 8
 
@@ -74,7 +75,8 @@ def main() -> None:
     text, file = card(report), folder / f"{NAME}.tflite"
     write_atomically(folder / f"{NAME}.md", text.encode())
     export_step(folder / f"{NAME}.keras", file, folder / f"{NAME}.md", VERSION).run()
-    write_packaged(file, text, VERSION, {"quality": report, "trained_by": BUILT_BY})
+    facts = {"quality": report, "trained_by": BUILT_BY}
+    package(file, folder / f"{NAME}.md", MODELS, VERSION, facts)
     print(f"packaged: {file.name}")  # noqa: T201
 
 
