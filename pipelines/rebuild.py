@@ -161,7 +161,7 @@ def main() -> None:
     card, file = out / "NIMA.md", out / "nima.tflite"
     write_atomically(card, nima_card(scorer).encode())
     export_step(out / "scorer" / "nima.keras", file, card, NIMA_VERSION).run()
-    facts = {"quality": scorer, "trained_by": NimaScorer.built_by}
+    facts: dict[str, Any] = {"quality": scorer, "trained_by": NimaScorer.built_by}
     package(file, card, SCORER_MODELS, NIMA_VERSION, facts)
 
     for step in trigger_steps(args.data, out):
