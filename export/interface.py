@@ -39,9 +39,10 @@ OUTPUTS = {
             size=1,
             network="trigger",
             meaning=(
-                "Predicted rise of the photo's perceptual quality, on a scale of 1 to 10, if it "
-                "were enhanced. Unbounded; about 0 for photos with nothing to mend; higher means "
-                "more to gain."
+                "Predicted gain in the photo's perceptual quality if it were enhanced, on the scale "
+                "the network was fitted to: of human ratings once fine-tuned (0 neutral, 1 "
+                "moderate, 2 significant improvement, -1 regressed), of deltas of the scorer before "
+                "that. Unbounded; about 0 for photos with nothing to mend."
             ),
             decides=True,
         ),

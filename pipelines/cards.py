@@ -132,8 +132,8 @@ MobileNetV2 alpha 0.35 at 448x448 cut at `block_16_project_BN`, global average p
 261,841 parameters, 113 of them fine-tuned. float16 TFLite, checked by sha256 on load
 (`trigger.json`). Rebuilt by `python -m pipelines.rebuild DATA`.
 
-All figures are of held-out scenes: a fifth of all scenes that neither the scorer, nor the baseline,
-nor the fine-tuning saw.
+All figures not marked otherwise are of held-out scenes: a fifth of all scenes that neither the
+scorer, nor the baseline, nor the fine-tuning saw.
 
 ## Baseline: predicted against measured delta
 

@@ -3,8 +3,8 @@
 Three steps, each skipped where its estimator finds nothing to repair:
 
 1. *Deblocking*: sliding 8x8 DCT shrinkage whose strength follows the measured blockiness.
-2. *Denoising*: the same shrinkage at 2.7 times the estimated noise deviation
-   (Yu & Sapiro, "DCT image denoising", IPOL 2011, doi:10.5201/ipol.2011.ys-dct).
+2. *Denoising*, unless that has smoothed already: the same shrinkage at 2.7 times the estimated
+   noise deviation (Yu & Sapiro, "DCT image denoising", IPOL 2011, doi:10.5201/ipol.2011.ys-dct).
 3. *Deblurring*: Polyblur (Delbracio et al., "Polyblur: Removing Mild Blur by Polynomial
    Reblurring", IEEE TCI 2021, doi:10.1109/TCI.2021.3100998).
 
