@@ -39,10 +39,10 @@ OUTPUTS = {
             size=1,
             network="trigger",
             meaning=(
-                "Predicted gain in the photo's perceptual quality if it were enhanced, on the scale "
-                "the network was fitted to: of human ratings once fine-tuned (0 neutral, 1 "
-                "moderate, 2 significant improvement, -1 regressed), of deltas of the scorer before "
-                "that. Unbounded; about 0 for photos with nothing to mend."
+                "Predicted gain in the photo's perceptual quality if it were enhanced. Once "
+                "fine-tuned on the scale of human ratings: 0 neutral, 1 moderate, 2 significant "
+                "improvement, -1 regressed; before that, points of the scorer. Unbounded; about 0 "
+                "for photos with nothing to mend."
             ),
             decides=True,
         ),

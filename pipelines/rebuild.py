@@ -16,18 +16,20 @@ import argparse
 import hashlib
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.cards import nima_card, trigger_card
+from pipelines.enhancers.classical import ClassicalEnhancer
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
 from pipelines.scorers.nima import NimaScorer
 from pipelines.scorers.packaged import MODELS as SCORER_MODELS
 from trigger import cli
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.errors import TriggerError
+from trigger.errors import OptionError, TriggerError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
@@ -144,6 +146,24 @@ def package(source: Path, card: Path, folder: Path, version: str, facts: dict[st
     write_atomically(folder / f"{source.stem}.json", text.encode())
 
 
+def claim(out: Path) -> None:
+    """Mark the folder as one of this version: steps that it holds are not run again.
+
+    Raises:
+        OptionError: it holds what another version has made.
+    """
+    versions = {"trigger": TRIGGER_VERSION, "nima": NIMA_VERSION}
+    versions["enhancer"] = ClassicalEnhancer.version
+    stamp = out / "versions.json"
+    if stamp.exists() and json.loads(stamp.read_text()) != versions:
+        raise OptionError(
+            f"{out} was made by version {stamp.read_text()}, this is {json.dumps(versions)}; "
+            "give another --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(stamp, json.dumps(versions).encode())
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -152,10 +172,20 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder laid out as above")
     parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
     args = parser.parse_args()
-    out: Path = args.out
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        rebuild(args.data, args.out)
+    except TriggerError as error:
+        sys.exit(f"rebuild: {error}")
 
-    for step in scorer_steps(args.data, out):
+
+def rebuild(data: Path, out: Path) -> None:
+    """Run what has not been run, and package what came out.
+
+    Raises:
+        TriggerError: a step failed, and has said why.
+    """
+    claim(out)
+    for step in scorer_steps(data, out):
         step.run()
     scorer = _report(out / "scorer")
     card, file = out / "NIMA.md", out / "nima.tflite"
@@ -164,7 +194,7 @@ def main() -> None:
     facts: dict[str, Any] = {"quality": scorer, "trained_by": NimaScorer.built_by}
     package(file, card, SCORER_MODELS, NIMA_VERSION, facts)
 
-    for step in trigger_steps(args.data, out):
+    for step in trigger_steps(data, out):
         step.run()
     quality = {name: _report(out / name) for name in ("baseline", "finetuned")}
     card, file = out / "MODEL_CARD.md", out / "trigger.tflite"

@@ -1,0 +1,32 @@
+"""What is packaged belongs together: records, cards, and the card inside each model file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import trigger
+from pipelines.scorers.packaged import MODELS as SCORERS
+
+TRIGGER = Path(trigger.__file__).parent / "models"
+PACKAGED = [(TRIGGER, "trigger", "MODEL_CARD.md"), (SCORERS, "nima", "NIMA.md")]
+
+
+@pytest.mark.parametrize(("folder", "name", "card"), PACKAGED, ids=["trigger", "nima"])
+def test_record_and_card_are_those_of_the_model_file(folder: Path, name: str, card: str) -> None:
+    record = json.loads((folder / f"{name}.json").read_text())
+    file = folder / record["file"]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == record["sha256"]
+    with zipfile.ZipFile(file) as inside:
+        assert inside.read(card) == (folder / card).read_bytes()
+
+
+def test_the_trigger_learned_from_labels_by_the_packaged_scorer() -> None:
+    labels = json.loads((TRIGGER / "trigger.json").read_text())["quality"]["baseline"]["labels"]
+    scorer = json.loads((SCORERS / "nima.json").read_text())
+    assert labels["scorer"] == ["nima"]
+    assert labels["scorer_version"] == [scorer["version"]]
