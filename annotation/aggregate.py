@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from annotation.agreement import weighted_kappa
+from annotation.origins import origins_of
 from annotation.ratings import RATINGS, SENTINELS, Rating, is_opinion, read_lines, read_rows
 from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash, read_photo_bytes
@@ -75,7 +76,7 @@ class RatedPair:
         pair: its name.
         photo: SHA-256 of the photo before enhancement, or "".
         path: where that photo is, absolute, or "".
-        scene: what the photo was made from; by default the photo.
+        scene: what the photo was made from, as given, or "".
         enhancer: name-version, or "".
         rating: mean of the opinions, weighted by rater, -1..2.
         majority: the rating with most weight behind it; None where two are equal.
@@ -185,7 +186,8 @@ def rated_photos(path: Path) -> pd.DataFrame:
 
     Returns:
         One row per pair, ``AGGREGATED_COLUMNS``: path (absolute, str), rating (float, -1..2),
-        weight (float, 0..1), scene (str; by default the SHA-256 of the photo, as in labels), ...
+        weight (float, 0..1), scene (str; where none is given what ``trigger degrade`` made the
+        photo from, else the SHA-256 of the photo, as in labels), ...
 
     Raises:
         DataError: as ``read_rated_pairs``, or a photo is missing.
@@ -197,13 +199,13 @@ def rated_photos(path: Path) -> pd.DataFrame:
             f"{path}: {len(missing)} rated photos are not there, first "
             f"{missing[0] or '(no path given)'}; put them back or mend the column 'path'"
         )
-    unnamed = table["scene"] == table["path"]
+    unnamed = table[table["scene"] == ""]
     try:
-        table.loc[unnamed, "scene"] = [
-            photo_hash(read_photo_bytes(photo)) for photo in table.loc[unnamed, "path"]
-        ]
+        hashes = [photo_hash(read_photo_bytes(photo)) for photo in unnamed["path"]]
     except PhotoError as error:
         raise DataError(f"{path}: a rated photo cannot be read: {error}") from error
+    if hashes:
+        table.loc[unnamed.index, "scene"] = origins_of(unnamed.assign(photo=hashes))["scene"]
     return table
 
 
@@ -309,7 +311,7 @@ def _combine(
         pair=row.pair,
         photo=row.photo,
         path=row.path,
-        scene=row.scene or row.photo or row.path or row.pair,
+        scene=next((row.scene for row in rows if row.scene), ""),
         enhancer=row.enhancer,
         rating=round(float(np.average(values, weights=given)), 4),
         majority=best[0] if len(best) == 1 else None,
@@ -325,7 +327,7 @@ def _parse(path: Path, cells: Mapping[str, str]) -> RatedPair:
         pair=cells["pair"],
         photo=cells["photo"],
         path=str((path.parent / cells["path"]).resolve()) if cells["path"] else "",
-        scene=cells["scene"] or cells["pair"],
+        scene=cells["scene"],
         enhancer=cells["enhancer"],
         rating=float(cells["rating"]),
         majority=int(cells["majority"]) if cells["majority"] else None,

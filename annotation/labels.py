@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 
+from annotation.origins import origins_of
 from trigger.errors import DataError, OptionError
 
 RUN_FILE = "run.json"
 RUN_KIND = "trigger labels"
-DEGRADATIONS = "degradations.csv"
 ENHANCED_EXTENSIONS = ("png", "jpg", "webp")
 RECIPE = ["enhancer", "enhancer_version", "scorer", "scorer_version", "preprocessing"]
 COLUMNS = ["photo", "path", "input_score", "delta", *RECIPE]
@@ -61,8 +61,7 @@ def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
             f"({'; '.join(' '.join(row) for row in recipes.itertuples(index=False))}); choose one "
             f"with --enhancer, or label into a new folder"
         )
-    made_from = _scenes({str(Path(path).parent) for path in labels["path"]})
-    labels["scene"] = [made_from.get(photo, photo) for photo in labels["photo"]]
+    labels["scene"] = origins_of(labels)["scene"]
     name = "-".join(recipes.iloc[0][["enhancer", "enhancer_version"]])
     labels["enhancer"] = name
     labels["enhanced"] = [_enhanced(folder / "enhanced" / name, p) for p in labels["photo"]]
@@ -72,20 +71,3 @@ def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
 def _enhanced(folder: Path, photo: str) -> str:
     files = (folder / photo[:2] / f"{photo}.{extension}" for extension in ENHANCED_EXTENSIONS)
     return next((str(file) for file in files if file.is_file()), "")
-
-
-def _scenes(folders: set[str]) -> dict[str, str]:
-    """Scene by photo of what ``trigger degrade`` made, from the record beside the photos."""
-    scenes: dict[str, str] = {}
-    for folder in sorted(folders):
-        record = Path(folder) / DEGRADATIONS
-        if not record.is_file():
-            continue
-        try:
-            table = pd.read_csv(record, dtype=str)
-            scenes |= dict(zip(table["photo"], table["scene"], strict=True))
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"{record}: not a record that trigger degrade wrote ({error}); degrade again"
-            ) from error
-    return scenes

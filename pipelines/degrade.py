@@ -19,13 +19,13 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from annotation.origins import RECORD
 from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
 from pipelines.pixels import Pixels, to_float
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
-RECORD = "degradations.csv"
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
 
 
@@ -80,27 +80,6 @@ def run(args: argparse.Namespace) -> int:
         f"{rejected} could not be read"
     )
     return 1 if rejected == len(photos) else 0
-
-
-def read_record(folder: Path) -> pd.DataFrame:
-    """Scene and kind of each degraded photo in a folder, indexed by photo hash.
-
-    Empty where nothing is recorded.
-
-    Raises:
-        DataError: the record is there but cannot be read.
-    """
-    path = folder / RECORD
-    if not path.is_file():
-        return pd.DataFrame(columns=["scene", "kind"])
-    try:
-        table = pd.read_csv(path, dtype=str)
-        # A degradation can leave a photo as it was; the first record then stands for both.
-        return table.drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a record that 'trigger degrade' wrote ({error}); degrade again"
-        ) from error
 
 
 def _degrade_photo(

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from annotation.origins import origins_of
 from pipelines import fitting, plots
-from pipelines.degrade import read_record
 from pipelines.labels import read
 from pipelines.metrics import agreement
 from pipelines.model_record import write_record
@@ -148,17 +148,6 @@ def delta_loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> ker
 def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
     """Absolute error of delta, per photo."""
     return keras.ops.abs(measured[:, 0] - predicted[:, 0])
-
-
-def origins_of(labels: pd.DataFrame) -> pd.DataFrame:
-    """Scene and kind of each label: as ``trigger degrade`` recorded, else the photo itself."""
-    folders = sorted({str(Path(path).parent) for path in labels["path"]})
-    record = pd.concat([read_record(Path(folder)) for folder in folders])
-    record = record[~record.index.duplicated()]
-    origins = record.reindex(labels["photo"]).set_index(labels.index)
-    return origins.fillna({"kind": "as found"}).assign(
-        scene=origins["scene"].fillna(labels["photo"])
-    )
 
 
 def _origin(labels: pd.DataFrame) -> dict[str, str]:

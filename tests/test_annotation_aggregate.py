@@ -148,7 +148,7 @@ def test_a_pair_gets_the_weighted_mean_of_its_first_showings() -> None:
     assert pairs["p7"].rating == pytest.approx(expected, abs=1e-3)
     assert pairs["p7"].majority == 2
     assert (pairs["p7"].opinions, pairs["p7"].raters) == (3, "ann + ben + zoe")
-    assert pairs["p7"].scene == "p7.png"
+    assert pairs["p7"].scene == ""  # left to whoever has the photo
     worst = disputed(list(pairs.values()))
     assert worst[0].spread == 3
     assert {pair.pair for pair in worst} == {p.pair for p in pairs.values() if p.spread >= 2}
@@ -212,6 +212,24 @@ def test_only_opinions_are_learned_from_and_a_photo_is_its_own_scene(tmp_path: P
     # By content: the same wherever it lies, and the same as in labels.
     hashes = [hashlib.sha256(name.encode()).hexdigest() for name in ("a.png", "b.png")]
     assert list(table["scene"]) == hashes
+
+
+def test_versions_of_a_photo_are_one_scene_as_recorded_beside_them(tmp_path: Path) -> None:
+    names = ("a-blur.png", "a-noise.png", "b.png", "c.png")
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    record = [(hashes[0], "a", "blur"), (hashes[1], "a", "noise"), (hashes[1], "later", "none")]
+    (tmp_path / "degradations.csv").write_text(
+        "photo,scene,kind\n" + "".join(f"{','.join(row)}\n" for row in record)
+    )
+    raw, combined = tmp_path / "raw.csv", tmp_path / "sub" / "combined.csv"
+    combined.parent.mkdir()
+    lines = [f"{name},{'given' if name == 'c.png' else ''},1\n" for name in names]
+    raw.write_text("path,scene,rating\n" + "".join(lines))
+    assert main(["ratings", "aggregate", str(raw), "--out", str(combined)]) == 0
+    for ratings in (raw, combined):
+        assert list(rated_photos(ratings)["scene"]) == ["a", "a", hashes[2], "given"]
 
 
 def test_label_studio_keeps_everything(tmp_path: Path) -> None:

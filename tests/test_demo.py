@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from annotation.aggregate import rated_photos
+from annotation.origins import read_record
 from annotation.ratings import RATINGS
 from pipelines import demo
 from pipelines.degradation import Kind
-from pipelines.degrade import read_record
 from pipelines.demo_page import Card, Chapter, Plot, page
 from pipelines.demo_photos import (
     CROP,
