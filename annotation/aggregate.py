@@ -30,6 +30,8 @@ OUTLIER_BIAS = 0.75
 ENOUGH = 10  # pairs shared with others, below which nobody is called an outlier
 DISAGREEMENT = 2  # ratings of a pair that are so far apart deserve another look
 PRIOR_OPINIONS = 3  # how many opinions the common spread of opinions counts for in each pair
+LEAST_BETWEEN = 0.01  # variance between pairs, as a share of that of opinions: pairs do differ
+LOWEST_TRUST = 1e-4
 CATEGORIES = sorted(RATINGS)
 
 
@@ -281,6 +283,7 @@ def _opinions(
 def _trust(opinions: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
     """Reliability of each pair's mean: variance between pairs / (that + variance of the mean).
 
+    Between pairs there is the variance of the means less what the means' own variance adds to it.
     A pair's own variance is shrunk towards that of all pairs, which a few opinions cannot tell
     better. Where no pair has two opinions nothing is known, and all weigh 1.
     """
@@ -290,13 +293,13 @@ def _trust(opinions: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
         return [1.0] * len(opinions)
     common = sum(squares) / freedom
     means = [float(np.average(values, weights=given)) for values, given in opinions]
-    between = max(float(np.var(means)), common / 10, 1e-6)
-    trusts = []
+    noises = []
     for (values, given), square in zip(opinions, squares, strict=True):
         variance = (PRIOR_OPINIONS * common + square) / (PRIOR_OPINIONS + len(values) - 1)
         effective = given.sum() * given.sum() / (given**2).sum() * given.mean()
-        trusts.append(between / (between + variance / effective))
-    return trusts
+        noises.append(float(variance / effective))
+    between = max(float(np.var(means) - np.mean(noises)), common * LEAST_BETWEEN, 1e-6)
+    return [max(between / (between + noise), LOWEST_TRUST) for noise in noises]
 
 
 def _combine(

@@ -135,15 +135,45 @@ def _aggregate(args: argparse.Namespace) -> None:
 
 
 def _read_all(sources: Sequence[Path]) -> list[Rating]:
-    """All answers of several CSVs and pairs folders; the same answer twice counts once."""
-    rows: dict[object, Rating] = {}
+    """All answers of several CSVs and pairs folders; the same answer twice counts once.
+
+    Raises:
+        DataError: a source cannot be read, or two have different answers of one name.
+    """
+    rows: list[Rating] = []
+    seen: dict[tuple[object, ...], tuple[Path, Rating]] = {}
     for source in sources:
         found = _read_store(source) if source.is_dir() else located(source, read_rows(source))
-        for number, row in enumerate(found):
-            rows.setdefault(row.id or (source, number), row)
+        rows += [row for row in found if _is_new(row, source, seen)]
     if not rows:
         raise DataError(f"{', '.join(map(str, sources))}: nothing has been rated yet")
-    return list(rows.values())
+    return rows
+
+
+def _is_new(row: Rating, source: Path, seen: dict[tuple[object, ...], tuple[Path, Rating]]) -> bool:
+    """Whether no source before has this answer; notes it under its id and under who gave it."""
+    said = replace(row, path="")  # where the photo lies depends on where the CSV does
+    names: dict[tuple[object, ...], str] = {}
+    if row.id:
+        names[row.id,] = (
+            f"id {row.id!r} names another answer there; if both files merely number their rows, "
+            f"delete the column 'id' in one of them"
+        )
+    if row.rater:
+        names[row.rater, row.pair, row.repeat] = (
+            f"{row.rater!r} has another answer to pair {row.pair!r} there; delete one of the two, "
+            f"number second showings in the column 'repeat', or tell two people of one name "
+            f"apart in the column 'rater'"
+        )
+    known = False
+    for name, problem in names.items():
+        if name not in seen:
+            seen[name] = source, said
+        elif seen[name][1] == said:
+            known = True
+        else:
+            raise DataError(f"{source} and {seen[name][0]} cannot be combined: {problem}")
+    return not known
 
 
 def _read_store(folder: Path) -> list[Rating]:

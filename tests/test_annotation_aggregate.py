@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,22 @@ def test_pairs_that_raters_agree_on_weigh_more() -> None:
     assert {pair.weight for pair in aggregate([rating("p", "a", 1)], [])} == {1.0}
 
 
+@pytest.mark.parametrize("truth", [0, 1])
+def test_weights_tell_what_part_of_the_means_is_no_noise(truth: int) -> None:
+    rng = np.random.default_rng(2)
+    noise = rng.choice([-1, 0], (1000, 2))
+    values = noise + truth * rng.integers(0, 3, (1000, 1))
+    rows = [
+        rating(f"p{i}", name, int(value))
+        for i, row in enumerate(values)
+        for name, value in zip("ab", row, strict=True)
+    ]
+    weights = [pair.weight for pair in aggregate(rows, [])]
+    between = values.mean(axis=1).var() - noise.mean(axis=1).var()
+    known = between / (between + noise.var() / 2)
+    assert np.mean(weights) == pytest.approx(known, abs=0.1)
+
+
 def test_learning_reads_raw_and_aggregated_files_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +212,42 @@ def test_learning_reads_raw_and_aggregated_files_alike(
     )
     with pytest.raises(DataError, match=r"line .*is 7\.0"):
         read_rated_pairs(combined)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome"),
+    [
+        ("1,a.png,ann,2", "1,a.png,ann,2", 1),  # the same answer twice
+        (",a.png,ann,2", ",a.png,ann,2", 1),
+        (",a.png,,2", ",a.png,,2", 2),  # nobody knows whether these are two people
+        (",a.png,ann,2", ",a.png,ben,2", 2),
+        ("1,a.png,ann,2", "1,a.png,ben,2", "id '1' names another answer .* delete the column"),
+        ("1,a.png,,2", "1,b.png,,2", "id '1' names another answer"),
+        (",a.png,ann,2", ",a.png,ann,-1", "'ann' has another answer to pair 'a.png'"),
+        ("1,a.png,ann,2", "2,a.png,ann,2", "'ann' has another answer to pair 'a.png'"),
+    ],
+)
+def test_answers_of_several_files_count_once_and_none_is_lost(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    ours: str,
+    theirs: str,
+    outcome: int | str,
+) -> None:
+    files = [tmp_path / "ours.csv", tmp_path / "theirs.csv"]
+    for file, row in zip(files, (ours, theirs), strict=True):
+        file.write_text(f"id,path,rater,rating\n{row}\n")
+    out = tmp_path / "out.csv"
+    code = main(["ratings", "aggregate", *map(str, files), "--out", str(out)])
+    if isinstance(outcome, int):
+        assert code == 0
+        assert sum(pair.opinions for pair in read_rated_pairs(out)) == outcome
+    else:
+        assert code == 1
+        said = capsys.readouterr().err
+        assert re.search(outcome, said)
+        assert "theirs.csv and" in said
+        assert not out.exists()
 
 
 def test_only_opinions_are_learned_from_and_a_photo_is_its_own_scene(tmp_path: Path) -> None:
