@@ -6,12 +6,14 @@ import argparse
 import io
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -27,6 +29,8 @@ from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
+Row = dict[str, str]
+UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write degraded versions of photos: v = C(S(u * k) + n) with blur k, sensor saturation S, "
         f"noise n and JPEG compression C. The applied factors are recorded in OUT/{RECORD}, with "
-        "the scene each version belongs to. The same seed gives the same files."
+        "the scene each version belongs to. The same seed gives the same files; a folder that "
+        "holds degraded photos already gains the new ones."
     )
     parser.epilog = "example: trigger degrade clean --out degraded --versions 2"
     parser.add_argument("photos", nargs="+", type=Path, help="flawless photos or folders of them")
@@ -59,11 +64,14 @@ def run(args: argparse.Namespace) -> int:
     photos = list(find_photos(args.photos))
     if not photos:
         raise DataError(f"no photos found in {', '.join(map(str, args.photos))}")
-    args.out.mkdir(parents=True, exist_ok=True)
+    known = _read_rows(args.out)
+    unfinished = args.out / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
+    unfinished.mkdir(parents=True)
     work = partial(
-        _degrade_photo, out=args.out, kinds=args.kinds, versions=args.versions, seed=args.seed
+        _degrade_photo, out=unfinished, kinds=args.kinds, versions=args.versions, seed=args.seed
     )
-    records: list[dict[str, str]] = []
+    made: list[Row] = []
     rejected = 0
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         results = pool.map(work, photos)
@@ -72,19 +80,54 @@ def run(args: argparse.Namespace) -> int:
                 rejected += 1
                 print(f"left out {result}", file=sys.stderr)  # noqa: T201
             else:
-                records += result
-    table = pd.DataFrame(records, columns=COLUMNS).drop_duplicates("path")
-    write_atomically(args.out / RECORD, table.to_csv(index=False).encode())
+                made += result
+    made = _one_each(made)
+    # Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
+    # lies here without its row, which would count as a scene of its own in training.
+    _write_rows(args.out, [*known, *made])
+    for row in made:
+        (unfinished / row["path"]).replace(args.out / row["path"])
+    _write_rows(args.out, _one_each([*known, *made]))
+    unfinished.rmdir()
     print(  # noqa: T201
-        f"{len(table)} photos of {len(photos) - rejected} scenes in {args.out}; "
+        f"{len(made)} photos of {len(photos) - rejected} scenes in {args.out}; "
         f"{rejected} could not be read"
     )
     return 1 if rejected == len(photos) else 0
 
 
+def _read_rows(folder: Path) -> list[Row]:
+    """What earlier runs into this folder made.
+
+    Raises:
+        DataError: the record is there but cannot be read.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return []
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path}: not a record that 'trigger degrade' wrote ({error}), so nothing can be "
+            "added to it; give another --out, or delete the folder and degrade again"
+        ) from error
+    return cast("list[Row]", table.to_dict("records"))
+
+
+def _one_each(rows: Iterable[Row]) -> list[Row]:
+    """The last row of each path, in the order in which paths came up first."""
+    return list({row["path"]: row for row in rows}.values())
+
+
+def _write_rows(folder: Path, rows: list[Row]) -> None:
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    write_atomically(folder / RECORD, table.to_csv(index=False).encode())
+
+
 def _degrade_photo(
     path: Path, out: Path, kinds: list[Kind], versions: int, seed: int
-) -> list[dict[str, str]] | PhotoError:
+) -> list[Row] | PhotoError:
     cv2.setNumThreads(1)
     try:
         data = read_photo_bytes(path)

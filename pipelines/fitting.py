@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
+
+from trigger.errors import OptionError
+from trigger.files import write_atomically
+
+FINGERPRINT = "fingerprint.json"
 
 
 class PhotoBatches(keras.utils.PyDataset):
@@ -50,6 +58,14 @@ class PhotoBatches(keras.utils.PyDataset):
         self._order = np.lexsort((rng.random(len(self._rows)), place))
         self._mirrored = rng.random(len(self._rows)) < 0.5
 
+    def fingerprint(self) -> dict[str, object]:
+        """What a training on these batches depends on, in words for messages; not the pixels."""
+        return {
+            "batch size": self._batch_size,
+            "seed": self._seed,
+            "labels": _digest([self._rows, self._targets, self._groups]),
+        }
+
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch_size)
 
@@ -71,11 +87,21 @@ def fit(
     epochs: int,
     out: Path,
 ) -> None:
-    """Train with Adam and cosine decay; resume where an interrupted run stopped.
+    """Train with Adam and cosine decay; resume where an interrupted run of the same stopped.
 
-    Writes ``log.csv`` and ``tensorboard/`` under ``out``; the checkpoint of the running epoch
-    lies in ``checkpoint/`` until training ends.
+    Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run; the
+    checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until training ends.
+
+    Raises:
+        OptionError: the checkpoint belongs to another training.
     """
+    fingerprint = {
+        "epochs": epochs,
+        "learning rate": learning_rate,
+        **batches.fingerprint(),
+        "starting weights": _digest(model.get_weights()),
+    }
+    _begin_or_resume(out, fingerprint)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         epochs * len(batches),
@@ -97,3 +123,31 @@ def fit(
             keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
         ],
     )
+
+
+def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:
+    """Clear away what another run left, unless it is this one, interrupted."""
+    checkpoint = out / "checkpoint"
+    record = checkpoint / FINGERPRINT
+    if any(checkpoint.glob("*.weights.h5")):
+        theirs = json.loads(record.read_text()) if record.is_file() else {}
+        other = [name for name, value in fingerprint.items() if theirs.get(name) != value]
+        if other:
+            raise OptionError(
+                f"{out}: holds an interrupted training with other {', '.join(other)}; to go on "
+                f"with that one train as before, to start anew give another --out or delete the "
+                f"folder {checkpoint}"
+            )
+        return
+    (out / "log.csv").unlink(missing_ok=True)
+    shutil.rmtree(out / "tensorboard", ignore_errors=True)
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    write_atomically(record, json.dumps(fingerprint, indent=2).encode())
+
+
+def _digest(arrays: Iterable[npt.NDArray[np.generic]]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from pipelines.fitting import PhotoBatches, fit
+from trigger.errors import OptionError
 
 RNG = np.random.default_rng(0)
 PHOTOS = RNG.integers(0, 256, (32, 8, 8, 3), np.uint8)
@@ -34,9 +35,30 @@ class KilledBatches(PhotoBatches):
         return super().__getitem__(batch)
 
 
-def train(out: Path, kind: type[PhotoBatches] = PhotoBatches, **options: Any) -> list[np.ndarray]:
+OTHER: dict[str, dict[str, Any]] = {
+    "epochs": {"epochs": 5},
+    "learning rate": {"learning_rate": 1e-3},
+    "batch size": {"batch_size": 4},
+    "seed": {"seed": 1},
+    "labels": {"targets": TARGETS[::-1]},
+    "starting weights": {"weights": 2},
+}
+
+
+def train(
+    out: Path,
+    kind: type[PhotoBatches] = PhotoBatches,
+    *,
+    weights: int = 1,
+    targets: np.ndarray = TARGETS,
+    seed: int = 0,
+    batch_size: int = 8,
+    learning_rate: float = 1e-2,
+    epochs: int = 4,
+    **options: Any,
+) -> list[np.ndarray]:
     out.mkdir(exist_ok=True)
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(weights)
     model = keras.Sequential(
         [
             keras.Input((8, 8, 3), dtype="uint8"),
@@ -45,8 +67,16 @@ def train(out: Path, kind: type[PhotoBatches] = PhotoBatches, **options: Any) ->
             keras.layers.Dense(1),
         ]
     )
-    batches = kind(PHOTOS, np.arange(32), TARGETS, 8, 0, **options)
-    fit(model, batches, loss="mse", metrics=[], learning_rate=1e-2, epochs=4, out=out)
+    batches = kind(PHOTOS, np.arange(32), targets, batch_size, seed, **options)
+    fit(
+        model,
+        batches,
+        loss="mse",
+        metrics=[],
+        learning_rate=learning_rate,
+        epochs=epochs,
+        out=out,
+    )
     return model.get_weights()
 
 
@@ -58,8 +88,19 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, c
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
+    for name, other in OTHER.items():
+        with pytest.raises(OptionError, match=rf"other {name};.*another --out or delete"):
+            train(tmp_path / "out", **other)
     for ours, theirs in zip(train(tmp_path / "out"), calm, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_a_finished_training_is_not_mixed_with_the_next(tmp_path: Path) -> None:
+    train(tmp_path)
+    train(tmp_path, epochs=2, seed=1)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 2
+    assert len(list((tmp_path / "tensorboard" / "train").iterdir())) == 1
 
 
 def test_neighbours_of_a_group_stay_together_and_every_row_comes_once() -> None:

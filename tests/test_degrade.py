@@ -1,0 +1,92 @@
+"""``trigger degrade``: every photo it made is on record, whatever happened before or meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from skimage.data import astronaut, chelsea
+
+from annotation.origins import read_record
+from pipelines import degrade
+from pipelines.degrade import RECORD
+from trigger.cli import main
+from trigger.errors import DataError
+from trigger.photo import find_photos, photo_hash
+
+
+@pytest.fixture(autouse=True)
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(degrade, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clean")
+    for name, photo in (("astronaut", astronaut()), ("chelsea", chelsea())):
+        Image.fromarray(photo[::8, ::8]).save(folder / f"{name}.png")
+    return folder
+
+
+def run(clean: Path, out: Path, *options: str) -> None:
+    assert main(["degrade", str(clean), "--out", str(out), *options]) == 0
+
+
+def scenes_of_photos(folder: Path) -> list[str]:
+    """The recorded scene of each photo there is; fails where one has none."""
+    hashes = [photo_hash(path.read_bytes()) for path in find_photos([folder])]
+    return list(read_record(folder)["scene"].loc[hashes])
+
+
+def test_a_second_run_adds_to_the_record_of_the_first(clean: Path, tmp_path: Path) -> None:
+    run(clean, tmp_path, "--kinds", "noise")
+    run(clean, tmp_path, "--kinds", "jpeg", "none")
+    record = (tmp_path / RECORD).read_bytes()
+    assert pd.read_csv(tmp_path / RECORD)["kind"].value_counts().to_dict() == {
+        "noise": 2,
+        "jpeg": 2,
+        "none": 2,
+    }
+    assert len(set(scenes_of_photos(tmp_path))) == 2
+    run(clean, tmp_path, "--kinds", "noise")
+    assert (tmp_path / RECORD).read_bytes() == record
+
+
+def test_whenever_it_is_stopped_all_photos_are_on_record(
+    clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm, before = tmp_path / "calm", tmp_path / "before"
+    run(clean, before, "--kinds", "noise", "jpeg")
+    shutil.copytree(before, calm)
+    changed = ("--kinds", "noise", "blur", "--seed", "1")  # replaces noise, adds blur
+    run(clean, calm, *changed)
+    expected = {path.name: path.read_bytes() for path in calm.iterdir()}
+    rename, renamed = Path.replace, 0
+
+    def replace(path: Path, target: Path) -> Path:
+        nonlocal renamed
+        renamed += 1
+        if renamed > allowed:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    for allowed in range(11):  # renames: of four photos when made, then two records, four photos
+        out, renamed = tmp_path / f"out-{allowed}", 0
+        shutil.copytree(before, out)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", replace)
+            status = main(["degrade", str(clean), "--out", str(out), *changed])
+        assert status == (130 if allowed < 10 else 0)
+        assert len(set(scenes_of_photos(out))) == 2
+        run(clean, out, *changed)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+
+
+def test_nothing_is_added_to_a_damaged_record(clean: Path, tmp_path: Path) -> None:
+    (tmp_path / RECORD).write_text("photo,path\n")
+    with pytest.raises(DataError, match="another --out"):
+        degrade._read_rows(tmp_path)
