@@ -29,6 +29,7 @@ from annotation.manifest import (
 from annotation.pictures import content_features, render, spoil
 from annotation.selection import STRATA, choose, quotas, strata_of
 from trigger.assessment import DEFAULT_THRESHOLD, usable_cores
+from trigger.commands.common import local_path
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"in to tell careful raters. {MANIFEST_FILE} names every picture by its hash."
     )
     parser.epilog = "example: trigger pairs labels --out pairs -n 1000, then trigger annotate pairs"
-    parser.add_argument("labels", type=Path, metavar="LABELS", help="folder by trigger label")
+    parser.add_argument("labels", type=local_path, metavar="LABELS", help="folder by trigger label")
     parser.add_argument("--out", type=Path, required=True, metavar="PAIRS", help="new folder")
     parser.add_argument("-n", type=int, default=1000, help="photos to choose (default: 1000)")
     parser.add_argument(

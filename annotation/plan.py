@@ -13,7 +13,7 @@ from typing import Literal
 
 from annotation.manifest import Pair
 
-NEAREST_REPEAT, FURTHEST_REPEAT = 20, 60  # showings between a pair and its repeat
+NEAREST_REPEAT, FURTHEST_REPEAT = 20, 60  # about, from a pair to its repeat
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from pipelines.photo_files import WRITABLE, check_writable, encode_like
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from trigger.assessment import Trigger
 from trigger.commands.common import printable
-from trigger.errors import DataError, EnhancerError, TriggerError
+from trigger.errors import DataError, EnhancerError, PhotoError, ScorerError, TriggerError
 from trigger.files import write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 from trigger.quiet import native_messages_muted
@@ -167,7 +167,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print JSON lines: one object per photo, with 'delta' or with 'error'",
+        help="print JSON lines: one object per photo, with 'delta' or with 'error', which has "
+        "'reason' (as of trigger score; or enhance, score, write: what failed) and 'message'",
     )
 
 
@@ -190,11 +191,19 @@ def run(args: argparse.Namespace) -> int:
             said = text if photo in text else f"{photo}: {text}"
             sys.stderr.write(f"trigger: {printable(said)}\n")
             if args.json:
-                sys.stdout.write(json.dumps({"photo": photo, "error": text}) + "\n")
+                sys.stdout.write(json.dumps({"photo": photo, "error": _error(error)}) + "\n")
         else:
             sys.stdout.write(json.dumps(result.to_json()) + "\n" if args.json else _line(result))
         sys.stdout.flush()
     return code
+
+
+def _error(error: TriggerError) -> dict[str, str]:
+    """As ``trigger score`` tells it: why a photo cannot be read, or the stage that failed."""
+    if isinstance(error, PhotoError):
+        return {"reason": error.reason, "message": error.message}
+    reason = {ScorerError: "score", DataError: "write"}.get(type(error), "enhance")
+    return {"reason": reason, "message": str(error)}
 
 
 def _line(result: Enhanced) -> str:

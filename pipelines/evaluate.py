@@ -30,6 +30,7 @@ from pipelines.thresholds import (
     target_of,
 )
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
+from trigger.commands.common import finite_number
 from trigger.errors import DataError
 
 
@@ -44,7 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: trigger evaluate ratings.csv --held-out --target-precision 0.9"
     parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
     parser.add_argument("--model", type=Path, help=".tflite file (default: the packaged model)")
-    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
+    parser.add_argument(
+        "--threshold",
+        type=finite_number,
+        default=DEFAULT_THRESHOLD,
+        metavar="SCORE",
+        help="score from which on a photo raises an alert (default: %(default)s)",
+    )
     add_target_options(parser)
     parser.add_argument(
         "--held-out", action="store_true", help="only scenes that no training of ours has seen"
@@ -67,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     scores = []
     for path, result in zip(rated["path"], trigger.assess_all(rated["path"]), strict=True):
         if not isinstance(result, Assessment):
-            raise DataError(f"{args.ratings}: rated photo {path} cannot be read: {result}")
+            raise DataError(f"{args.ratings}: rated photo {path} cannot be read: {result.message}")
         scores.append(result.score)
     values = np.array(scores)
     improvable = rated["rating"].to_numpy() >= IMPROVABLE

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from pipelines.head import (
     write_head,
 )
 from pipelines.learning_curve import learning_curve
-from pipelines.model_record import read_record, write_record
+from pipelines.model_record import enhancer_of, read_record, write_record
 from pipelines.networks import cut_trunk, load_network
 from pipelines.rated.derived_ratings import PERFECT
 from pipelines.splits import is_held_out
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     count = freeze_trunk(model)
     record = read_record(args.model)
     if not args.force:
-        check_enhancers(args.ratings, table["enhancer"], record.get("enhancer"))
+        check_enhancers(args.ratings, table["enhancer"], record)
     print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
     args.out.mkdir(parents=True, exist_ok=True)
     features, hashes, rejected = trunk_features(
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def check_enhancers(path: Path, rated: Iterable[str], labelled: str | None) -> None:
+def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str]) -> None:
     """Refuse ratings of another enhancer than the one whose gains the model has learned.
 
     Ratings that name no enhancer are taken on trust. So are derived ones, which name the perfect
@@ -138,15 +138,16 @@ def check_enhancers(path: Path, rated: Iterable[str], labelled: str | None) -> N
     Args:
         path: of the ratings, for messages.
         rated: "name-version" or "name" of each rated photo; "" unknown.
-        labelled: "name-version" of the model's labels; None unknown.
+        record: of the model; empty where it does not say.
 
     Raises:
         DataError: another enhancer is among them.
     """
-    if labelled is None:
+    if "enhancer" not in record:
         sys.stderr.write("the model does not say which enhancer its labels were made with\n")
         return
-    same = {"", PERFECT, labelled, labelled.rpartition("-")[0]}
+    labelled = enhancer_of(record)
+    same = {"", PERFECT, labelled, record["enhancer"]}
     others = Counter(name for name in rated if name not in same)
     if others:
         listed = ", ".join(f"{count} of {name!r}" for name, count in others.most_common())

@@ -24,6 +24,7 @@ from pipelines.finetune_report import share, too_few
 from pipelines.html_page import image, numbers, page, table
 from pipelines.learning_curve import Point
 from pipelines.metrics import at_threshold
+from pipelines.model_record import enhancer_of
 from pipelines.thresholds import Figure, Target, find_threshold
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import PhotoError
@@ -237,7 +238,7 @@ def _provenance(report: dict[str, Any]) -> str:
     rated = ", ".join(f"{name or 'unknown'} ({n})" for name, n in report["enhancers"].items())
     facts = {
         "ratings of the enhancer": rated,
-        "model learned from labels of": report["labels"].get("enhancer", "unknown"),
+        "model learned from labels of": enhancer_of(report["labels"]) or "unknown",
         "strength of the ridge": f"{report['ridge']:g}",
         "parameters fitted": report["trainable_parameters"],
     }

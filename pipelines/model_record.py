@@ -1,17 +1,21 @@
 """What a trained network was made from, kept inside its ``.keras`` file so that it stays with it.
 
-A ``.keras`` file is a ZIP archive; Keras reads its own members and leaves others alone.
+The record of a trained network has ``MADE_WITH``: names and versions of what made its labels,
+apart, since both may hold "-". A ``.keras`` file is a ZIP archive; Keras reads its own members and
+leaves others alone.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from trigger.errors import ModelError
 
 MEMBER = "trigger.json"
+MADE_WITH = ("enhancer", "enhancer_version", "scorer", "scorer_version")
 
 
 def write_record(path: Path, record: dict[str, str]) -> None:
@@ -34,3 +38,8 @@ def read_record(path: Path) -> dict[str, str]:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: not a readable .keras model ({error})") from error
     return {str(name): str(value) for name, value in record.items()}
+
+
+def enhancer_of(record: Mapping[str, str]) -> str:
+    """The enhancer of the labels as "name-version", as ratings name it; "" where it is unknown."""
+    return "-".join(record[part] for part in MADE_WITH[:2] if part in record)

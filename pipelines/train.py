@@ -16,10 +16,11 @@ from annotation.origins import origins_of
 from pipelines import fitting, plots
 from pipelines.labels import read
 from pipelines.metrics import agreement
-from pipelines.model_record import write_record
+from pipelines.model_record import MADE_WITH, write_record
 from pipelines.networks import HEAD_PARAMETERS, build_trigger, warm_start
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
+from trigger.commands.common import local_path
 from trigger.errors import DataError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "baseline.keras, report.json, predictions.csv, scatter.png, log.csv and tensorboard/."
     )
     parser.epilog = "example: trigger train labels --out baseline --init packaged --epochs 10"
-    parser.add_argument("labels", type=Path, help="folder that 'trigger label' wrote")
+    parser.add_argument("labels", type=local_path, help="folder that 'trigger label' wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
     for part in ("enhancer", "scorer"):
         parser.add_argument(
@@ -51,10 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="starting weights of the trunk: packaged, imagenet (downloaded by Keras), a .keras "
         "file of this project or a MobileNetV2 .weights.h5 file (default: packaged)",
     )
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch-size", type=int, default=24)
-    parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=10, help="default: %(default)s")
+    parser.add_argument(
+        "--batch-size", type=int, default=24, help="photos a step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=5e-4, help="at its peak (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of order and mirroring (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,9 +158,8 @@ def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> ke
 
 
 def _origin(labels: pd.DataFrame) -> dict[str, str]:
-    """What the labels were made with, as name-version; ``read`` gives those of one recipe."""
-    first = labels.iloc[0]
-    return {part: f"{first[part]}-{first[f'{part}_version']}" for part in ("enhancer", "scorer")}
+    """What the labels were made with; ``read`` gives those of one recipe."""
+    return {part: str(labels[part].iloc[0]) for part in MADE_WITH}
 
 
 def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:

@@ -194,10 +194,13 @@ def test_enhancers_that_fail_on_a_photo_do_not_stop_the_rest(
 ) -> None:
     for height in (31, 32, 33, 34):
         Image.fromarray(coffee[:height, :60]).save(tmp_path / f"{height}.png")
-    enhance(*sorted(tmp_path.iterdir()), "--json", enhancer="test_enhance:Failing", code=1)
+    photos = [*sorted(tmp_path.iterdir()), tmp_path / "gone.png"]
+    enhance(*photos, "--json", enhancer="test_enhance:Failing", code=1)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1]["error"] == {"reason": "missing", "message": "no such file; check the path."}
     for line, words in zip(lines, ("out of paint", "not finite", "same shape"), strict=False):
-        assert words in line["error"]
+        assert line["error"]["reason"] == "enhance"
+        assert words in line["error"]["message"]
     assert [path.name for path in tmp_path.glob("*-failing.png")] == ["34-failing.png"]
 
 

@@ -65,3 +65,6 @@ def test_the_command_prints_both_thresholds(
     assert report["at_target"]["precision"] == 1
     assert main(["evaluate", str(ratings), "--target-alert-rate", "0.01"]) == 1
     assert "alert rate on 6 photos is 0.167" in capsys.readouterr().err
+    (tmp_path / "coffee.png").write_bytes(b"Dear diary")
+    assert main(["evaluate", str(ratings)]) == 1
+    assert "coffee.png cannot be read: is not a photo" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from PIL import Image
 
 from pipelines import metrics, train, trunk_features
 from pipelines.finetune import check_enhancers
-from pipelines.model_record import read_record, write_record
+from pipelines.model_record import MADE_WITH, read_record, write_record
 from pipelines.networks import build_trigger, load_network, warm_start
 from pipelines.splits import is_held_out
 from trigger.cli import main
@@ -30,7 +30,7 @@ from trigger.photo import photo_hash
 Photographs = Mapping[str, npt.NDArray[np.uint8]]
 SIGMAS = {0: 0, 4: 0, 25: 1, 50: 2}
 """Ratings that people would give a denoised photo, by the noise in it."""
-RECORD = {"enhancer": "denoise-3", "scorer": "nima-2"}
+RECORD = dict(zip(MADE_WITH, ("denoise", "3", "nima", "2"), strict=True))
 
 
 @pytest.fixture(autouse=True)
@@ -179,8 +179,12 @@ def test_ratings_of_another_enhancer_are_refused_unless_forced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(DataError, match=r"2 of 'blur-1', 1 of 'denoise-4', but .* 'denoise-3'"):
-        check_enhancers(Path("r.csv"), ["blur-1", "denoise-4", "blur-1", ""], "denoise-3")
-    check_enhancers(Path("r.csv"), ["blur-1"], None)
+        check_enhancers(Path("r.csv"), ["blur-1", "denoise-4", "blur-1", ""], RECORD)
+    versioned = RECORD | {"enhancer": "real-sr", "enhancer_version": "1-0af3"}
+    check_enhancers(Path("r.csv"), ["real-sr-1-0af3", "real-sr"], versioned)
+    with pytest.raises(DataError, match=r"1 of 'real-sr-1'"):
+        check_enhancers(Path("r.csv"), ["real-sr-1"], versioned)
+    check_enhancers(Path("r.csv"), ["blur-1"], {})
     assert "does not say" in capsys.readouterr().err
     other = (made / "ratings.csv").read_text().replace("denoise-3", "sharpen-1")
     (made / "other.csv").write_text(other)
@@ -241,4 +245,4 @@ def test_training_notes_what_the_labels_were_made_with(
     command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
     assert main([*command, "--batch-size", "2"]) == 0
     record = read_record(tmp_path / "out" / "baseline.keras")
-    assert record == {"enhancer": "brighten-1", "scorer": "brightness-1"}
+    assert [record[part] for part in MADE_WITH] == ["brighten", "1", "brightness", "1"]

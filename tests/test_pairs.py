@@ -148,3 +148,11 @@ def test_large_photos_get_full_copies_and_a_crop_where_most_has_changed() -> Non
     assert (rendered.before.full.width, rendered.before.display.width) == (3000, 1600)
     assert np.allclose(most_changed(before, before), (1180, 680, 1820, 1320), atol=10)
     assert most_changed(before.resize((30, 20)), after.resize((30, 20))) == (0, 0, 30, 20)
+
+
+@pytest.mark.parametrize("command", ["pairs", "train"])
+def test_labels_on_other_machines_are_refused_as_such(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "gs://bucket/labels", "--out", "new"]) == 2
+    assert "'gs://bucket/labels' is a URL" in capsys.readouterr().err

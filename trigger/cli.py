@@ -49,7 +49,7 @@ COMMANDS = {
     "degrade": Command("pipelines.degrade", "make degraded versions of photos", "pipelines"),
     "train": Command("pipelines.train", "train a model on labels", "pipelines"),
     "finetune": Command("pipelines.finetune", "fit a model's head to ratings", "pipelines"),
-    "evaluate": Command("pipelines.evaluate", "measure a model against baselines", "pipelines"),
+    "evaluate": Command("pipelines.evaluate", "compare a model's scores with ratings", "pipelines"),
     "train-scorer": Command("pipelines.scorers.train", "train the quality scorer", "pipelines"),
     "derive-ratings": Command(
         "pipelines.rated.derived_ratings", "derive ratings from human scores", "pipelines"

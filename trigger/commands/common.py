@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from trigger.assessment import (
     DEFAULT_THRESHOLD,
@@ -74,3 +75,12 @@ def positive_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def local_path(text: str) -> Path:
+    """Option type: a path on this machine, or mounted there; no URL."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a URL, which is not read here; copy it to this machine and name the copy"
+        )
+    return Path(text)
