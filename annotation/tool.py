@@ -156,8 +156,8 @@ def _is_new(row: Rating, source: Path, seen: dict[tuple[object, ...], tuple[Path
     names: dict[tuple[object, ...], str] = {}
     if row.id:
         names[row.id,] = (
-            f"id {row.id!r} names another answer there; if both files merely number their rows, "
-            f"delete the column 'id' in one of them"
+            f"id {row.id!r} has other content there; if both hold the same answers, give only "
+            f"one, and if both merely number their rows, delete the column 'id' in one of them"
         )
     if row.rater:
         names[row.rater, row.pair, row.repeat] = (

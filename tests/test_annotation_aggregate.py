@@ -221,8 +221,8 @@ def test_learning_reads_raw_and_aggregated_files_alike(
         (",a.png,ann,2", ",a.png,ann,2", 1),
         (",a.png,,2", ",a.png,,2", 2),  # nobody knows whether these are two people
         (",a.png,ann,2", ",a.png,ben,2", 2),
-        ("1,a.png,ann,2", "1,a.png,ben,2", "id '1' names another answer .* delete the column"),
-        ("1,a.png,,2", "1,b.png,,2", "id '1' names another answer"),
+        ("1,a.png,ann,2", "1,a.png,ben,2", "id '1' has other content .* delete the column"),
+        ("1,a.png,,2", "1,b.png,,2", "id '1' has other content"),
         (",a.png,ann,2", ",a.png,ann,-1", "'ann' has another answer to pair 'a.png'"),
         ("1,a.png,ann,2", "2,a.png,ann,2", "'ann' has another answer to pair 'a.png'"),
     ],
