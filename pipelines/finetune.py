@@ -27,8 +27,8 @@ from pipelines.head import (
     write_head,
 )
 from pipelines.learning_curve import learning_curve
-from pipelines.model_record import enhancer_of, read_record, write_record
-from pipelines.networks import cut_trunk, load_network
+from pipelines.model_record import enhancer_of, read_record
+from pipelines.networks import cut_trunk, load_network, save_network
 from pipelines.rated.derived_ratings import PERFECT
 from pipelines.splits import is_held_out
 from pipelines.thresholds import add_target_options, choose_threshold, target_of
@@ -98,9 +98,7 @@ def run(args: argparse.Namespace) -> int:
         threshold = choose_threshold(train.improvable, tuning.scores, target)
     head = fit_head(train, baseline, tuning.ridge)
     write_head(model, head)
-    model.save(args.out / "finetuned.keras")
-    if record:
-        write_record(args.out / "finetuned.keras", record)
+    save_network(model, args.out / "finetuned.keras", record)
 
     crossed = cross_validate(rated, baseline, target)
     table["baseline"] = baseline.scores(features)

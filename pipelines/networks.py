@@ -12,11 +12,15 @@ mode: the starting weights have theirs folded, and batches are small.
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
+from pipelines.model_record import write_record
 from trigger.errors import ModelError
 from trigger.preprocessing import STANDARD
 
@@ -26,6 +30,7 @@ ALPHA = 0.35
 TRIGGER_OUTPUT = "quality_improvability"
 NIMA_OUTPUT = "distribution"
 HEAD_PARAMETERS = 113
+SLICE = 256  # photos, 154 MB
 PACKAGED_TRUNK = Path(__file__).parent / "models" / "trunk.weights.h5"
 
 
@@ -132,6 +137,36 @@ def load_network(path: Path) -> keras.Model:
             f"output {TRIGGER_OUTPUT!r} or {NIMA_OUTPUT!r}"
         )
     return model
+
+
+def save_network(model: keras.Model, path: Path, record: Mapping[str, str]) -> None:
+    """Write a ``.keras`` file with its record whole or not at all; an empty record is left out."""
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.keras")
+    try:
+        model.save(temporary)
+        if record:
+            write_record(temporary, dict(record))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def predict_in_slices(
+    model: keras.Model, photos: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp] | None = None
+) -> npt.NDArray[np.float32]:
+    """``model.predict`` in flat memory: Keras copies whatever array it is given as a whole.
+
+    Args:
+        model: a network on photos.
+        photos: (N, S, S, 3) uint8, best mapped from a file.
+        rows: (n,) which of the photos, at least one; default: all.
+
+    Returns:
+        (n, ...) what the model says of them.
+    """
+    chosen = np.arange(len(photos)) if rows is None else rows
+    parts = (chosen[start : start + SLICE] for start in range(0, len(chosen), SLICE))
+    return np.concatenate([model.predict(photos[part], batch_size=32, verbose=0) for part in parts])
 
 
 def _load_weights(model: keras.Model, path: Path) -> None:

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from trigger.errors import PhotoError
-from trigger.photo import read_photo
+from trigger.photo import photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
 
 def preprocess_photos(
-    paths: Sequence[str], cache: Path, description: str
+    paths: Sequence[str], hashes: Sequence[str], cache: Path, description: str
 ) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
     """Decode and preprocess photos as the phone does.
 
@@ -24,6 +24,7 @@ def preprocess_photos(
 
     Args:
         paths: photo files.
+        hashes: content hash of each; a photo that has another by now is rejected.
         cache: ``.npy`` file to write; made afresh.
         description: words for the progress bar.
 
@@ -37,7 +38,11 @@ def preprocess_photos(
 
     def preprocess(row: int) -> None:
         try:
-            photo = read_photo(paths[row], at_least=STANDARD.at_least)
+            data = read_photo_bytes(paths[row])
+            if photo_hash(data) != hashes[row]:
+                rejected[paths[row]] = "is another photo by now (its SHA-256 has changed)."
+                return
+            photo = read_photo(data, name=paths[row], at_least=STANDARD.at_least)
         except PhotoError as error:
             rejected[paths[row]] = error.message
         else:

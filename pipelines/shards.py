@@ -23,6 +23,7 @@ from pipelines.labels import (
     Recipe,
     Reject,
     enhanced_file,
+    reject_file,
     storable,
     write_labels,
     write_rejects,
@@ -141,6 +142,8 @@ class Labeller:
                     rejects.append(Reject(photo, path, name, error.reason, error.message))
         if rejects:
             write_rejects(self._folder, shard.name, rejects)
+        else:  # those of an earlier try at this shard no longer hold
+            self._folder.delete([reject_file(shard.name)])
         write_labels(self._folder, shard.name, rows)
         report.labelled = len(rows)
         report.rejected.update(reject.reason for reject in rejects)

@@ -16,8 +16,14 @@ from annotation.origins import origins_of
 from pipelines import fitting, plots
 from pipelines.labels import read
 from pipelines.metrics import agreement
-from pipelines.model_record import MADE_WITH, write_record
-from pipelines.networks import HEAD_PARAMETERS, build_trigger, warm_start
+from pipelines.model_record import MADE_WITH
+from pipelines.networks import (
+    HEAD_PARAMETERS,
+    build_trigger,
+    predict_in_slices,
+    save_network,
+    warm_start,
+)
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from trigger.commands.common import local_path
@@ -27,6 +33,7 @@ from trigger.preprocessing import STANDARD
 
 HUBER = 0.25  # errors beyond this many points count linearly
 QUALITY_WEIGHT = 0.2
+MOST_MISSING = 0.1  # of the labelled photos; few go astray, but the rest must stand for all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,10 +84,16 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(args.seed)
     photos, rejected = preprocess_photos(
-        list(labels["path"]), args.out / "photos.npy", "preprocessing"
+        list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
     for path, reason in rejected.items():
         print(f"left out {path}: {reason}", file=sys.stderr)  # noqa: T201
+    if len(rejected) > MOST_MISSING * len(labels):
+        path, reason = next(iter(rejected.items()))
+        raise DataError(
+            f"{args.labels}: {len(rejected)} of {len(labels)} labelled photos are missing or not "
+            f"what was labelled, first {path}: {reason} Restore them or label again"
+        )
     usable = ~labels["path"].isin(list(rejected)).to_numpy()
     held_out = labels["scene"].map(is_held_out).to_numpy()
     train, test = np.flatnonzero(usable & ~held_out), np.flatnonzero(usable & held_out)
@@ -105,9 +118,8 @@ def run(args: argparse.Namespace) -> int:
         epochs=args.epochs,
         out=args.out,
     )
-    model.save(args.out / "baseline.keras")
-    write_record(args.out / "baseline.keras", _origin(labels))
-    labels["score"] = model.predict(photos, batch_size=32, verbose=0)[:, 0]
+    save_network(model, args.out / "baseline.keras", _origin(labels))
+    labels["score"] = predict_in_slices(model, photos)[:, 0]
     labels["held_out"] = held_out
     report = _report(labels.loc[usable], args)
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.networks import predict_in_slices
 from pipelines.photo_store import preprocess_photos
 from trigger.errors import PhotoError
 from trigger.files import write_atomically
@@ -20,7 +21,6 @@ from trigger.photo import photo_hash, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float64]
-BATCH = 32
 
 
 def trunk_features(
@@ -52,8 +52,10 @@ def trunk_features(
     if missing:
         scratch = cache.with_suffix(".npy")
         try:
-            photos, unreadable = preprocess_photos(list(missing.values()), scratch, "preprocessing")
-            found = trunk.predict(photos, batch_size=BATCH, verbose=0)
+            photos, unreadable = preprocess_photos(
+                list(missing.values()), list(missing), scratch, "preprocessing"
+            )
+            found = predict_in_slices(trunk, photos)
         finally:
             scratch.unlink(missing_ok=True)
         rejected |= unreadable

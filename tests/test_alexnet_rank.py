@@ -88,6 +88,6 @@ def test_it_is_packaged_and_loaded_by_name(
 def test_it_has_no_weights_to_start_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--live", "x", "--out", str(tmp_path), "--init", "packaged"]
+    options = ["--tid", "x", "--out", str(tmp_path), "--init", "packaged"]
     assert main(["train-scorer", "--architecture", "alexnet-rank", *options]) == 2
     assert "starts from scratch" in capsys.readouterr().err

@@ -246,3 +246,23 @@ def test_training_notes_what_the_labels_were_made_with(
     assert main([*command, "--batch-size", "2"]) == 0
     record = read_record(tmp_path / "out" / "baseline.keras")
     assert [record[part] for part in MADE_WITH] == ["brighten", "1", "brightness", "1"]
+
+
+def test_photos_that_are_not_what_was_labelled_end_training(
+    photographs: Photographs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    use_models(monkeypatch)
+    photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
+    label(photos, tmp_path / "labels")
+    monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
+    changed, other, _ = sorted(photos.rglob("*.png"))
+    shutil.copy(other, changed)
+    assert main(["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]) == 1
+    message = capsys.readouterr().err
+    assert (
+        f"1 of 3 labelled photos are missing or not what was labelled, first {changed}" in message
+    )
+    assert "Restore them or label again" in message

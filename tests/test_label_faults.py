@@ -34,6 +34,7 @@ from pipelines.shards import MOST_STUCK, Job, Labeller
 from pipelines.storage import Folder
 from trigger.cli import main
 from trigger.errors import DataError
+from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 
@@ -158,6 +159,19 @@ def test_a_photo_that_changed_since_it_was_listed_is_a_reject(photos: Path, tmp_
     assert report.rejected == {"changed": 1}
     table = pq.read_table(tmp_path / "labels" / f"{shard.name}.parquet")
     assert (table.schema, table.num_rows) == (LABEL_SCHEMA, 0)
+
+
+def test_a_second_try_at_a_shard_takes_back_the_rejects_of_the_first(
+    photos: Path, tmp_path: Path
+) -> None:
+    photo, moved = photos / "coffee.png", photos / "moved.png"
+    shard = make_shard([RECIPE], [(photo_hash(photo.read_bytes()), str(photo))])
+    labeller = Labeller(Job(str(tmp_path), ("brighten",), "brightness", (RECIPE,), None, 60))
+    photo.rename(moved)
+    assert labeller.label(shard).rejected == {"missing": 1}
+    moved.rename(photo)
+    assert labeller.label(shard).labelled == 1
+    assert read_rejects(tmp_path).empty
 
 
 def test_an_enhancer_that_hangs_costs_one_label(

@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import networks
 from pipelines.head import freeze_trunk
-from pipelines.networks import build_nima, build_trigger, cut_trunk, load_network, warm_start
+from pipelines.model_record import read_record
+from pipelines.networks import (
+    build_nima,
+    build_trigger,
+    cut_trunk,
+    load_network,
+    predict_in_slices,
+    save_network,
+    warm_start,
+)
 from pipelines.scorers.opinions import BINS, distribution, squared_emd
 from pipelines.splits import FOLDS, fold_of
 from trigger.errors import ModelError
@@ -53,6 +63,42 @@ def test_warm_start_carries_the_trunk_from_one_network_to_the_other(
 
 def test_the_packaged_trunk_is_complete(network: keras.Model) -> None:
     assert warm_start(build_trigger(), "packaged") == 261_728
+
+
+def test_a_save_that_fails_leaves_the_model_that_was_there(
+    network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model.keras"
+    save_network(network, target, {"enhancer": "denoise-3"})
+    assert read_record(target) == {"enhancer": "denoise-3"}
+    before = target.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(networks, "write_record", fail)
+    with pytest.raises(OSError, match="No space"):
+        save_network(network, target, {"enhancer": "other-1"})
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert target.read_bytes() == before
+
+
+def test_predictions_in_slices_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = keras.Sequential([keras.Input((2, 2, 3), dtype="uint8"), keras.layers.Flatten()])
+    photos = np.random.default_rng(0).integers(0, 256, (5, 2, 2, 3), np.uint8)
+    expected, whole = model.predict(photos, verbose=0), model.predict
+    seen: list[int] = []
+
+    def predict(part: np.ndarray, **options: object) -> np.ndarray:
+        seen.append(len(part))
+        return whole(part, **options)
+
+    monkeypatch.setattr(model, "predict", predict)
+    monkeypatch.setattr(networks, "SLICE", 2)
+    np.testing.assert_array_equal(predict_in_slices(model, photos), expected)
+    assert seen == [2, 2, 1]
+    rows = np.array([4, 0, 2])
+    np.testing.assert_array_equal(predict_in_slices(model, photos, rows), expected[rows])
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:

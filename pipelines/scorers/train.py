@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines import fitting
-from pipelines.networks import build_nima, warm_start
+from pipelines.networks import build_nima, predict_in_slices, save_network, warm_start
 from pipelines.reference import ReferenceJudge
 from pipelines.scorers import mean_score
 from pipelines.scorers.alexnet import build_alexnet_rank, rank_loss
@@ -22,7 +22,7 @@ from pipelines.scorers.examples import Examples, build_examples, count_examples,
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import is_held_out
-from trigger.errors import OptionError
+from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
@@ -62,7 +62,10 @@ def gather(files: list[Path], cache: Path) -> ExampleTable:
     photos.flush()
     rated = [e for e in facts if e.kinds[0].startswith("tid-") and not is_held_out(e.scene)]
     if not rated:
-        raise OptionError("what is made from photos can be graded only with --tid; give that too")
+        raise DataError(
+            "all scenes of TID2013 are held out, so nothing is left to grade by; give --tid a "
+            "folder with more of kodak01.png to kodak25.png"
+        )
     judge = ReferenceJudge().fit(
         np.concatenate([e.damage for e in rated]), np.concatenate([e.scores for e in rated])
     )
@@ -116,10 +119,13 @@ def _family(scene: str, kind: str) -> str:
     return f"{scene} {view} {re.split('[-/]', version)[0]}"
 
 
-def score_both_ways(model: keras.Model, photos: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def score_both_ways(
+    model: keras.Model, photos: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float32]:
     """Mean scores (n,) of photos and their mirror images, as the packaged scorer gives them."""
-    both = np.concatenate([photos, photos[:, :, ::-1]])
-    return mean_score(model.predict(both, batch_size=32, verbose=0)).reshape(2, -1).mean(axis=0)
+    sides = (photos, photos[:, :, ::-1])
+    scores = [mean_score(predict_in_slices(model, side, rows)) for side in sides]
+    return np.mean(scores, axis=0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +139,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clean clean --init mobilenet_v2_0.35.weights.h5 --out scorer"
     )
     parser.add_argument("--live", type=Path, help="LIVE Challenge: photos and mos.csv")
-    parser.add_argument("--tid", type=Path, help="TID2013: kodakNN.png originals and mos.csv")
+    parser.add_argument(
+        "--tid",
+        type=Path,
+        required=True,
+        help="TID2013: kodakNN.png originals and mos.csv; what people said of its distortions "
+        "also grades what is made from the other photos",
+    )
     parser.add_argument("--clean", type=Path, nargs="*", default=[], help="flawless photos")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
     parser.add_argument(
@@ -162,8 +174,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build examples, train, evaluate; writes ``ARCHITECTURE.keras`` and ``report.json``."""
-    if args.live is None and args.tid is None:
-        raise OptionError("nothing to learn from: give --live, --tid or both")
     architecture = ARCHITECTURES[args.architecture]
     if args.init and architecture.trunk is None:
         raise OptionError(f"{args.architecture} starts from scratch; leave out --init {args.init}")
@@ -187,15 +197,10 @@ def run(args: argparse.Namespace) -> int:
         epochs=args.epochs,
         out=args.out,
     )
-    model.save(args.out / f"{args.architecture}.keras")
+    save_network(model, args.out / f"{args.architecture}.keras", {})
     human = np.char.find(table.kinds, "/") < 0
     rows = np.flatnonzero(table.held_out | human)
-    predicted = np.concatenate(
-        [
-            score_both_ways(model, table.photos[part])
-            for part in np.array_split(rows, len(rows) // 64)
-        ]
-    )
+    predicted = score_both_ways(model, table.photos, rows)
     report = {
         "options": {name: str(value) for name, value in vars(args).items() if name != "command"},
         "examples": {"train": len(train), "held_out": int(table.held_out.sum())},
