@@ -12,7 +12,8 @@ for a thousand scenes what is worse than what, what restoration gains, and that 
 over-smoothed is worse than untouched. LIVE Challenge photos are only degraded, not restored: they
 have noise and blur of their own, whose removal the judge would take for damage.
 
-Each source photo becomes one ``.npz`` file, so an interrupted build goes on where it stopped.
+Each source photo becomes one ``.npz`` file, so an interrupted build goes on where it stopped. Files
+are named by what they are made from, so that one folder never gives the examples of another photo.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from pipelines.rated.live_challenge import RatedPath, read_live_challenge
 from pipelines.rated.tid2013 import read_tid2013
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
+from trigger.errors import DataError
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
@@ -99,27 +101,49 @@ def count_examples(path: Path) -> int:
 
 
 def build_examples(
-    live: Path | None, tid: Path | None, clean: list[Path], out: Path, seed: int
+    live: Path | None, tid: Path, clean: list[Path], out: Path, seed: int
 ) -> list[Path]:
-    """Build what is missing in ``out`` and return all example files, sorted."""
+    """Build what is missing in ``out`` and return all example files, sorted.
+
+    Raises:
+        DataError: TID2013 or LIVE Challenge is not there.
+        PhotoError: a photo cannot be read.
+    """
     cv2.setNumThreads(1)
     out.mkdir(parents=True, exist_ok=True)
-    jobs: dict[Path, Callable[[], Examples]] = {}
-    if tid is not None:
-        for number in range(1, 26):
-            if (tid / f"kodak{number:02d}.png").is_file():
-                jobs[out / f"tid-{number:02d}.npz"] = partial(_tid_scene, tid, number)
-    for photo in find_photos(clean):
-        jobs[out / f"clean-{photo.stem}.npz"] = partial(_clean_scene, photo, seed)
-    if live is not None:
-        for rated in read_live_challenge(live):
-            jobs[out / f"live-{rated.path.stem}.npz"] = partial(_live_scene, rated, seed)
+    jobs = {out / name: job for name, job in plan_examples(live, tid, clean, seed).items()}
     missing = {path: job for path, job in jobs.items() if not path.is_file()}
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         results = pool.map(_build_one, missing.items())
         for _ in tqdm(results, "scorer examples", len(missing), unit="scene", disable=None):
             pass
     return sorted(jobs)
+
+
+def plan_examples(
+    live: Path | None, tid: Path, clean: list[Path], seed: int
+) -> dict[str, Callable[[], Examples]]:
+    """Name of each example file, after all that its content depends on, and how it is built."""
+    jobs: dict[str, Callable[[], Examples]] = {}
+    for number in range(1, 26):
+        photo = tid / f"kodak{number:02d}.png"
+        if photo.is_file():
+            jobs[f"tid-{_short_hash(photo)}.npz"] = partial(_tid_scene, tid, number)
+    if not jobs:
+        raise DataError(f"{tid}: holds none of the originals kodak01.png to kodak25.png of TID2013")
+    enhancer = f"{ClassicalEnhancer.name}{ClassicalEnhancer.version}"
+    for photo in find_photos(clean):
+        jobs[f"clean-{_short_hash(photo)}-{seed}-{enhancer}.npz"] = partial(
+            _clean_scene, photo, seed
+        )
+    if live is not None:
+        for rated in read_live_challenge(live):
+            jobs[f"live-{_short_hash(rated.path)}-{seed}.npz"] = partial(_live_scene, rated, seed)
+    return jobs
+
+
+def _short_hash(photo: Path) -> str:
+    return photo_hash(read_photo_bytes(photo))[:16]
 
 
 def _build_one(item: tuple[Path, Callable[[], Examples]]) -> None:

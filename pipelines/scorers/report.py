@@ -33,8 +33,8 @@ def report_agreement(
     Returns:
         Correlations with people per source and side. Of held-out scenes also, per degradation:
         the mean predicted and graded delta of restoration with the share of clear cases whose
-        sign agrees; the share of clear steps between two strengths, and between good and clumsy
-        processing, that are ranked rightly.
+        sign agrees; the share of clear steps that are ranked rightly between two strengths, and
+        between what processing, good or clumsy, makes of one photo (degraded or not) and itself.
     """
     table = pd.DataFrame(
         {"scene": scenes, "name": kinds, "held_out": held_out, "truth": truth, "ours": predicted}
@@ -53,10 +53,9 @@ def report_agreement(
     parts = made["name"].str.extract(f"^{MADE}$")
     made = made.join(parts.fillna({"version": "", "strength": ""}))[parts["kind"].notna()]
     report["restoration_held_out"] = _restoration(made)
-    report["strength_held_out"] = _steps(made[made["version"] == "degraded"])
-    report["processing_held_out"] = _steps(
-        made[(made["kind"] == "original") | made["version"].isin(["restored", "oversharp"])]
-    )
+    photo = ["scene", "view", "kind"]
+    report["strength_held_out"] = _steps(made[made["version"] == "degraded"], photo)
+    report["processing_held_out"] = _steps(made, [*photo, "strength"])
     return report
 
 
@@ -79,8 +78,8 @@ def _restoration(made: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _steps(made: pd.DataFrame) -> dict[str, Any]:
-    pairs = made.merge(made, on=["scene", "view", "kind"], suffixes=("_a", "_b"))
+def _steps(made: pd.DataFrame, same: list[str]) -> dict[str, Any]:
+    pairs = made.merge(made, on=same, suffixes=("_a", "_b"))
     pairs = pairs[pairs["name_a"] < pairs["name_b"]]
     return {
         str(kind): _share(

@@ -1,0 +1,104 @@
+"""``trigger train-scorer``: its examples, its report, and a training on few of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.scorers import train
+from pipelines.scorers.examples import Examples, plan_examples
+from pipelines.scorers.report import report_agreement
+from pipelines.splits import is_held_out
+from trigger.cli import main
+from trigger.errors import DataError
+
+
+def save_photo(path: Path, level: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 30), (level, 0, 0)).save(path)
+    return path
+
+
+def test_examples_are_named_by_all_that_they_depend_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tid, clean = tmp_path / "tid", tmp_path / "clean"
+    save_photo(tid / "kodak01.png", 1)
+    one, other = save_photo(clean / "a" / "1.png", 2), save_photo(clean / "b" / "1.png", 3)
+
+    def names(seed: int = 0) -> set[str]:
+        return set(plan_examples(None, tid, [clean], seed))
+
+    first = names()
+    assert len(first) == 3
+    one.rename(clean / "moved.png")
+    assert names() == first
+    assert len(names(seed=1) & first) == 1  # TID2013 has noise of its own
+    save_photo(other, 4)
+    assert len(names() & first) == 2
+    monkeypatch.setattr(ClassicalEnhancer, "version", "next")
+    assert len(names() & first) == 1
+
+
+def test_without_tid_nothing_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train-scorer", "--live", "x", "--out", str(tmp_path)]) == 2
+    assert "--tid" in capsys.readouterr().err
+    with pytest.raises(DataError, match="kodak01"):
+        plan_examples(None, tmp_path, [], 0)
+
+
+def test_processing_is_compared_with_photos_of_the_same_strength() -> None:
+    # Wrong only in how it ranks mild against strong, and over-sharpened above untouched.
+    truth = {
+        "whole/original": (9, 9),
+        "whole/original/oversharp": (6, 9.5),
+        "whole/noise-0/degraded": (5, 3),
+        "whole/noise-0/restored": (7.5, 4),
+        "whole/noise-1/degraded": (2, 6),
+        "whole/noise-1/restored": (4, 8),
+    }
+    scores = np.array(list(truth.values()), np.float32)
+    count = len(truth)
+    report = report_agreement(
+        np.repeat("scene", count),
+        np.array(list(truth)),
+        np.ones(count, bool),
+        scores[:, 0],
+        scores[:, 1],
+    )
+    assert report["processing_held_out"] == {
+        "noise": {"clear_n": 2, "clear_sign_agreement": 1.0},
+        "original": {"clear_n": 1, "clear_sign_agreement": 0.0},
+    }
+    assert report["strength_held_out"]["noise"] == {"clear_n": 1, "clear_sign_agreement": 0.0}
+
+
+def test_a_training_on_few_examples_ends_with_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    files = []
+    for held_out in (False, True):
+        scene = next(name for name in map(str, range(99)) if is_held_out(name) == held_out)
+        examples = Examples(
+            scene,
+            rng.integers(0, 256, (4, 448, 448, 3), np.uint8),
+            np.array([f"tid-1-{level}" for level in range(4)]),
+            np.linspace(2, 8, 4, dtype=np.float32),
+            np.ones(4, np.float32),
+            rng.random((4, 18)).astype(np.float32),
+        )
+        files.append(tmp_path / f"tid-{scene}.npz")
+        examples.save(files[-1])
+    monkeypatch.setattr(train, "build_examples", lambda *_: files)
+    monkeypatch.setattr(train.fitting, "fit", lambda *_, **__: None)
+    options = ["--tid", "x", "--out", str(tmp_path), "--architecture", "alexnet-rank"]
+    assert main(["train-scorer", *options]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["tid2013_train"]["n"], report["tid2013_held_out"]["n"]) == (4, 4)
+    assert (tmp_path / "alexnet-rank.keras").is_file()
