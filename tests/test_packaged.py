@@ -22,7 +22,7 @@ def test_record_and_card_are_those_of_the_model_file(folder: Path, name: str, ca
     file = folder / record["file"]
     assert hashlib.sha256(file.read_bytes()).hexdigest() == record["sha256"]
     with zipfile.ZipFile(file) as inside:
-        assert inside.read(card) == (folder / card).read_bytes()
+        assert inside.read("MODEL_CARD.md") == (folder / card).read_bytes()
 
 
 def test_the_trigger_learned_from_labels_by_the_packaged_scorer() -> None:
