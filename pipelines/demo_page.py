@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 from annotation.ratings import IMPROVABLE, RATINGS
 from pipelines.degradation import Kind
 from pipelines.metrics import agreement
+from trigger.page_policy import page_policy
 
 KIND_NAMES: dict[Kind, str] = {
     "none": "as it is",
@@ -88,10 +87,7 @@ def page(cards: Sequence[Card], threshold: float, chapters: Sequence[Chapter]) -
     style = (assets / "demo_page.css").read_text("utf-8")
     script = (assets / "demo_page.js").read_text("utf-8")
     # Firefox does not count the files beside a page opened from disk as 'self'.
-    policy = (
-        f"default-src 'none'; img-src 'self' file:; style-src '{_source_hash(style)}'; "
-        f"script-src '{_source_hash(script)}'; base-uri 'none'; form-action 'none'"
-    )
+    policy = page_policy(style, script, images="'self' file:")
     ranked = sorted(cards, key=lambda card: (-card.packaged, card.scene, card.fault))
     scale = _Scale(ranked, threshold)
     alerts = [card for card in ranked if card.packaged >= threshold]
@@ -346,7 +342,3 @@ def _minutes(seconds: float) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return html.escape(", ".join(names))
-
-
-def _source_hash(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

@@ -29,8 +29,8 @@ from pipelines.thresholds import (
     find_threshold,
     target_of,
 )
-from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
-from trigger.commands.common import finite_number
+from trigger.assessment import Assessment, Trigger
+from trigger.commands.common import add_threshold
 from trigger.errors import DataError
 
 
@@ -45,13 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: trigger evaluate ratings.csv --held-out --target-precision 0.9"
     parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
     parser.add_argument("--model", type=Path, help=".tflite file (default: the packaged model)")
-    parser.add_argument(
-        "--threshold",
-        type=finite_number,
-        default=DEFAULT_THRESHOLD,
-        metavar="SCORE",
-        help="score from which on a photo raises an alert (default: %(default)s)",
-    )
+    add_threshold(parser)
     add_target_options(parser)
     parser.add_argument(
         "--held-out", action="store_true", help="only scenes that no training of ours has seen"

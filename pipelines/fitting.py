@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -75,6 +76,24 @@ class PhotoBatches(keras.utils.PyDataset):
         mirrored = self._mirrored[chosen]
         photos[mirrored] = photos[mirrored][:, :, ::-1]
         return photos, self._targets[chosen]
+
+
+def add_options(parser: argparse.ArgumentParser, *, epochs: int, seeded: str) -> None:
+    """Options of every training.
+
+    Args:
+        parser: of the command.
+        epochs: unless others are asked for.
+        seeded: what the seed is of, in words.
+    """
+    parser.add_argument("--epochs", type=int, default=epochs, help="default: %(default)s")
+    parser.add_argument(
+        "--batch-size", type=int, default=24, help="photos a step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=5e-4, help="at its peak (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help=f"of {seeded} (default: %(default)s)")
 
 
 def fit(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from importlib import resources
 from PIL import Image
 
 from pipelines.pixels import Pixels
+from trigger.page_policy import page_policy
 
 
 def page(title: str, body: str, *, styles: Sequence[str], script: str | None = None) -> str:
@@ -25,10 +25,7 @@ def page(title: str, body: str, *, styles: Sequence[str], script: str | None = N
     """
     style = "".join(_asset(name) for name in styles)
     code = _asset(script) if script else ""
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "
-        f"script-src '{_source_hash(code)}'; base-uri 'none'; form-action 'none'"
-    )
+    policy = page_policy(style, code)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -94,7 +91,3 @@ def table(rows: Iterable[Iterable[object]], header: Iterable[str] = ()) -> str:
 
 def _asset(name: str) -> str:
     return (resources.files("pipelines") / "assets" / name).read_text("utf-8")
-
-
-def _source_hash(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

@@ -59,16 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="starting weights of the trunk: packaged, imagenet (downloaded by Keras), a .keras "
         "file of this project or a MobileNetV2 .weights.h5 file (default: packaged)",
     )
-    parser.add_argument("--epochs", type=int, default=10, help="default: %(default)s")
-    parser.add_argument(
-        "--batch-size", type=int, default=24, help="photos a step (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--learning-rate", type=float, default=5e-4, help="at its peak (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of order and mirroring (default: %(default)s)"
-    )
+    fitting.add_options(parser, epochs=10, seeded="order and mirroring")
 
 
 def run(args: argparse.Namespace) -> int:

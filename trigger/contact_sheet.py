@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import io
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from importlib import resources
 
 from trigger.assessment import Assessment
 from trigger.errors import PhotoError
+from trigger.page_policy import page_policy
 from trigger.photo import read_photo
 from trigger.ranking import Ranking
 
@@ -37,10 +37,7 @@ def contact_sheet(
     assets = resources.files("trigger") / "assets"
     style = (assets / "contact_sheet.css").read_text("utf-8")
     script = (assets / "contact_sheet.js").read_text("utf-8")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "
-        f"script-src '{_source_hash(script)}'; base-uri 'none'; form-action 'none'"
-    )
+    policy = page_policy(style, script)
     cards = list(zip(photos, thumbnails, strict=True))
     scores = [photo.score for photo, _ in cards]
     low, high = min([0.0, *scores]), max([1.0, ranking.threshold, *scores])
@@ -134,7 +131,3 @@ def _rejected(ranking: Ranking) -> str:
         for photo in ranking.rejected
     )
     return f'<h2>Not read ({len(ranking.rejected)})</h2>\n<ul class="rejected">\n{rows}\n</ul>'
-
-
-def _source_hash(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

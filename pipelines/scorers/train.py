@@ -157,19 +157,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", help="starting weights of nima: imagenet (default), packaged or a file"
     )
-    parser.add_argument("--epochs", type=int, default=8, help="default: %(default)s")
-    parser.add_argument(
-        "--batch-size", type=int, default=24, help="photos a step (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--learning-rate", type=float, default=5e-4, help="at its peak (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="of examples, order and mirroring (default: %(default)s)",
-    )
+    fitting.add_options(parser, epochs=8, seeded="examples, order and mirroring")
 
 
 def run(args: argparse.Namespace) -> int:
