@@ -17,7 +17,7 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,12 +164,12 @@ def claim(out: Path) -> None:
     write_atomically(stamp, json.dumps(versions).encode())
 
 
-def main() -> None:
-    """Command line."""
+def command_line(about: str | None, rebuild: Callable[[Path, Path], None]) -> None:
+    """Run ``rebuild`` on the folders that the command line names, DATA and --out."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="folder laid out as above")
+    parser.add_argument("data", type=Path, help="folder laid out as pipelines.rebuild says")
     parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
     args = parser.parse_args()
     try:
@@ -187,7 +187,7 @@ def rebuild(data: Path, out: Path) -> None:
     claim(out)
     for step in scorer_steps(data, out):
         step.run()
-    scorer = _report(out / "scorer")
+    scorer = read_report(out / "scorer")
     card, file = out / "NIMA.md", out / "nima.tflite"
     write_atomically(card, nima_card(scorer).encode())
     export_step(out / "scorer" / "nima.keras", file, card, NIMA_VERSION).run()
@@ -196,7 +196,7 @@ def rebuild(data: Path, out: Path) -> None:
 
     for step in trigger_steps(data, out):
         step.run()
-    quality = {name: _report(out / name) for name in ("baseline", "finetuned")}
+    quality = {name: read_report(out / name) for name in ("baseline", "finetuned")}
     card, file = out / "MODEL_CARD.md", out / "trigger.tflite"
     write_atomically(card, trigger_card(quality).encode())
     network = out / "finetuned" / "finetuned.keras"
@@ -211,11 +211,12 @@ def rebuild(data: Path, out: Path) -> None:
     print("packaged: nima.tflite, trigger.tflite, trunk.weights.h5")  # noqa: T201
 
 
-def _report(folder: Path) -> dict[str, Any]:
+def read_report(folder: Path) -> dict[str, Any]:
+    """What a training reported, as far as it may be packaged."""
     report: dict[str, Any] = json.loads((folder / "report.json").read_text())
     report.pop("options", None)  # names folders of the machine it was trained on
     return report
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, rebuild)

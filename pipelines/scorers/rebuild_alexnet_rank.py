@@ -6,12 +6,10 @@ DATA is laid out as for :mod:`pipelines.rebuild`; interrupted, it goes on where 
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.rebuild import Step, export_step, package
+from pipelines.rebuild import Step, command_line, export_step, package, read_report
 from pipelines.scorers.alexnet_rank import AlexNetRankScorer
 from pipelines.scorers.packaged import MODELS
 from trigger.files import write_atomically
@@ -60,25 +58,21 @@ fifth of the scenes were held out.
 """
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, help="folder with rated/ and clean/")
-    parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
-    args = parser.parse_args()
-    folder: Path = args.out / NAME
-    training_step(args.data, folder).run()
-    report = json.loads((folder / "report.json").read_text())
-    report.pop("options")  # names folders of the machine it was trained on
-    text, file = card(report), folder / f"{NAME}.tflite"
-    write_atomically(folder / f"{NAME}.md", text.encode())
-    export_step(folder / f"{NAME}.keras", file, folder / f"{NAME}.md", VERSION).run()
-    facts = {"quality": report, "trained_by": BUILT_BY}
-    package(file, folder / f"{NAME}.md", MODELS, VERSION, facts)
+def rebuild(data: Path, out: Path) -> None:
+    """Train, export and package.
+
+    Raises:
+        TriggerError: a step failed, and has said why.
+    """
+    folder = out / NAME
+    training_step(data, folder).run()
+    report = read_report(folder)
+    text, file = folder / f"{NAME}.md", folder / f"{NAME}.tflite"
+    write_atomically(text, card(report).encode())
+    export_step(folder / f"{NAME}.keras", file, text, VERSION).run()
+    package(file, text, MODELS, VERSION, {"quality": report, "trained_by": BUILT_BY})
     print(f"packaged: {file.name}")  # noqa: T201
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, rebuild)
