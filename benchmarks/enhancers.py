@@ -43,6 +43,7 @@ FAULTS = {
     "JPEG q10": Factors(jpeg_quality=10),
     "Gaussian 1.5 px": Factors("gaussian", 1.5),
     "motion 9 px": Factors("motion", 9, 30),
+    "saturated": Factors(exposure=1.6, spill=0.4),
     "mixed": Factors("gaussian", 1, read_noise=6 / 255, jpeg_quality=40),
 }
 MEASURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "delta": "delta, points of 1..10"}
@@ -116,7 +117,7 @@ def tables(report: dict[str, Any]) -> str:
     head = f"| {' | '.join(faults)} |\n|---|{'---|' * len(faults)}\n"
     text = ""
     for measure_name, title in MEASURES.items():
-        text += f"| {title} {head}"
+        text += f"| {title} (n = {report['photos']}) {head}"
         for name, row in report["enhancers"].items():
             values = " | ".join(f"{row['faults'][fault][measure_name]:.4g}" for fault in faults)
             text += f"| {name} | {values} |\n"

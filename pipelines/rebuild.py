@@ -13,7 +13,6 @@ made. Interrupted, it goes on where it stopped. DATA must hold::
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shlex
 import sys
@@ -25,6 +24,7 @@ from typing import Any
 from pipelines.cards import nima_card, trigger_card
 from pipelines.enhancers.classical import ClassicalEnhancer
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
+from pipelines.packaged import package
 from pipelines.scorers.nima import NimaScorer
 from pipelines.scorers.packaged import MODELS as SCORER_MODELS
 from trigger import cli
@@ -128,24 +128,6 @@ def export_step(network: Path, target: Path, card: Path, version: str) -> Step:
     return Step(arguments, target)
 
 
-def package(source: Path, card: Path, folder: Path, version: str, facts: dict[str, Any]) -> None:
-    """Copy a model file and its card into the package, with the record it is loaded by."""
-    content = source.read_bytes()
-    record = {
-        "name": source.stem,
-        "version": version,
-        "file": source.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "size_bytes": len(content),
-        "preprocessing": STANDARD.version,
-        **facts,
-    }
-    write_atomically(folder / source.name, content)
-    write_atomically(folder / card.name, card.read_bytes())
-    text = json.dumps(record, indent=2) + "\n"
-    write_atomically(folder / f"{source.stem}.json", text.encode())
-
-
 def claim(out: Path) -> None:
     """Mark the folder as one of this version: steps that it holds are not run again.
 
@@ -191,7 +173,11 @@ def rebuild(data: Path, out: Path) -> None:
     card, file = out / "NIMA.md", out / "nima.tflite"
     write_atomically(card, nima_card(scorer).encode())
     export_step(out / "scorer" / "nima.keras", file, card, NIMA_VERSION).run()
-    facts: dict[str, Any] = {"quality": scorer, "trained_by": NimaScorer.built_by}
+    facts: dict[str, Any] = {
+        "preprocessing": STANDARD.version,
+        "quality": scorer,
+        "trained_by": NimaScorer.built_by,
+    }
     package(file, card, SCORER_MODELS, NIMA_VERSION, facts)
 
     for step in trigger_steps(data, out):
@@ -202,6 +188,7 @@ def rebuild(data: Path, out: Path) -> None:
     network = out / "finetuned" / "finetuned.keras"
     export_step(network, file, card, TRIGGER_VERSION).run()
     facts = {
+        "preprocessing": STANDARD.version,
         "threshold": DEFAULT_THRESHOLD,
         "quality": quality,
         "trained_by": "python -m pipelines.rebuild DATA",

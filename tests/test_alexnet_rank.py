@@ -10,7 +10,7 @@ import pytest
 
 from export.tflite import convert
 from pipelines import fitting
-from pipelines.rebuild import package
+from pipelines.packaged import package
 from pipelines.scorers import checked_opinions, load_scorer, packaged
 from pipelines.scorers.alexnet import MARGIN, build_alexnet_rank, rank_loss
 from trigger.cli import main

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from trigger.errors import ModelError
+from pipelines.packaged import read_packaged
 from trigger.litert import TfliteFunction
 from trigger.preprocessing import STANDARD
 
@@ -34,20 +32,7 @@ class PackagedScorer:
         Raises:
             ModelError: it is not there, or was altered.
         """
-        try:
-            record = json.loads((MODELS / f"{self.name}.json").read_text())
-            data = (MODELS / record["file"]).read_bytes()
-        except FileNotFoundError as error:
-            raise ModelError(
-                f"{error.filename} is missing: {self.name} does not come with this package; build "
-                f"it with: {self.built_by}"
-            ) from error
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != record["sha256"]:
-            raise ModelError(
-                f"{MODELS / record['file']}: sha256 is {digest}, expected {record['sha256']}; "
-                "the file was altered, reinstall the package"
-            )
+        record, data = read_packaged(MODELS, self.name, self.built_by)
         self.version = str(record["version"])
         self.preprocessing = STANDARD.version
         self._network = TfliteFunction(data, signature="score", name=self.name)

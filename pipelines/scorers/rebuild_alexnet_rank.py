@@ -9,10 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipelines.rebuild import Step, command_line, export_step, package, read_report
+from pipelines.packaged import package
+from pipelines.rebuild import Step, command_line, export_step, read_report
 from pipelines.scorers.alexnet_rank import AlexNetRankScorer
 from pipelines.scorers.packaged import MODELS
 from trigger.files import write_atomically
+from trigger.preprocessing import STANDARD
 
 NAME, BUILT_BY = AlexNetRankScorer.name, AlexNetRankScorer.built_by
 VERSION = "1"
@@ -70,7 +72,8 @@ def rebuild(data: Path, out: Path) -> None:
     text, file = folder / f"{NAME}.md", folder / f"{NAME}.tflite"
     write_atomically(text, card(report).encode())
     export_step(folder / f"{NAME}.keras", file, text, VERSION).run()
-    package(file, text, MODELS, VERSION, {"quality": report, "trained_by": BUILT_BY})
+    facts = {"preprocessing": STANDARD.version, "quality": report, "trained_by": BUILT_BY}
+    package(file, text, MODELS, VERSION, facts)
     print(f"packaged: {file.name}")  # noqa: T201
 
 
