@@ -19,7 +19,19 @@ from trigger.files import write_atomically
 FINGERPRINT = "fingerprint.json"
 
 
-class PhotoBatches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):
+    """What a training goes through, epoch by epoch."""
+
+    def start_epoch(self, epoch: int) -> None:
+        """Prepare what this epoch shows; it depends on the epoch alone, so resuming works."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> dict[str, object]:
+        """What a training on these batches depends on, in words for messages; not the pixels."""
+        raise NotImplementedError
+
+
+class PhotoBatches(Batches):
     """Shuffled batches of preprocessed photos, half of them mirrored.
 
     Mirroring is the one augmentation here that surely leaves quality as it is: crops change what
@@ -59,8 +71,7 @@ class PhotoBatches(keras.utils.PyDataset):
         self._order = np.lexsort((rng.random(len(self._rows)), place))
         self._mirrored = rng.random(len(self._rows)) < 0.5
 
-    def fingerprint(self) -> dict[str, object]:
-        """What a training on these batches depends on, in words for messages; not the pixels."""
+    def fingerprint(self) -> dict[str, object]:  # noqa: D102
         return {
             "batch size": self._batch_size,
             "seed": self._seed,
@@ -98,15 +109,18 @@ def add_options(parser: argparse.ArgumentParser, *, epochs: int, seeded: str) ->
 
 def fit(
     model: keras.Model,
-    batches: PhotoBatches,
+    batches: Batches,
     *,
     loss: object,
     metrics: Sequence[object],
     learning_rate: float,
     epochs: int,
     out: Path,
+    held_out: keras.utils.PyDataset | None = None,
 ) -> None:
     """Train with Adam and cosine decay; resume where an interrupted run of the same stopped.
+
+    Loss and metrics of ``held_out`` are logged after each epoch.
 
     Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run; the
     checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until training ends.
@@ -134,6 +148,7 @@ def fit(
         epochs=epochs,
         shuffle=False,
         verbose=2,
+        validation_data=held_out,
         callbacks=[
             keras.callbacks.BackupAndRestore(out / "checkpoint", delete_checkpoint=True),
             # After the restore, so that the order belongs to the epoch really begun.

@@ -1,0 +1,145 @@
+"""Networks that are trained here to repair photos: three as published, two of our own.
+
+All take float32 RGB in [0, 1] of any size (BlockCNN: 24x24) and give the same; what leaves [0, 1]
+is for the caller to clip.
+
+* ARCNN: Dong, Deng, Loy, Tang, "Compression artifacts reduction by a deep convolutional network",
+  ICCV 2015, arXiv:1504.06993.
+* Fast ARCNN: the same authors, arXiv:1608.02778: a 1x1 layer before the costly 7x7 one, and a stride
+  of 2 that a transposed convolution undoes.
+* BlockCNN: Maleki, Nadalian, Derakhshani, Sadeghi, "BlockCNN: a deep network for artifact removal and
+  image compression", CVPR workshops 2018, arXiv:1805.11091. Layers as in the authors' code, whose
+  wide kernels are square here, since a block is seen with all of its eight neighbours.
+* Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost and
+  one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain and a
+  shift, zero at first: they start as the identity.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from pipelines.enhancers.classical import BLOCK, DCT
+
+JPEG_COLOURS = np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.168736, -0.331264, 0.5],
+        [0.5, -0.418688, -0.081312],
+    ]
+)
+"""RGB to YCbCr without offsets (ITU-T T.871)."""
+
+
+def build_arcnn() -> keras.Model:
+    """ARCNN 9-7-1-5 on RGB: 117,731 parameters, 117,616 multiply-adds per pixel."""
+    photo = keras.Input((None, None, 3))
+    x = layers.Conv2D(64, 9, padding="same", activation="relu")(photo)
+    x = layers.Conv2D(32, 7, padding="same", activation="relu")(x)
+    x = layers.Conv2D(16, 1, activation="relu")(x)
+    return keras.Model(photo, layers.Conv2D(3, 5, padding="same")(x), name="arcnn")
+
+
+def build_fast_arcnn() -> keras.Model:
+    """Fast ARCNN 9-1-7-1-9 on RGB, even sides: 85,571 parameters."""
+    photo = keras.Input((None, None, 3))
+    x = layers.Conv2D(64, 9, strides=2, padding="same", activation="relu")(photo)
+    x = layers.Conv2D(32, 1, activation="relu")(x)
+    x = layers.Conv2D(32, 7, padding="same", activation="relu")(x)
+    x = layers.Conv2D(64, 1, activation="relu")(x)
+    x = layers.Conv2DTranspose(3, 9, strides=2, padding="same")(x)
+    return keras.Model(photo, x, name="fast-arcnn")
+
+
+def build_blockcnn() -> keras.Model:
+    """BlockCNN: a block with its neighbours, 24x24, to the block, 8x8."""
+    photo = keras.Input((3 * BLOCK, 3 * BLOCK, 3))
+
+    def normalised(
+        x: keras.KerasTensor, channels: int, side: int, padding: str = "valid"
+    ) -> keras.KerasTensor:
+        x = layers.Conv2D(channels, side, padding=padding, use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    def convolution(
+        x: keras.KerasTensor, channels: int, side: int, padding: str = "valid"
+    ) -> keras.KerasTensor:
+        return layers.LeakyReLU(0.1)(normalised(x, channels, side, padding))
+
+    def bottleneck(x: keras.KerasTensor) -> keras.KerasTensor:
+        channels = x.shape[-1]
+        inner = convolution(convolution(x, channels, 1), channels, 3, "same")
+        return layers.LeakyReLU(0.1)(layers.Add()([x, normalised(inner, channels, 1)]))
+
+    x = bottleneck(bottleneck(convolution(photo, 64, 5)))
+    x = bottleneck(convolution(x, 128, 5))
+    x = bottleneck(bottleneck(convolution(x, 256, 5)))
+    for channels in (512, 256, 128, 64):
+        x = bottleneck(convolution(x, channels, 1))
+    x = layers.Conv2D(3, 1, use_bias=False, activation="sigmoid")(x)
+    return keras.Model(photo, layers.Cropping2D((x.shape[1] - BLOCK) // 2)(x), name="blockcnn")
+
+
+def build_deblocker() -> keras.Model:
+    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8."""
+    return _cosine_network("deblocker", stride=BLOCK, channels=128, residual_blocks=3)
+
+
+def build_restorer() -> keras.Model:
+    """All faults at once: 8x8 blocks that overlap by half, as noise and blur know no grid."""
+    return _cosine_network("restorer", stride=BLOCK // 2, channels=64, residual_blocks=4)
+
+
+def _cosine_network(name: str, stride: int, channels: int, residual_blocks: int) -> keras.Model:
+    photo = keras.Input((None, None, 3))
+    analysis = layers.Conv2D(
+        3 * BLOCK**2, BLOCK, strides=stride, padding="same", use_bias=False, name="analysis"
+    )
+    synthesis = layers.Conv2DTranspose(
+        3, BLOCK, strides=stride, padding="same", use_bias=False, name="synthesis"
+    )
+    coefficients = analysis(photo)
+
+    def convolution(x: keras.KerasTensor, activation: str | None = None) -> keras.KerasTensor:
+        return layers.Conv2D(channels, 3, padding="same", activation=activation)(x)
+
+    x = convolution(coefficients, "relu")
+    for _ in range(residual_blocks):
+        x = layers.Add()([x, convolution(convolution(x, "relu"))])
+    x = layers.ReLU()(x)
+    gain, shift = (
+        layers.Conv2D(3 * BLOCK**2, 1, kernel_initializer="zeros", name=part)(x)
+        for part in ("gain", "shift")
+    )
+    changes = layers.Add()([layers.Multiply()([coefficients, gain]), shift])
+    network = keras.Model(photo, layers.Add()([photo, synthesis(changes)]), name=name)
+    overlap = (BLOCK // stride) ** 2
+    analysis.set_weights([_cosine_kernel(JPEG_COLOURS)])
+    synthesis.set_weights([_cosine_kernel(np.linalg.inv(JPEG_COLOURS).T / overlap)])
+    return network
+
+
+def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """(8, 8, 3, 192): a mixture of RGB, then the orthonormal 2-D DCT."""
+    return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colours).reshape(BLOCK, BLOCK, 3, -1)
+
+
+def multiply_adds(network: keras.Model, side: int = 48) -> float:
+    """Multiply-adds of all convolutions per pixel that comes out, of a photo of ``side`` pixels.
+
+    Each is counted where it is done: those of a transposed convolution per position of its input.
+    """
+    side = network.input.shape[1] or side
+    sized = keras.models.clone_model(network, input_tensors=keras.Input((side, side, 3)))
+    total = 0
+    for layer in sized.layers:
+        if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
+            transposed = isinstance(layer, layers.Conv2DTranspose)
+            grid = (layer.input if transposed else layer.output).shape[1:3]
+            total += math.prod(grid) * math.prod(layer.kernel.shape)
+    return total / math.prod(sized.output.shape[1:3])

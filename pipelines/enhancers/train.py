@@ -1,0 +1,230 @@
+"""``python -m pipelines.enhancers.train NETWORK PHOTOS... --out DIR``: train a network to repair.
+
+Writes ``NETWORK.weights.h5``, ``report.json``, ``log.csv`` and ``tensorboard/``. Of the photos, which
+must be flawless, a fifth is held out (``pipelines.splits``); how many decibels the network gains on
+them is logged after each epoch as ``val_gain``. Interrupted, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from pipelines import fitting
+from pipelines.degradation import KINDS, Factors, random_factors
+from pipelines.enhancers import networks
+from pipelines.enhancers.patches import PatchBatches
+from pipelines.pixels import Pixels
+from pipelines.splits import is_held_out
+from trigger.errors import DataError, ModelError, OptionError, PhotoError, TriggerError
+from trigger.files import write_atomically
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+
+Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+Draw = Callable[[np.random.Generator], Factors]
+QUALITIES = (5, 90)
+"""JPEG qualities that the blind deblocker learns, drawn evenly on a logarithmic scale."""
+LEAST_ERROR = 1e-4
+"""Squared error below which :func:`log_error` hardly asks for less; a PSNR of 40 dB."""
+HELD_OUT_PATCHES = 256
+
+
+def squared_error(target: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
+    """Per patch; targets as ``PatchBatches`` gives them."""
+    return keras.ops.mean(keras.ops.square(output - target[..., :3]), axis=(1, 2, 3))
+
+
+def log_error(target: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
+    """Logarithm of the squared error: PSNR itself, so that no strength of a fault rules."""
+    return keras.ops.log(squared_error(target, output) + LEAST_ERROR)
+
+
+def smooth_error(target: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
+    """Smooth absolute error of values on 0..255."""
+    return keras.losses.huber(target[..., :3] * 255, output * 255)
+
+
+def gain(target: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
+    """PSNR of the output minus PSNR of the input in dB, per patch, both up to 60."""
+    before, after = (
+        keras.ops.log10(squared_error(target, photo) + 1e-6)
+        for photo in (target[..., 3:], keras.ops.clip(output, 0, 1))
+    )
+    return 10 * (before - after)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        build: the network with fresh weights.
+        loss: per patch.
+        side: of the patches that it sees.
+        target_side: of the part that it predicts.
+        aligned: share of patches on the grid of JPEG.
+        draw: factors of the degradation; None: JPEG of the quality that is asked for.
+    """
+
+    build: Callable[[], keras.Model]
+    loss: Loss
+    side: int = 96
+    target_side: int = 96
+    aligned: float = 0.5
+    draw: Draw | None = None
+
+
+def _jpeg(quality: int, rng: np.random.Generator) -> Factors:
+    return Factors(jpeg_quality=quality)
+
+
+def _any_jpeg(rng: np.random.Generator) -> Factors:
+    return Factors(jpeg_quality=int(np.rint(np.exp(rng.uniform(*np.log(QUALITIES))))))
+
+
+def _any_fault(rng: np.random.Generator) -> Factors:
+    return random_factors(KINDS[rng.integers(len(KINDS))], rng)
+
+
+RECIPES = {
+    "arcnn": Recipe(networks.build_arcnn, squared_error),
+    "fast-arcnn": Recipe(networks.build_fast_arcnn, squared_error),
+    "blockcnn": Recipe(networks.build_blockcnn, smooth_error, 24, 8, aligned=1),
+    "deblocker": Recipe(networks.build_deblocker, log_error, aligned=1, draw=_any_jpeg),
+    "restorer": Recipe(networks.build_restorer, log_error, draw=_any_fault),
+}
+
+
+def read_photos(paths: Sequence[Path], least: int) -> tuple[list[Pixels], list[Pixels]]:
+    """Photos to train on and photos held out, in memory.
+
+    Photos that cannot be read or have a side below ``least`` pixels are named and left out.
+
+    Raises:
+        DataError: nothing is left on one of the sides.
+    """
+    sides: tuple[list[Pixels], list[Pixels]] = ([], [])
+    for path in tqdm(list(find_photos(paths)), "reading", unit="photo", disable=None):
+        try:
+            data = read_photo_bytes(path)
+            pixels = read_photo(data, name=str(path)).pixels
+        except PhotoError as error:
+            print(f"left out {error}", file=sys.stderr)  # noqa: T201
+            continue
+        if min(pixels.shape[:2]) < least:
+            print(f"left out {path}: smaller than {least} pixels", file=sys.stderr)  # noqa: T201
+            continue
+        sides[is_held_out(photo_hash(data))].append(pixels)
+    train, held_out = sides
+    if not train or not held_out:
+        raise DataError(
+            f"{len(train)} photos to train on and {len(held_out)} held out; training needs at "
+            "least one of each: give more photos"
+        )
+    return train, held_out
+
+
+def load_network(name: str, weights: Path) -> keras.Model:
+    """A trained network.
+
+    Args:
+        name: of ``RECIPES``.
+        weights: ``.weights.h5`` file that this command wrote.
+
+    Raises:
+        ModelError: the file is missing or of another network.
+    """
+    network = RECIPES[name].build()
+    try:
+        network.load_weights(weights)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{weights}: does not hold weights of {name} ({error}); give a .weights.h5 file that "
+            "python -m pipelines.enhancers.train wrote"
+        ) from error
+    return network
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train, save and report.
+
+    Raises:
+        TriggerError: photos, options or starting weights do not fit.
+    """
+    recipe = RECIPES[args.network]
+    if (args.quality is None) != (recipe.draw is not None):
+        needed = "needs" if recipe.draw is None else "learns all qualities; leave out"
+        raise OptionError(f"{args.network} {needed} --quality")
+    draw = recipe.draw or partial(_jpeg, args.quality)
+    keras.utils.set_random_seed(args.seed)
+    photos, held_out_photos = read_photos(args.photos, recipe.side)
+    build = partial(
+        PatchBatches,
+        draw=draw,
+        side=recipe.side,
+        target_side=recipe.target_side,
+        aligned=recipe.aligned,
+        batch_size=args.batch_size,
+    )
+    batches = build(photos, steps=args.steps, seed=args.seed)
+    held_out = build(held_out_photos, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
+    network = load_network(args.network, args.init) if args.init else recipe.build()
+    args.out.mkdir(parents=True, exist_ok=True)
+    begin = time.process_time()
+    fitting.fit(
+        network,
+        batches,
+        loss=recipe.loss,
+        metrics=[gain],
+        learning_rate=args.learning_rate,
+        epochs=args.epochs,
+        out=args.out,
+        held_out=held_out,
+    )
+    network.save_weights(args.out / f"{args.network}.weights.h5")
+    report = {
+        "network": args.network,
+        "quality": args.quality,
+        "parameters": network.count_params(),
+        "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
+        "photos": {"train": len(photos), "held_out": len(held_out_photos)},
+        "patches": args.epochs * args.steps * args.batch_size,
+        "patch_side": recipe.side,
+        "cpu_seconds_since_last_start": time.process_time() - begin,
+        "held_out_gain_db": network.evaluate(held_out, verbose=0, return_dict=True)["gain"],
+    }
+    write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
+    print(json.dumps(report, indent=2))  # noqa: T201
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("network", choices=list(RECIPES))
+    parser.add_argument("photos", type=Path, nargs="+", help="flawless photos, or folders of them")
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights, logs, report")
+    parser.add_argument("--quality", type=int, help="of JPEG, for networks that learn one")
+    parser.add_argument("--steps", type=int, default=250, help="per epoch (default: %(default)s)")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="go on from these .weights.h5")
+    fitting.add_options(parser, epochs=40, seeded="patches, faults and starting weights")
+    parser.set_defaults(batch_size=16, learning_rate=1e-3)
+    try:
+        train(parser.parse_args())
+    except TriggerError as error:
+        sys.exit(f"train: {error}")
+
+
+if __name__ == "__main__":
+    main()
