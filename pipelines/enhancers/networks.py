@@ -25,6 +25,7 @@ import numpy.typing as npt
 from keras import layers
 
 from pipelines.enhancers.classical import BLOCK, DCT
+from pipelines.pixels import FloatPhoto
 
 JPEG_COLOURS = np.array(
     [
@@ -127,6 +128,32 @@ def _cosine_network(name: str, stride: int, channels: int, residual_blocks: int)
 def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """(8, 8, 3, 192): a mixture of RGB, then the orthonormal 2-D DCT."""
     return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colours).reshape(BLOCK, BLOCK, 3, -1)
+
+
+def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
+    """A whole photo through a network, as if it began on the 8x8 grid of JPEG.
+
+    Args:
+        network: one of this module.
+        photo: (H, W, 3) float32 in [0, 1]; it should fit in memory some fifty times.
+
+    Returns:
+        The same shape and type; values may leave [0, 1] a little.
+    """
+    height, width = photo.shape[:2]
+    side = network.input.shape[1]
+    around = BLOCK if side else 0
+    pad = [(around, around + -length % BLOCK) for length in (height, width)]
+    padded = np.pad(photo, [*pad, (0, 0)], mode="symmetric")
+    if not side:
+        repaired = network.predict_on_batch(padded[None])[0]
+        return np.asarray(repaired)[:height, :width]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
+    windows = windows[::BLOCK, ::BLOCK].transpose(0, 1, 3, 4, 2)
+    rows = [network.predict_on_batch(np.ascontiguousarray(row)) for row in windows]
+    blocks = np.stack([np.asarray(row) for row in rows])  # (rows, columns, 8, 8, 3)
+    whole = blocks.transpose(0, 2, 1, 3, 4).reshape(len(rows) * BLOCK, -1, 3)
+    return whole[:height, :width]
 
 
 def multiply_adds(network: keras.Model, side: int = 48) -> float:

@@ -1,0 +1,212 @@
+"""How well are JPEG artifacts removed, by the protocol that papers report?
+
+``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
+[--published] [--out FILE.json]``, where PHOTOS is a folder of originals, for figures beside the
+published ones the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow (libjpeg,
+4:2:0) and repaired by the networks that ``pipelines.enhancers.train`` wrote into DIR, at the quality
+they were trained for, and by enhancers.
+
+PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
+photos. Parameters and multiply-adds per pixel are those of the network; CPU seconds per megapixel
+are of all cores together, after a first photo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+from skimage.metrics import peak_signal_noise_ratio
+from tqdm import tqdm
+
+from pipelines.degradation import Factors, degrade
+from pipelines.enhancers import enhance_pixels, load_enhancer
+from pipelines.enhancers.networks import multiply_adds, repair
+from pipelines.enhancers.train import load_network
+from pipelines.pixels import Pixels, to_float, to_pixels
+from trigger.photo import find_photos, read_photo
+
+BLOCK = 8
+PUBLISHED = {
+    10: {
+        "JPEG": (25.83, 0.7584),
+        "ARCNN": (27.02, 0.7930),
+        "DPW-SDNet": (27.39, 0.8027),
+        "S-Net": (27.42, 0.8066),
+        "MemNet": (27.46, 0.8086),
+        "MWCNN": (27.52, 0.8069),
+        "RDN": (27.53, 0.8096),
+        "IDCN": (27.69, 0.8136),
+    },
+    20: {
+        "JPEG": (28.20, 0.8483),
+        "ARCNN": (29.36, 0.8665),
+        "DPW-SDNet": (29.67, 0.8752),
+        "MemNet": (29.80, 0.8776),
+        "MWCNN": (29.85, 0.8789),
+        "RDN": (29.85, 0.8779),
+        "S-Net": (29.86, 0.8782),
+        "IDCN": (30.07, 0.8816),
+    },
+}
+"""PSNR and SSIM on B200 in RGB (Zheng et al., "Implicit dual-domain convolutional network for robust
+color image compression artifact reduction", IEEE TCSVT 2020, doi:10.1109/TCSVT.2019.2931045)."""
+Repair = Callable[[Pixels], Pixels]
+
+
+@dataclass
+class Row:
+    """What one of the methods reached at one quality."""
+
+    method: str
+    quality: int
+    psnr: float
+    ssim: float
+    psnr_b: float
+    parameters: int | None = None
+    multiply_adds_per_pixel: float | None = None
+    seconds_per_megapixel: float | None = None
+    trained_on_patches: int | None = None
+
+
+def similarity(original: Pixels, photo: Pixels) -> float:
+    """SSIM with a uniform 8x8 window at every position, mean over the three channels.
+
+    Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861, with the constants given there.
+    """
+    x, y = original.astype(np.float64), photo.astype(np.float64)
+
+    def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        inside = slice(BLOCK // 2, 1 - BLOCK // 2)
+        return cv2.blur(values, (BLOCK, BLOCK))[inside, inside]
+
+    mean_x, mean_y = mean(x), mean(y)
+    variance_x, variance_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
+    covariance = mean(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return float((luminance * structure).mean())
+
+
+def psnr_b(original: Pixels, photo: Pixels) -> float:
+    """PSNR that also counts blocking, in dB, mean over the three channels.
+
+    Yim & Bovik, "Quality assessment of deblocked images", IEEE TIP 2011,
+    doi:10.1109/TIP.2010.2061859: the blocking effect factor is added to the squared error.
+    """
+    values = photo.astype(np.float64)
+    error = np.square(original - values).mean(axis=(0, 1))
+    height, width = photo.shape[:2]
+    across = np.square(np.diff(values, axis=1))
+    down = np.square(np.diff(values, axis=0))
+    at_columns = np.arange(1, width) % BLOCK == 0
+    at_rows = np.arange(1, height) % BLOCK == 0
+    borders = height * at_columns.sum() + width * at_rows.sum()
+    elsewhere = height * (~at_columns).sum() + width * (~at_rows).sum()
+    on = across[:, at_columns].sum((0, 1)) + down[at_rows].sum((0, 1))
+    off = across[:, ~at_columns].sum((0, 1)) + down[~at_rows].sum((0, 1))
+    excess = on / borders - off / elsewhere
+    weight = np.log2(BLOCK) / np.log2(min(height, width))
+    blocking = np.where(excess > 0, weight * excess, 0)
+    return float(np.mean(10 * np.log10(255**2 / (error + blocking))))
+
+
+def measure(
+    method: str, quality: int, originals: list[Pixels], photos: list[Pixels], function: Repair
+) -> Row:
+    """Means over photos; ``photos`` are the compressed ones."""
+    function(photos[0])
+    begin = time.process_time()
+    repaired = [function(photo) for photo in tqdm(photos, f"{method} q{quality}", disable=None)]
+    seconds = time.process_time() - begin
+    pairs = list(zip(originals, repaired, strict=True))
+    return Row(
+        method,
+        quality,
+        float(np.mean([peak_signal_noise_ratio(*pair) for pair in pairs])),
+        float(np.mean([similarity(*pair) for pair in pairs])),
+        float(np.mean([psnr_b(*pair) for pair in pairs])),
+        seconds_per_megapixel=seconds / (sum(p.shape[0] * p.shape[1] for p in photos) / 1e6),
+    )
+
+
+def repair_with(network: keras.Model) -> Repair:
+    """The network as a function on pixels."""
+    return lambda photo: to_pixels(repair(network, to_float(photo)))
+
+
+def table(rows: list[Row], published: bool) -> str:
+    """Markdown, one table per quality."""
+    text = ""
+    for quality in sorted({row.quality for row in rows}):
+        text += (
+            f"| q{quality} | PSNR | SSIM | PSNR-B | parameters | multiply-adds per pixel "
+            "| CPU s per megapixel |\n|---|---|---|---|---|---|---|\n"
+        )
+        if published:
+            for method, (psnr, ssim) in PUBLISHED.get(quality, {}).items():
+                text += f"| {method}, published | {psnr:.2f} | {ssim:.4f} | | | | |\n"
+        for row in rows:
+            if row.quality == quality:
+                size = "" if row.parameters is None else f"{row.parameters:,}"
+                work = row.multiply_adds_per_pixel
+                text += (
+                    f"| {row.method} | {row.psnr:.2f} | {row.ssim:.4f} | {row.psnr_b:.2f} | {size} "
+                    f"| {'' if work is None else f'{work:,.0f}'} "
+                    f"| {'' if row.method == 'JPEG' else f'{row.seconds_per_megapixel:.2f}'} |\n"
+                )
+        text += "\n"
+    return text
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, metavar="PHOTOS")
+    parser.add_argument("--quality", type=int, nargs="+", default=[10, 20])
+    parser.add_argument("--trained", type=Path, nargs="+", default=[], metavar="DIR")
+    parser.add_argument("--enhancer", nargs="+", default=["deblock"], metavar="NAME|PATH")
+    parser.add_argument("--photos", type=int, metavar="N", help="only the first N")
+    parser.add_argument("--published", action="store_true", help="add published figures of B200")
+    parser.add_argument("--out", type=Path, default=Path("artifacts.json"))
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    originals = [read_photo(path).pixels for path in find_photos([args.folder])][: args.photos]
+    rows = []
+    for quality in args.quality:
+        rng = np.random.default_rng(0)
+        photos = [degrade(to_float(o), Factors(jpeg_quality=quality), rng) for o in originals]
+        rows.append(measure("JPEG", quality, originals, photos, lambda photo: photo))
+        for folder in args.trained:
+            report = json.loads((folder / "report.json").read_text())
+            if report["quality"] not in (None, quality):
+                continue
+            network = load_network(report["network"], folder / f"{report['network']}.weights.h5")
+            row = measure(report["network"], quality, originals, photos, repair_with(network))
+            row.parameters = report["parameters"]
+            row.multiply_adds_per_pixel = multiply_adds(network)
+            row.trained_on_patches = report["patches"]
+            rows.append(row)
+        for spec in args.enhancer:
+            enhancer = load_enhancer(spec)
+            function: Repair = lambda photo, enhancer=enhancer: enhance_pixels(enhancer, photo)
+            rows.append(measure(f"`{enhancer.name}`", quality, originals, photos, function))
+    args.out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    print(table(rows, args.published))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
