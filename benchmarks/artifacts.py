@@ -1,10 +1,10 @@
 """How well are JPEG artifacts removed, by the protocol that papers report?
 
 ``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
-[--published] [--out FILE.json]``, where PHOTOS is a folder of originals, for figures beside the
-published ones the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow (libjpeg,
-4:2:0) and repaired by the networks that ``pipelines.enhancers.train`` wrote into DIR, at the quality
-they were trained for, and by enhancers.
+[--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
+published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
+(libjpeg, 4:2:0) and repaired by the networks that ``pipelines.enhancers.train`` wrote into DIR, at
+the quality they were trained for, and by enhancers.
 
 PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
 photos. Parameters and multiply-adds per pixel are those of the network; CPU seconds per megapixel
@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -58,8 +59,8 @@ PUBLISHED = {
         "IDCN": (30.07, 0.8816),
     },
 }
-"""PSNR and SSIM on B200 in RGB (Zheng et al., "Implicit dual-domain convolutional network for robust
-color image compression artifact reduction", IEEE TCSVT 2020, doi:10.1109/TCSVT.2019.2931045)."""
+"""PSNR and SSIM on B200 in RGB, as compared in Zheng et al., "Implicit dual-domain convolutional
+network for robust color image compression artifact reduction" (IDCN), arXiv:1810.08042."""
 Repair = Callable[[Pixels], Pixels]
 
 
@@ -201,7 +202,7 @@ def main() -> int:
             rows.append(row)
         for spec in args.enhancer:
             enhancer = load_enhancer(spec)
-            function: Repair = lambda photo, enhancer=enhancer: enhance_pixels(enhancer, photo)
+            function = partial(enhance_pixels, enhancer)
             rows.append(measure(f"`{enhancer.name}`", quality, originals, photos, function))
     args.out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     print(table(rows, args.published))

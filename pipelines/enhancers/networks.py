@@ -5,14 +5,14 @@ is for the caller to clip.
 
 * ARCNN: Dong, Deng, Loy, Tang, "Compression artifacts reduction by a deep convolutional network",
   ICCV 2015, arXiv:1504.06993.
-* Fast ARCNN: the same authors, arXiv:1608.02778: a 1x1 layer before the costly 7x7 one, and a stride
-  of 2 that a transposed convolution undoes.
-* BlockCNN: Maleki, Nadalian, Derakhshani, Sadeghi, "BlockCNN: a deep network for artifact removal and
-  image compression", CVPR workshops 2018, arXiv:1805.11091. Layers as in the authors' code, whose
-  wide kernels are square here, since a block is seen with all of its eight neighbours.
-* Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost and
-  one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain and a
-  shift, zero at first: they start as the identity.
+* Fast ARCNN: the same authors, arXiv:1608.02778: a 1x1 layer before the costly 7x7 one, and a
+  stride of 2 that a transposed convolution undoes.
+* BlockCNN: Maleki, Nadalian, Derakhshani, Sadeghi, "BlockCNN: a deep network for artifact removal
+  and image compression", CVPR workshops 2018, arXiv:1805.11091. Layers as in the authors' code,
+  whose wide kernels are square here, since a block is seen with all of its eight neighbours.
+* Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
+  and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
+  and a shift, zero at first: they start as the identity.
 """
 
 from __future__ import annotations

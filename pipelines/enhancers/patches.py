@@ -75,7 +75,7 @@ class PatchBatches(Batches):
         rng = np.random.default_rng([self._seed, self._epoch, step])
         patches: list[Pixels] = []
         while len(patches) < self._batch_size:
-            photo = self._photos[rng.integers(len(self._photos))]
+            photo = self._photos[int(rng.integers(len(self._photos)))]
             crop = _turned(_cut(photo, CROP, 1, rng), rng)
             degraded = degrade(to_float(crop), self._draw(rng), rng)
             both = np.concatenate([crop, degraded], axis=2)

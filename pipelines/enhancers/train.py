@@ -1,8 +1,8 @@
 """``python -m pipelines.enhancers.train NETWORK PHOTOS... --out DIR``: train a network to repair.
 
-Writes ``NETWORK.weights.h5``, ``report.json``, ``log.csv`` and ``tensorboard/``. Of the photos, which
-must be flawless, a fifth is held out (``pipelines.splits``); how many decibels the network gains on
-them is logged after each epoch as ``val_gain``. Interrupted, it goes on where it stopped.
+Writes ``NETWORK.weights.h5``, ``report.json``, ``log.csv`` and ``tensorboard/``. Of the photos,
+which must be flawless, a fifth is held out (``pipelines.splits``); how many decibels the network
+gains on them is logged after each epoch as ``val_gain``. Interrupted, it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -207,8 +207,8 @@ def train(args: argparse.Namespace) -> None:
     print(json.dumps(report, indent=2))  # noqa: T201
 
 
-def main() -> None:
-    """Read the command line and train."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -220,11 +220,11 @@ def main() -> None:
     parser.add_argument("--init", type=Path, metavar="FILE", help="go on from these .weights.h5")
     fitting.add_options(parser, epochs=40, seeded="patches, faults and starting weights")
     parser.set_defaults(batch_size=16, learning_rate=1e-3)
-    try:
-        train(parser.parse_args())
-    except TriggerError as error:
-        sys.exit(f"train: {error}")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        train(parse())
+    except TriggerError as error:
+        sys.exit(f"train: {error}")

@@ -1,0 +1,94 @@
+"""The deblocker finds the grid of a photo, wherever it lies, and leaves no seams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipelines.degradation import Factors, degrade
+from pipelines.enhancers import deblocker, enhance_pixels
+from pipelines.enhancers.deblocker import Deblocker
+from pipelines.enhancers.grid import find_grid
+from pipelines.enhancers.networks import build_deblocker, repair
+from pipelines.enhancers.tflite import to_tflite
+from pipelines.pixels import to_float, to_pixels
+from trigger.errors import ModelError
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def compressed(photo: Pixels, quality: int) -> Pixels:
+    factors = Factors(jpeg_quality=quality)
+    return degrade(to_float(photo), factors, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deblocker, object]:
+    """A network that changes photos, but nothing to be proud of."""
+    model = build_deblocker()
+    rng = np.random.default_rng(0)
+    for name in ("gain", "shift"):
+        kernel, bias = model.get_layer(name).get_weights()
+        noise = rng.standard_normal(kernel.shape, np.float32)
+        model.get_layer(name).set_weights([0.01 * noise, bias])
+    file = tmp_path_factory.mktemp("models") / "deblocker.tflite"
+    file.write_bytes(to_tflite(model))
+    return Deblocker(file), model
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (3, 5), (7, 1)])
+@pytest.mark.parametrize("quality", [10, 50])
+def test_the_grid_is_found_where_it_is(
+    coffee: Pixels, corner: tuple[int, int], quality: int
+) -> None:
+    top, left = corner
+    found = find_grid(to_float(compressed(coffee, quality)[top:, left:]))
+    assert found == (-top % 8, -left % 8)
+
+
+def test_no_grid_is_found_where_there_is_none(coffee: Pixels) -> None:
+    noise = np.random.default_rng(0).random((200, 300, 3), np.float32)
+    bars = np.zeros((128, 128, 3), np.float32)
+    bars[:, 50:] = 1
+    tiny = to_float(compressed(coffee, 10)[:15, :15])
+    for photo in (noise, bars, np.zeros_like(noise), tiny):
+        assert find_grid(photo) is None
+
+
+def test_photos_without_a_grid_stay_as_they_are(network: tuple[Deblocker, object]) -> None:
+    noise = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    assert network[0].enhance(noise) is noise
+
+
+def test_windows_and_files_do_not_change_what_comes_out(
+    network: tuple[Deblocker, object], coffee: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enhancer, model = network
+    photo = compressed(coffee, 10)[:251, :333]
+    whole = enhance_pixels(enhancer, photo)
+    assert np.abs(whole.astype(int) - photo).mean() > 1
+    expected = to_pixels(repair(model, to_float(photo)))
+    assert np.abs(expected.astype(int) - whole).max() <= 2  # weights in half precision
+    monkeypatch.setattr(deblocker, "TILE", (160, 176))
+    assert np.abs(enhance_pixels(enhancer, photo).astype(int) - whole).max() <= 1
+
+
+def test_cropping_does_not_change_what_comes_out(
+    network: tuple[Deblocker, object], coffee: Pixels
+) -> None:
+    photo = compressed(coffee, 10)[:256, :320]
+    whole = enhance_pixels(network[0], photo).astype(int)
+    cropped = enhance_pixels(network[0], photo[3:, 5:]).astype(int)
+    inside = slice(72, -72)
+    assert np.abs(cropped - whole[3:, 5:])[inside, inside].max() <= 1
+
+
+def test_a_network_that_is_not_there_says_how_to_build_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deblocker, "MODELS", tmp_path)
+    with pytest.raises(ModelError, match="rebuild_deblocker DATA"):
+        Deblocker()

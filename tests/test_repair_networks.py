@@ -1,0 +1,153 @@
+"""Networks that repair photos have the published sizes, and training them is repeatable."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from pipelines.degradation import Factors
+from pipelines.enhancers import networks, train
+from pipelines.enhancers.networks import multiply_adds, repair
+from pipelines.enhancers.patches import PatchBatches
+from pipelines.splits import is_held_out
+from trigger.errors import DataError, ModelError, OptionError
+from trigger.photo import photo_hash
+
+Photos = Mapping[str, npt.NDArray[np.uint8]]
+JPEG = partial(train._jpeg, 10)
+
+
+def batches(photo: npt.NDArray[np.uint8], **changes: object) -> PatchBatches:
+    options = {
+        **{"side": 32, "target_side": 32, "aligned": 1.0},
+        **{"batch_size": 6, "steps": 3, "seed": 0},
+        **changes,
+    }
+    return PatchBatches([photo], JPEG, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "work"),
+    [("arcnn", 117_731, 117_616), ("fast-arcnn", 85_571, 21_344)],
+)
+def test_published_networks_have_the_published_size(name: str, parameters: int, work: int) -> None:
+    network = train.RECIPES[name].build()
+    assert network.count_params() == parameters
+    assert multiply_adds(network) == work
+
+
+def test_the_deblocker_costs_less_than_fast_arcnn() -> None:
+    assert multiply_adds(networks.build_deblocker()) < multiply_adds(networks.build_fast_arcnn())
+
+
+@pytest.mark.parametrize("build", [networks.build_deblocker, networks.build_restorer])
+def test_our_networks_start_as_the_identity(build: Callable[[], keras.Model]) -> None:
+    photo = np.random.default_rng(0).random((37, 50, 3), np.float32)
+    np.testing.assert_array_equal(repair(build(), photo), photo)
+
+
+def test_all_of_a_photo_passes_blockcnn_block_by_block() -> None:
+    network = networks.build_blockcnn()
+    photo = np.random.default_rng(0).random((20, 30, 3), np.float32)
+    repaired = repair(network, photo)
+    assert repaired.shape == photo.shape
+    around = np.pad(photo, [(8, 12), (8, 10), (0, 0)], mode="symmetric")[8:32, 16:40]
+    block = np.asarray(network(around[None]))[0]
+    np.testing.assert_allclose(repaired[8:16, 16:24], block, atol=1e-5)
+
+
+def test_patches_depend_on_seed_epoch_and_step_alone(coffee: npt.NDArray[np.uint8]) -> None:
+    first = batches(coffee)
+    again = batches(coffee)
+    again[0], again[1]
+    for one, other in zip(first[2], again[2], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (first[1][0] != first[2][0]).any()
+    again.start_epoch(1)
+    assert (first[2][0] != again[2][0]).any()
+    assert (first[2][0] != batches(coffee, seed=1)[2][0]).any()
+
+
+def test_patches_lie_on_the_grid_as_asked(coffee: npt.NDArray[np.uint8]) -> None:
+    def borders(aligned: float) -> np.ndarray:
+        patches = batches(coffee, aligned=aligned, batch_size=64)[0][0]
+        steps = np.abs(np.diff(patches, axis=1)).mean(axis=(0, 2, 3))
+        return np.array([steps[phase::8].mean() for phase in range(8)])
+
+    assert borders(1).argmax() == 7
+    assert borders(1).max() > 1.5 * np.median(borders(1))
+    assert borders(0).max() < 1.5 * np.median(borders(0))
+
+
+def test_targets_are_the_middle_of_what_is_seen(coffee: npt.NDArray[np.uint8]) -> None:
+    degraded, target = batches(coffee, side=24, target_side=8)[0]
+    assert target.shape == (6, 8, 8, 6)
+    np.testing.assert_array_equal(target[..., 3:], degraded[:, 8:16, 8:16])
+    assert (target[..., :3] != target[..., 3:]).any()
+
+
+def test_gain_is_what_psnr_gains() -> None:
+    clean = np.full((1, 8, 8, 3), 0.5, np.float32)
+    target = np.concatenate([clean, clean + 0.1], axis=-1)
+    assert float(train.gain(target, clean + 0.01)[0]) == pytest.approx(20, abs=0.1)
+    assert float(train.gain(target, clean - 0.2)[0]) == pytest.approx(-6.02, abs=0.01)
+
+
+@pytest.fixture
+def folder(photographs: Photos, tmp_path: Path) -> Path:
+    """Small photos, of which some are held out, and something that is none."""
+    sides = set()
+    for name, photo in photographs.items():
+        for number in range(3):
+            path = tmp_path / "photos" / f"{name}{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(photo[64 * number :][:128, :160]).save(path)
+            sides.add(is_held_out(photo_hash(path.read_bytes())))
+    assert sides == {True, False}
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"broken")
+    return tmp_path / "photos"
+
+
+def test_a_training_logs_what_it_gains_and_saves_what_it_learned(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = ["--out", str(out), "--epochs", "2", "--steps", "10", "--batch-size", "4"]
+    train.train(train.parse(["deblocker", str(folder), *options]))
+    assert "broken.jpg" in capsys.readouterr().err
+    report = json.loads((out / "report.json").read_text())
+    assert report["patches"] == 80
+    with (out / "log.csv").open() as log:
+        gains = [float(row["val_gain"]) for row in csv.DictReader(log)]
+    assert report["held_out_gain_db"] == pytest.approx(gains[-1], abs=1e-3)
+    network = train.load_network("deblocker", out / "deblocker.weights.h5")
+    assert (np.asarray(network.get_layer("gain").kernel) != 0).any()
+    with pytest.raises(ModelError, match="does not hold weights of arcnn"):
+        train.load_network("arcnn", out / "deblocker.weights.h5")
+
+
+def test_wrong_options_are_errors(folder: Path, tmp_path: Path) -> None:
+    for name, quality in (("arcnn", []), ("deblocker", ["--quality", "10"])):
+        with pytest.raises(OptionError, match=f"{name} .*--quality"):
+            train.train(train.parse([name, str(folder), "--out", str(tmp_path), *quality]))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="give more photos"):
+        train.read_photos([tmp_path / "empty"], 96)
+
+
+def test_blind_networks_see_all_faults() -> None:
+    rng = np.random.default_rng(0)
+    qualities = [train._any_jpeg(rng).jpeg_quality or 0 for _ in range(500)]
+    assert (min(qualities), max(qualities)) == pytest.approx(train.QUALITIES, abs=2)
+    faults = [train._any_fault(rng) for _ in range(200)]
+    assert Factors() in faults
+    assert len({tuple(factors.to_json()) for factors in faults}) > len(train.KINDS)
