@@ -25,7 +25,6 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
-import numpy.typing as npt
 from skimage.metrics import peak_signal_noise_ratio
 from tqdm import tqdm
 
@@ -33,10 +32,10 @@ from pipelines.degradation import Factors, degrade
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.enhancers.networks import multiply_adds, repair
 from pipelines.enhancers.train import load_network
+from pipelines.fidelity import psnr_b, windowed_similarity
 from pipelines.pixels import Pixels, to_float, to_pixels
 from trigger.photo import find_photos, read_photo
 
-BLOCK = 8
 PUBLISHED = {
     10: {
         "JPEG": (25.83, 0.7584),
@@ -79,49 +78,6 @@ class Row:
     trained_on_patches: int | None = None
 
 
-def similarity(original: Pixels, photo: Pixels) -> float:
-    """SSIM with a uniform 8x8 window at every position, mean over the three channels.
-
-    Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861, with the constants given there.
-    """
-    x, y = original.astype(np.float64), photo.astype(np.float64)
-
-    def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        inside = slice(BLOCK // 2, 1 - BLOCK // 2)
-        return cv2.blur(values, (BLOCK, BLOCK))[inside, inside]
-
-    mean_x, mean_y = mean(x), mean(y)
-    variance_x, variance_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
-    covariance = mean(x * y) - mean_x * mean_y
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return float((luminance * structure).mean())
-
-
-def psnr_b(original: Pixels, photo: Pixels) -> float:
-    """PSNR that also counts blocking, in dB, mean over the three channels.
-
-    Yim & Bovik, "Quality assessment of deblocked images", IEEE TIP 2011,
-    doi:10.1109/TIP.2010.2061859: the blocking effect factor is added to the squared error.
-    """
-    values = photo.astype(np.float64)
-    error = np.square(original - values).mean(axis=(0, 1))
-    height, width = photo.shape[:2]
-    across = np.square(np.diff(values, axis=1))
-    down = np.square(np.diff(values, axis=0))
-    at_columns = np.arange(1, width) % BLOCK == 0
-    at_rows = np.arange(1, height) % BLOCK == 0
-    borders = height * at_columns.sum() + width * at_rows.sum()
-    elsewhere = height * (~at_columns).sum() + width * (~at_rows).sum()
-    on = across[:, at_columns].sum((0, 1)) + down[at_rows].sum((0, 1))
-    off = across[:, ~at_columns].sum((0, 1)) + down[~at_rows].sum((0, 1))
-    excess = on / borders - off / elsewhere
-    weight = np.log2(BLOCK) / np.log2(min(height, width))
-    blocking = np.where(excess > 0, weight * excess, 0)
-    return float(np.mean(10 * np.log10(255**2 / (error + blocking))))
-
-
 def measure(
     method: str, quality: int, originals: list[Pixels], photos: list[Pixels], function: Repair
 ) -> Row:
@@ -135,7 +91,7 @@ def measure(
         method,
         quality,
         float(np.mean([peak_signal_noise_ratio(*pair) for pair in pairs])),
-        float(np.mean([similarity(*pair) for pair in pairs])),
+        float(np.mean([windowed_similarity(*pair) for pair in pairs])),
         float(np.mean([psnr_b(*pair) for pair in pairs])),
         seconds_per_megapixel=seconds / (sum(p.shape[0] * p.shape[1] for p in photos) / 1e6),
     )

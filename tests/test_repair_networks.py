@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pipelines.degradation import Factors
-from pipelines.enhancers import networks, train
+from pipelines.enhancers import load_enhancer, networks, tflite, train
 from pipelines.enhancers.networks import multiply_adds, repair
 from pipelines.enhancers.patches import PatchBatches
 from pipelines.splits import is_held_out
@@ -151,3 +151,14 @@ def test_blind_networks_see_all_faults() -> None:
     faults = [train._any_fault(rng) for _ in range(200)]
     assert Factors() in faults
     assert len({tuple(factors.to_json()) for factors in faults}) > len(train.KINDS)
+
+
+def test_a_trained_network_is_an_enhancer(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    network = networks.build_fast_arcnn()
+    weights, file = tmp_path / "some.weights.h5", tmp_path / "some.tflite"
+    network.save_weights(weights)
+    tflite.main(["fast-arcnn", str(weights), str(file)])
+    photo = np.random.default_rng(0).random((64, 128, 3), np.float32)
+    enhanced = load_enhancer(str(file)).enhance(photo)
+    np.testing.assert_allclose(enhanced, repair(network, photo), atol=2e-3)

@@ -1,11 +1,26 @@
-"""A network that was trained to repair, as a TFLite file that takes photos of any size."""
+"""A trained network as an enhancer file:
+``python -m pipelines.enhancers.tflite NETWORK FILE.weights.h5 FILE.tflite``.
+
+The file takes photos of any size, so that ``--enhancer FILE.tflite`` takes it: all but blockcnn,
+which sees single blocks, and the deblocker, which must be laid on the photo's grid.
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import tensorflow as tf
+
+from pipelines.enhancers.train import load_network
+from trigger.errors import TriggerError
+from trigger.files import write_atomically
+
+NETWORKS = ("arcnn", "fast-arcnn", "restorer")
 
 
 def to_tflite(network: keras.Model) -> bytes:
@@ -28,3 +43,22 @@ def to_tflite(network: keras.Model) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
         return bytes(converter.convert())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("target", type=Path)
+    args = parser.parse_args(arguments)
+    try:
+        write_atomically(args.target, to_tflite(load_network(args.network, args.weights)))
+    except TriggerError as error:
+        sys.exit(f"tflite: {error}")
+
+
+if __name__ == "__main__":
+    main()

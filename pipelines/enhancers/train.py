@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -146,8 +146,11 @@ def load_network(name: str, weights: Path) -> keras.Model:
     """
     network = RECIPES[name].build()
     try:
-        network.load_weights(weights)
-    except (OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where layers are missing, and goes on with fresh weights.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(weights)
+    except (OSError, ValueError, UserWarning) as error:
         raise ModelError(
             f"{weights}: does not hold weights of {name} ({error}); give a .weights.h5 file that "
             "python -m pipelines.enhancers.train wrote"
@@ -180,7 +183,6 @@ def train(args: argparse.Namespace) -> None:
     held_out = build(held_out_photos, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
     network = load_network(args.network, args.init) if args.init else recipe.build()
     args.out.mkdir(parents=True, exist_ok=True)
-    begin = time.process_time()
     fitting.fit(
         network,
         batches,
@@ -192,19 +194,25 @@ def train(args: argparse.Namespace) -> None:
         held_out=held_out,
     )
     network.save_weights(args.out / f"{args.network}.weights.h5")
+    earlier = _patches_seen(args.init.parent) if args.init else 0
     report = {
         "network": args.network,
         "quality": args.quality,
         "parameters": network.count_params(),
         "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
         "photos": {"train": len(photos), "held_out": len(held_out_photos)},
-        "patches": args.epochs * args.steps * args.batch_size,
+        "patches": earlier + args.epochs * args.steps * args.batch_size,
         "patch_side": recipe.side,
-        "cpu_seconds_since_last_start": time.process_time() - begin,
         "held_out_gain_db": network.evaluate(held_out, verbose=0, return_dict=True)["gain"],
     }
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
     print(json.dumps(report, indent=2))  # noqa: T201
+
+
+def _patches_seen(folder: Path) -> int:
+    """By a training that has ended in this folder."""
+    report = folder / "report.json"
+    return int(json.loads(report.read_text())["patches"]) if report.is_file() else 0
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
