@@ -14,17 +14,25 @@ from trigger.assessment import (
     check_threshold,
 )
 from trigger.quiet import native_messages_muted
+from trigger.views import VIEWS
 
 EXIT_CODES = "exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage"
 HEADER = "   score  alert  photo"
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --threshold, --model and --workers."""
+    """Add --threshold, --model, --views and --workers."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_threshold(parser)
     parser.add_argument(
         "--model", metavar="FILE", help=".tflite file to use instead of the packaged model"
+    )
+    parser.add_argument(
+        "--views",
+        choices=VIEWS,
+        default="whole",
+        help="what the model is shown: the whole photo, or also tiles of large photos at full "
+        "resolution, which finds fine noise and takes about three times as long (default: whole)",
     )
     parser.add_argument(
         "--workers",
@@ -48,7 +56,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 def load_trigger(args: argparse.Namespace) -> Trigger:
     """Load what the common arguments ask for."""
     with native_messages_muted():
-        return Trigger(args.threshold, args.model)
+        return Trigger(args.threshold, args.model, views=args.views)
 
 
 def line(photo: Assessment) -> str:

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from trigger import OptionError, Trigger
+from trigger.preprocessing import STANDARD
+from trigger.views import show
+
+
+@settings(max_examples=30)
+@given(width=st.integers(1, 1500), height=st.integers(1, 1500))
+def test_large_photos_are_shown_whole_and_in_tiles(width: int, height: int) -> None:
+    shown, weights = show(Image.new("RGB", (width, height)), STANDARD, "tiles")
+    assert len(shown) == len(weights) == (5 if min(width, height) >= 672 else 1)
+    assert shown.shape[1:] == (448, 448, 3)
+    assert weights.sum() == 1
+
+
+def test_tiles_are_the_middles_of_the_quarters_as_they_are() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (896, 1792, 3), np.uint8)
+    shown, _ = show(Image.fromarray(photo), STANDARD, "tiles")
+    np.testing.assert_array_equal(shown[0], STANDARD.apply(photo))
+    np.testing.assert_array_equal(shown[1], photo[:448, 224:672])
+    np.testing.assert_array_equal(shown[4], photo[448:, 1120:1568])
+
+
+def test_tiles_find_noise_that_a_reduced_photo_hides(photographs: dict[str, np.ndarray]) -> None:
+    whole, tiles = Trigger(), Trigger(views="tiles")
+    noise = np.random.default_rng(0).normal(0, 15, (1600, 2400, 3))
+    gains = []
+    for name in ("astronaut", "chelsea", "coffee", "china"):
+        large = Image.fromarray(photographs[name]).resize((2400, 1600), Image.Resampling.LANCZOS)
+        noisy = np.clip(large + noise, 0, 255).astype(np.uint8)
+        gains.append([t.assess(noisy).score - t.assess(large).score for t in (whole, tiles)])
+    assert np.mean(gains, axis=0)[1] > np.mean(gains, axis=0)[0] + 0.1
+
+
+def test_views_have_names() -> None:
+    with pytest.raises(OptionError, match="whole, tiles"):
+        Trigger(views="many")
