@@ -88,19 +88,20 @@ def build_blockcnn() -> keras.Model:
 
 def build_deblocker() -> keras.Model:
     """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8."""
-    return _cosine_network("deblocker", stride=BLOCK, channels=128, residual_blocks=3)
+    return _cosine_network("deblocker", BLOCK, 0.001, channels=128, residual_blocks=3)
 
 
 def build_restorer() -> keras.Model:
     """All faults at once: 8x8 blocks that overlap by half, as noise and blur know no grid."""
-    return _cosine_network("restorer", stride=BLOCK // 2, channels=64, residual_blocks=4)
+    return _cosine_network("restorer", BLOCK // 2, 0.03, channels=64, residual_blocks=4)
 
 
-def _cosine_network(name: str, stride: int, channels: int, residual_blocks: int) -> keras.Model:
+def _cosine_network(
+    name: str, stride: int, least: float, *, channels: int, residual_blocks: int
+) -> keras.Model:
+    """A residual network on blocks at every ``stride`` pixels; ``least``: see ``_deviations``."""
     photo = keras.Input((None, None, 3))
-    analysis = layers.Conv2D(
-        3 * BLOCK**2, BLOCK, strides=stride, padding="same", use_bias=False, name="analysis"
-    )
+    analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, strides=stride, padding="same", name="analysis")
     synthesis = layers.Conv2DTranspose(
         3, BLOCK, strides=stride, padding="same", use_bias=False, name="synthesis"
     )
@@ -120,14 +121,34 @@ def _cosine_network(name: str, stride: int, channels: int, residual_blocks: int)
     changes = layers.Add()([layers.Multiply()([coefficients, gain]), shift])
     network = keras.Model(photo, layers.Add()([photo, synthesis(changes)]), name=name)
     overlap = (BLOCK // stride) ** 2
-    analysis.set_weights([_cosine_kernel(JPEG_COLOURS)])
-    synthesis.set_weights([_cosine_kernel(np.linalg.inv(JPEG_COLOURS).T / overlap)])
+    signal, error = _deviations(least)
+    forward = _cosine_kernel(JPEG_COLOURS) / signal
+    mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
+    analysis.set_weights([forward, -mid_gray])
+    synthesis.set_weights([_cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap])
     return network
 
 
-def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(8, 8, 3, 192): a mixture of RGB, then the orthonormal 2-D DCT."""
     return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colours).reshape(BLOCK, BLOCK, 3, -1)
+
+
+def _deviations(least: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """About how much DCT coefficients vary, and how much they are wrong, (192,) each.
+
+    They differ by a factor of a thousand; in units of these all learn equally fast. The curves
+    follow what was measured on BSDS500 photographs at JPEG qualities of 5 to 90.
+
+    Args:
+        least: no deviation is taken to be smaller; noise varies all coefficients alike.
+    """
+    frequency = np.add.outer(np.arange(BLOCK) ** 2, np.arange(BLOCK) ** 2)
+    chroma = 0.5 / (1 + 10 * frequency)
+    signal = np.stack([1.7 / (1 + 2.4 * frequency), chroma, chroma])
+    chroma_error = 0.09 / (1 + 1.3 * frequency)
+    error = np.stack([np.full_like(chroma, 0.04), chroma_error, chroma_error])
+    return np.maximum(signal, least).ravel(), np.maximum(error, least).ravel()
 
 
 def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
