@@ -34,7 +34,7 @@ from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "3"
+TRIGGER_VERSION = "4"
 NIMA_VERSION = "3"
 
 
@@ -73,12 +73,12 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
     degraded, references = out / "degraded", out / "references"
     baseline, finetuned = out / "baseline", out / "finetuned"
     return [
-        # What the enhancer can mend is made from every photo, for variety of scenes; what it
-        # cannot, from the clean ones alone, so that labels near zero do not outweigh the rest.
+        # What the enhancer can mend is made from every photo in two strengths, for variety; what
+        # it cannot, from the clean ones alone, so that labels near zero do not outweigh the rest.
         Step(
             [
                 *("degrade", str(clean), *found, "--out", str(degraded)),
-                *("--kinds", "noise", "blur", "jpeg", "mixed"),
+                *("--kinds", "noise", "blur", "jpeg", "mixed", "--versions", "2"),
             ],
             degraded / "degradations.csv",
         ),
@@ -97,7 +97,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
             [
                 *("train", str(out / "labels"), "--out", str(baseline)),
                 *("--init", str(out / "scorer" / "nima.keras")),
-                *("--epochs", "8", "--learning-rate", "3e-4"),
+                *("--epochs", "6", "--learning-rate", "3e-4"),
             ],
             baseline / "report.json",
         ),
