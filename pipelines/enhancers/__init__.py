@@ -58,7 +58,7 @@ class Registered:
     Attributes:
         factory: "package.module:factory", imported on use.
         repairs: what it is for, in a few words.
-        tile: side of the square windows that it works in, in pixels.
+        tile: side of the square windows that it works in, in pixels; 0: the whole photo at once.
         seconds_per_megapixel: CPU time of one core of an x86 server (AMD EPYC, 2026): measured on
             a photo with the fault, for slow networks on one window and multiplied.
         licence: of code and weights.
@@ -89,10 +89,23 @@ ENHANCERS = {
         _CLASSICAL + "Deblocking", "JPEG blocks", 1024, 0.6, "Apache-2.0", "none needed"
     ),
     "deblur": Registered(
-        _CLASSICAL + "Deblurring", "mild blur", 1024, 0.2, "Apache-2.0", "none needed"
+        "pipelines.enhancers.deconvolution:Deblurring",
+        "blur, short motion",
+        1024,
+        0.2,
+        "Apache-2.0",
+        "none needed",
     ),
     "denoise": Registered(
         _CLASSICAL + "Denoising", "noise", 1024, 0.7, "Apache-2.0", "none needed"
+    ),
+    "desaturate": Registered(
+        "pipelines.enhancers.desaturate:Desaturating",
+        "overexposure, clipped light",
+        0,
+        0.1,
+        "Apache-2.0",
+        "none needed",
     ),
     "maxim-deblurring": Registered(
         _MAXIM + "deblurring", "motion blur", 256, 160, _MAXIM_LICENCE, _MAXIM_WEIGHTS

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from scipy.fft import dct
 
 from pipelines.enhancers.tiling import Tiling, tiled
@@ -89,38 +90,32 @@ class Denoising:
         return denoise(photo)
 
 
-class Deblurring:
-    """The third step of the classical chain alone: mild blur."""
-
-    name = "deblur"
-    version = "1"
-    tile_multiple = 1
-
-    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
-        return deblur(photo, BLUR_FLOOR)
-
-
 def deblock(photo: FloatPhoto) -> FloatPhoto:
     """Remove JPEG blocks; the same object where there are none."""
-    blocked = blockiness(photo) if _is_large_enough(photo) else 0
+    threshold = deblocking_threshold(photo)
+    return shrink(photo, threshold) if threshold else photo
+
+
+def deblocking_threshold(photo: FloatPhoto) -> float:
+    """Below which DCT coefficients count as JPEG's doing; 0 where there are no blocks."""
+    blocked = blockiness(photo) if is_large_enough(photo) else 0
     if blocked <= BLOCKINESS_FLOOR:
-        return photo
-    return shrink(photo, float(np.interp(blocked, *DEBLOCKING)) / 255)
+        return 0.0
+    return float(np.interp(blocked, *DEBLOCKING)) / 255
 
 
 def denoise(photo: FloatPhoto) -> FloatPhoto:
     """Remove white noise; the same object where there is none."""
-    noise = noise_deviation(photo) if _is_large_enough(photo) else 0
+    noise = noise_deviation(photo) if is_large_enough(photo) else 0
     return shrink(photo, SHRINKAGE * noise) if noise > NOISE_FLOOR else photo
 
 
 def deblur(photo: FloatPhoto, floor: float) -> FloatPhoto:
     """Undo mild blur; the same object where the estimate stays below ``floor`` pixels."""
-    return polyblur(photo, floor) if _is_large_enough(photo) else photo
+    return polyblur(photo, floor) if is_large_enough(photo) else photo
 
 
-def _is_large_enough(photo: FloatPhoto) -> bool:
+def is_large_enough(photo: FloatPhoto) -> bool:
     """Whether the estimators have something to go by."""
     return min(photo.shape[:2]) >= 2 * BLOCK
 
@@ -228,25 +223,44 @@ def estimate_blur(photo: FloatPhoto) -> tuple[float, float, float]:
     The steepest edge of a sharp photo spans about one pixel; blur divides the largest
     directional derivative. Sigmas in pixels, direction in radians.
     """
+    angles = np.arange(6) * np.pi / 6
+    sigma = [_blur_behind(slope) for slope in _steepest(photo, angles)]
+    widest = int(np.argmax(sigma))
+    across = (widest + 3) % 6
+    return (
+        min(sigma[widest], BLUR_CEILING),
+        min(sigma[across], BLUR_CEILING),
+        float(angles[widest]),
+    )
+
+
+def refine_direction(photo: FloatPhoto, direction: float) -> tuple[float, float]:
+    """Direction and sigma of the widest blur, looked for every 5 degrees around ``direction``."""
+    angles = direction + np.deg2rad(np.arange(-25, 30, 5))
+    sigma = [_blur_behind(slope) for slope in _steepest(photo, angles)]
+    widest = int(np.argmax(sigma))
+    return float(angles[widest]), min(sigma[widest], BLUR_CEILING)
+
+
+def _steepest(photo: FloatPhoto, angles: npt.NDArray[np.float64]) -> list[float]:
+    """For each direction, the steepest slope of luminance, per pixel."""
     luma = photo.mean(axis=2)
     low, high = np.quantile(luma, [1e-3, 1 - 1e-3])
     luma = np.clip((luma - low) / max(float(high - low), 1e-3), 0, 1)
     dy, dx = np.gradient(luma)
     del luma  # of a large photo, memory is short here
-    angles = np.arange(6) * np.pi / 6
     steepest = []
     for angle in angles:
         slope = dx * np.cos(angle)
         slope += dy * np.sin(angle)
         np.abs(slope, out=slope)
-        steepest.append(np.quantile(slope, STEEP_QUANTILE, overwrite_input=True))
-    widest = int(np.argmin(steepest))
-    across = (widest + 3) % 6
-    sigma = [
-        float(np.sqrt(max((EDGE / max(float(s), 1e-6)) ** 2 - EDGE_SIGMA**2, 0)))
-        for s in (steepest[widest], steepest[across])
-    ]
-    return min(sigma[0], BLUR_CEILING), min(sigma[1], BLUR_CEILING), float(angles[widest])
+        steepest.append(float(np.quantile(slope, STEEP_QUANTILE, overwrite_input=True)))
+    return steepest
+
+
+def _blur_behind(slope: float) -> float:
+    """Sigma of the blur that leaves this slope as the steepest."""
+    return float(np.sqrt(max((EDGE / max(slope, 1e-6)) ** 2 - EDGE_SIGMA**2, 0)))
 
 
 STEEP_QUANTILE = 1 - 1e-4

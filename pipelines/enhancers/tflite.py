@@ -27,7 +27,7 @@ def to_tflite(network: keras.Model) -> bytes:
     """Convert, with weights in float16 and arithmetic in float32.
 
     Args:
-        network: takes and gives float32 (1, height, width, 3).
+        network: of one input, (1, height, width, channels), and one output.
     """
     with tempfile.TemporaryDirectory() as folder:
         # Not a bare tf.Module, which does not track the variables of Keras 3.
@@ -36,7 +36,7 @@ def to_tflite(network: keras.Model) -> bytes:
         archive.add_endpoint(
             "serving_default",
             lambda photo: network(photo, training=False),
-            [tf.TensorSpec([1, *network.input.shape[1:]], tf.float32, "photo")],
+            [tf.TensorSpec([1, *network.input.shape[1:]], network.input.dtype, "photo")],
         )
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)

@@ -1,0 +1,72 @@
+"""``desaturate``: brings an overexposed photo back, and gives clipped light a shape again.
+
+The model is the sensor's of ``pipelines.degradation``: what was brighter than 1 / exposure has been
+clipped. The exposure is guessed from how much is clipped and how bright the photo is; the photo is
+divided by it, and what was clipped gets a share of the room that this leaves above, most in the
+middle of large areas. Photos with little clipping, or that seem rightly exposed, stay as they are.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.pixels import FloatPhoto
+
+CLIPPED = 0.99
+LEAST_SHARE = 0.002
+"""Share of pixels with a clipped channel below which nothing is done."""
+LEAST_EXPOSURE = 0.35
+"""Logarithm of the exposure below which nothing is done."""
+FILLING = 0.6
+"""Of the room above what is clipped."""
+SPREAD = 0.01
+"""Of the longer side: how far from the rim of a clipped area the filling rises."""
+SAMPLES = 1000
+"""Rows and columns that are looked at, at most."""
+# Ridge regression of the logarithm of the exposure on ``signs_of_exposure``, from 150 photographs
+# of BSDS500, each as it is and twice with ``random_factors("saturation")``. On others its standard
+# error is 0.16; without a look at the photo it would be 0.29.
+WEIGHTS = np.array([1.238, 0.344, -0.801, 0.097, 0.006, 0.442, -0.493, 0.095])
+CONSTANT = -0.041
+
+
+class Desaturating:
+    """Repair of overexposed photos with clipped light."""
+
+    name = "desaturate"
+    version = "1"
+    tile_multiple = 1
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same; the same object if it is well exposed."""
+        signs = signs_of_exposure(photo)
+        logarithm = float(WEIGHTS @ signs + CONSTANT)
+        if signs[2] < LEAST_SHARE or logarithm < LEAST_EXPOSURE:
+            return photo
+        exposure = np.exp(np.float32(logarithm))
+        result = np.empty_like(photo)
+        for channel in range(3):  # one at a time, to save memory
+            plane = np.ascontiguousarray(photo[..., channel])
+            clipped = (plane >= CLIPPED).astype(np.float32)
+            inside = cv2.GaussianBlur(clipped, (0, 0), SPREAD * max(plane.shape))
+            filling = FILLING * (exposure - 1) * clipped * np.maximum(2 * inside - 1, 0)
+            result[..., channel] = (plane + filling) / exposure
+        return np.minimum(result, 1, out=result)
+
+
+def signs_of_exposure(photo: FloatPhoto) -> npt.NDArray[np.float64]:
+    """What tells of the exposure, in a sample of the pixels.
+
+    Returns:
+        The root of the share of pixels with a clipped channel, the same with all of them clipped,
+        the former share itself, and the quantiles 0.05, 0.25, 0.5, 0.75 and 0.95 of the mean of the
+        channels.
+    """
+    rows, columns = (-(-side // SAMPLES) for side in photo.shape[:2])
+    sample = photo[::rows, ::columns]
+    some = float((sample.max(axis=2) >= CLIPPED).mean())
+    every = float((sample.min(axis=2) >= CLIPPED).mean())
+    brightness = np.quantile(sample.mean(axis=2), [0.05, 0.25, 0.5, 0.75, 0.95])
+    return np.array([np.sqrt(some), np.sqrt(every), some, *brightness])

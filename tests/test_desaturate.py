@@ -1,0 +1,46 @@
+"""Overexposed photos are brought back; others are left alone, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.data import astronaut, cat, chelsea, coffee, rocket
+from skimage.metrics import peak_signal_noise_ratio as psnr
+
+from pipelines.degradation import Factors, degrade
+from pipelines.enhancers import enhance_pixels, load_enhancer
+from pipelines.pixels import to_float
+
+PHOTOS = [astronaut(), cat(), chelsea(), coffee(), rocket()]
+ENHANCER = load_enhancer("desaturate")
+
+
+@pytest.mark.parametrize(("exposure", "least_gain"), [(1.6, 3.0), (2.2, 5.0)])
+def test_overexposed_photos_gain_decibels(exposure: float, least_gain: float) -> None:
+    gains = []
+    for photo in PHOTOS:
+        factors = Factors(exposure=exposure, spill=0.4)
+        clipped = degrade(to_float(photo), factors, np.random.default_rng(0))
+        gains.append(psnr(photo, enhance_pixels(ENHANCER, clipped)) - psnr(photo, clipped))
+    assert np.mean(gains) > least_gain
+
+
+@pytest.mark.parametrize("photo", [*PHOTOS, np.full((64, 64, 3), 240, np.uint8)])
+def test_well_exposed_and_unclipped_photos_stay(photo: np.ndarray) -> None:
+    values = to_float(photo)
+    assert ENHANCER.enhance(values) is values
+
+
+def test_the_middle_of_what_was_clipped_becomes_brightest() -> None:
+    lamp = np.full((200, 200, 3), 0.7, np.float32)
+    lamp[50:150, 50:150] = 1
+    result = ENHANCER.enhance(lamp)
+    middle, rim, outside = result[100, 100, 0], result[51, 51, 0], result[0, 0, 0]
+    assert 1 >= middle > rim > outside
+    assert outside < 0.7
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 400)])
+def test_any_size_is_enhanced(shape: tuple[int, int]) -> None:
+    white = np.full((*shape, 3), 255, np.uint8)
+    assert enhance_pixels(ENHANCER, white).shape == white.shape
