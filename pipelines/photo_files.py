@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageFile
 
 from pipelines.pixels import Pixels
@@ -19,6 +20,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "WebP": {"quality": 95, "method": 4},
     "BMP": {},
 }
+TINT = 4
+"""Mean spread of the channels, of 255, below which the enhanced version of a gray photo is gray."""
 _METADATA = ("exif", "icc_profile", "dpi")
 _PNG_BIT_DEPTH = 24  # position of the byte in the file
 
@@ -52,8 +55,9 @@ def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
     """Encode pixels as a file of the format of another, with its EXIF, ICC profile and resolution.
 
     Pixels are turned to the orientation that the EXIF data state, so these stay as they are, byte
-    for byte. JPEG and lossy WebP get quality 95 (JPEG without chroma subsampling). Left out is
-    what else the file may hold: XMP, comments, further pictures such as an HDR gain map.
+    for  lossy WebP get quality 95 (JPEG without chroma subsampling). Left out is
+    what else the file may hold: XMP, comments, further pictures such as an HDR gain map. Gray
+    photos stay gray unless they were given colours.
 
     Args:
         pixels: (H, W, 3) uint8, upright.
@@ -72,7 +76,11 @@ def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
             settings["lossless"] = True
         stored = as_stored(Image.fromarray(pixels), orientation(original))
         if original.mode == "L":
-            stored = stored.convert("L")  # an ICC profile for gray does not fit RGB
+            # An ICC profile for gray does not fit RGB, nor that of a photo that was given colours.
+            if np.ptp(pixels, axis=2).mean() < TINT:
+                stored = stored.convert("L")
+            else:
+                settings.pop("icc_profile", None)
     buffer = io.BytesIO()
     try:
         stored.save(buffer, fmt, **settings)

@@ -99,6 +99,24 @@ def test_format_metadata_and_orientation_are_kept(
         assert other.info["icc_profile"] == PROFILE
 
 
+class Painting:
+    name, version, tile_multiple = "painting", "1", 1
+
+    def enhance(self, photo: Photo) -> Photo:
+        return photo * np.array([1, 0.7, 0.4], np.float32)
+
+
+def test_a_gray_photo_that_was_given_colours_shows_them(coffee: Pixels, tmp_path: Path) -> None:
+    gray = Image.fromarray(coffee).convert("L")
+    gray.save(tmp_path / "gray.jpg", icc_profile=b"a profile of gray")
+    enhance(tmp_path / "gray.jpg", enhancer="test_enhance:Painting")
+    with Image.open(tmp_path / "gray-painting.jpg") as image:
+        assert image.mode == "RGB"
+        assert "icc_profile" not in image.info
+        red, _, blue = np.asarray(image, np.float32).mean((0, 1))
+    assert red > 2 * blue
+
+
 def test_gray_stays_gray(coffee: Pixels, tmp_path: Path) -> None:
     Image.fromarray(coffee).convert("L").save(tmp_path / "gray.jpg")
     enhance(tmp_path / "gray.jpg")

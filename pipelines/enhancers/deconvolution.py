@@ -40,7 +40,7 @@ PENALTY = 0.006
 """Weight of the squared gradient of what is added to a photo without noise."""
 PENALTY_OF_NOISE = 300.0
 """What is added to it, per variance of the noise."""
-OVERSHOOT = 0.2
+OVERSHOOT = 0.1
 """How far a pixel may leave the range of its neighbourhood, as a share of that range."""
 NEIGHBOURHOOD, MOTION_NEIGHBOURHOOD = 3, 5
 """Side of the neighbourhood in pixels."""
