@@ -28,7 +28,8 @@ def read_record(folder: Path) -> pd.DataFrame:
         return table.drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path}: not a record that 'trigger degrade' wrote ({error}); degrade again"
+            f"{path}: not a record that 'trigger degrade' wrote ({error}); delete the folder and "
+            "degrade again"
         ) from error
 
 

@@ -23,7 +23,9 @@ from tqdm import tqdm
 
 from annotation.origins import RECORD
 from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
+from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
+from pipelines.storage import Folder
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
@@ -64,6 +66,18 @@ def run(args: argparse.Namespace) -> int:
     photos = list(find_photos(args.photos))
     if not photos:
         raise DataError(f"no photos found in {', '.join(map(str, args.photos))}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    with exclusive(Folder(args.out)):
+        made, rejected = _degrade_into(args, photos)
+    print(  # noqa: T201
+        f"{len(made)} photos of {len(photos) - rejected} scenes in {args.out}; "
+        f"{rejected} could not be read"
+    )
+    return 1 if rejected == len(photos) else 0
+
+
+def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Row], int]:
+    """Degrade photos and record them; returns what was made, and how many could not be read."""
     known = _read_rows(args.out)
     unfinished = args.out / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
@@ -89,11 +103,7 @@ def run(args: argparse.Namespace) -> int:
         (unfinished / row["path"]).replace(args.out / row["path"])
     _write_rows(args.out, _one_each([*known, *made]))
     unfinished.rmdir()
-    print(  # noqa: T201
-        f"{len(made)} photos of {len(photos) - rejected} scenes in {args.out}; "
-        f"{rejected} could not be read"
-    )
-    return 1 if rejected == len(photos) else 0
+    return made, rejected
 
 
 def _read_rows(folder: Path) -> list[Row]:

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     report = {
         **compare_average_precision(improvable, {"model": values}, scenes),
         "rating_agreement": agreement(values, rated["rating"].to_numpy()),
-        "at_threshold": at_threshold(improvable, values, scenes, args.threshold),
+        "at_threshold": resampled_at_threshold(improvable, values, scenes, args.threshold),
     }
     if target:
         report["at_target"] = at_target(improvable, values, scenes, target)
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def at_threshold(
+def resampled_at_threshold(
     improvable: npt.NDArray[np.bool_],
     scores: Values,
     scenes: npt.NDArray[np.str_],
@@ -133,7 +133,7 @@ def at_target(
     threshold = choose_threshold(improvable, scores, target)
     return {
         "target": str(target),
-        **at_threshold(improvable, scores, scenes, threshold),
+        **resampled_at_threshold(improvable, scores, scenes, threshold),
         "cross_validated": _cross_validated(improvable, scores, scenes, target),
     }
 

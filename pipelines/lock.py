@@ -1,4 +1,4 @@
-"""One driver at a time may write to a labels folder."""
+"""One driver at a time may write to a folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def exclusive(folder: Folder) -> Iterator[None]:
             file.seek(0)
             raise LockedError(
                 f"{folder} is in use by {file.read().strip() or 'another process'}; wait for its "
-                "end, or stop it, or label into another folder"
+                "end, or stop it, or use another folder"
             ) from None
         file.truncate(0)
         now = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -31,3 +32,19 @@ def photographs() -> Mapping[str, npt.NDArray[np.uint8]]:
 @pytest.fixture(scope="session")
 def coffee(photographs: Mapping[str, npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     return photographs["coffee"]
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labelling knows small models by name."""
+    from label_helpers import use_models
+
+    use_models(monkeypatch)
+
+
+@pytest.fixture
+def photos(photographs: Mapping[str, npt.NDArray[np.uint8]], tmp_path: Path) -> Path:
+    """A folder with the photographs as files."""
+    from label_helpers import write_photos
+
+    return write_photos(tmp_path / "photos", photographs)

@@ -14,6 +14,8 @@ from skimage.data import astronaut, chelsea
 from annotation.origins import read_record
 from pipelines import degrade
 from pipelines.degrade import RECORD
+from pipelines.lock import exclusive
+from pipelines.storage import Folder
 from trigger.cli import main
 from trigger.errors import DataError
 from trigger.photo import find_photos, photo_hash
@@ -64,7 +66,7 @@ def test_whenever_it_is_stopped_all_photos_are_on_record(
     shutil.copytree(before, calm)
     changed = ("--kinds", "noise", "blur", "--seed", "1")  # replaces noise, adds blur
     run(clean, calm, *changed)
-    expected = {path.name: path.read_bytes() for path in calm.iterdir()}
+    expected = {path.name: path.read_bytes() for path in calm.glob("[!.]*")}
     rename, renamed = Path.replace, 0
 
     def replace(path: Path, target: Path) -> Path:
@@ -83,7 +85,13 @@ def test_whenever_it_is_stopped_all_photos_are_on_record(
         assert status == (130 if allowed < 10 else 0)
         assert len(set(scenes_of_photos(out))) == 2
         run(clean, out, *changed)
-        assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+        assert {path.name: path.read_bytes() for path in out.glob("[!.]*")} == expected
+
+
+def test_one_run_at_a_time_writes_to_a_folder(clean: Path, tmp_path: Path) -> None:
+    with exclusive(Folder(tmp_path)):
+        assert main(["degrade", str(clean), "--out", str(tmp_path)]) == 1
+    assert not (tmp_path / RECORD).exists()
 
 
 def test_nothing_is_added_to_a_damaged_record(clean: Path, tmp_path: Path) -> None:

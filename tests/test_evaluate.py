@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pipelines.evaluate import at_target, at_threshold
+from pipelines.evaluate import at_target, resampled_at_threshold
 from pipelines.thresholds import Target
 from trigger.cli import main
 from trigger.errors import DataError
@@ -29,13 +29,15 @@ def test_the_target_is_reached_and_crossing_folds_comes_close(figure: str) -> No
     low, high = report[f"{figure}_interval"]
     assert low < report[figure] < high
     assert report["cross_validated"][figure] == pytest.approx(report[figure], abs=0.05)
-    again = at_threshold(IMPROVABLE, SCORES, SCENES, report["threshold"])
+    again = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, report["threshold"])
     assert {name: report[name] for name in again} == again
 
 
 def test_more_photos_of_the_same_scenes_are_no_more_certain() -> None:
-    once = at_threshold(IMPROVABLE, SCORES, SCENES, 0.4)
-    twice = at_threshold(*(np.tile(part, 2) for part in (IMPROVABLE, SCORES, SCENES)), 0.4)
+    once = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, 0.4)
+    twice = resampled_at_threshold(
+        *(np.tile(part, 2) for part in (IMPROVABLE, SCORES, SCENES)), 0.4
+    )
     assert twice["precision_interval"] == once["precision_interval"]
 
 

@@ -15,8 +15,6 @@ from label_helpers import (
     command,
     contents,
     label,
-    use_models,
-    write_photos,
 )
 from label_models import Brightness
 from PIL import Image
@@ -29,15 +27,7 @@ from trigger.photo import photo_hash, read_photo
 
 Captured = pytest.CaptureFixture[str]
 
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_models(monkeypatch)
-
-
-@pytest.fixture
-def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos", photographs)
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,15 +16,12 @@ import apache_beam as beam
 import pytest
 from label_helpers import (
     RECIPE,
-    Pixels,
     assert_same_labels,
     command,
     environment,
     label,
     start,
-    use_models,
     wait_for_labels,
-    write_photos,
 )
 
 from pipelines.engine import add_graph
@@ -39,15 +36,7 @@ PORTABLE = {
     "beam:transform:reshuffle:v1",
 }
 
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_models(monkeypatch)
-
-
-@pytest.fixture
-def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos", photographs)
+pytestmark = pytest.mark.usefixtures("models")
 
 
 @contextmanager

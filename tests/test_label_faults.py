@@ -20,9 +20,7 @@ from label_helpers import (
     contents,
     label,
     start,
-    use_models,
     wait_for_labels,
-    write_photos,
 )
 from PIL import Image
 
@@ -38,15 +36,7 @@ from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_models(monkeypatch)
-
-
-@pytest.fixture
-def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos", photographs)
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_a_run_killed_anywhere_is_completed_by_running_it_again(

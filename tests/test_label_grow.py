@@ -16,9 +16,7 @@ from label_helpers import (
     label,
     label_bytes,
     start,
-    use_models,
     wait_for_labels,
-    write_photos,
 )
 from label_models import Brightness
 from PIL import Image
@@ -33,15 +31,7 @@ from trigger.errors import DataError, OptionError
 Captured = pytest.CaptureFixture[str]
 BOTH = ("brighten", "darken")
 
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_models(monkeypatch)
-
-
-@pytest.fixture
-def photos(photographs: Mapping[str, Pixels], tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos", photographs)
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_several_enhancers_in_one_pass_give_the_labels_of_each_alone(

@@ -12,7 +12,7 @@ import pytest
 from apache_beam.io.filesystem import FileMetadata, FileSystem
 from hypothesis import given
 from hypothesis import strategies as st
-from label_helpers import RECIPE, Pixels, label, use_models, write_photos
+from label_helpers import RECIPE, Pixels, label, write_photos
 
 from pipelines import labels
 from pipelines.label_compact import compact_labels
@@ -23,10 +23,7 @@ from pipelines.plan import make_plan, make_shard, read_plan
 from pipelines.storage import Folder
 from trigger.errors import DataError, OptionError
 
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_models(monkeypatch)
+pytestmark = pytest.mark.usefixtures("models")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from label_helpers import Pixels, label, use_models, write_photos
+from label_helpers import Pixels, label, write_photos
 from PIL import Image
 
 from pipelines.label_page import DETAIL, label_page
@@ -17,10 +17,7 @@ from trigger.cli import main
 from trigger.errors import DataError
 from trigger.photo import read_photo
 
-
-@pytest.fixture(autouse=True)
-def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_models(monkeypatch)
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_the_page_shows_pairs_rejects_and_where_it_all_comes_from(
