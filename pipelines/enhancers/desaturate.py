@@ -1,9 +1,10 @@
-"""``desaturate``: brings an overexposed photo back, and gives clipped light a shape again.
+"""``desaturate``: takes an overexposed photo back, and gives clipped light its likely brightness.
 
 The model is the sensor's of ``pipelines.degradation``: what was brighter than 1 / exposure has been
-clipped. The exposure is guessed from how much is clipped and how bright the photo is; the photo is
-divided by it, and what was clipped gets a share of the room that this leaves above, most in the
-middle of large areas. Photos with little clipping, or that seem rightly exposed, stay as they are.
+clipped. The exposure is guessed from how much is clipped and how bright the photo is, and the photo
+divided by it, but for what is clipped or nearly so: that becomes what clipped light was on average,
+between 1 / exposure and 1. Photos with little clipping, or that seem rightly exposed, stay as they
+are. What was lost in the light stays lost: it is evenly bright, only no longer glaring.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from pipelines.pixels import FloatPhoto
 CLIPPED = 0.99
 LEAST_SHARE = 0.002
 """Share of pixels with a clipped channel below which nothing is done."""
-LEAST_EXPOSURE = 0.3
+LEAST_EXPOSURE = 0.4
 """Logarithm of the exposure below which nothing is done."""
-FILLING = 0.6
-"""Of the room above what is clipped."""
-SPREAD = 0.01
-"""Of the longer side: how far from the rim of a clipped area the filling rises."""
+FILLING = 0.5
+"""How far from 1 / exposure to 1 clipped light is put."""
+SHOULDER = 0.8
+"""Brightness from which light is raised towards that."""
 SAMPLE = 256
 """Longer side of the small version that is judged; averaging hides noise and lone bright pixels."""
 # Ridge regression of the logarithm of the exposure on ``signs_of_exposure``, from 150 photographs
@@ -46,14 +47,15 @@ class Desaturating:
         if signs[2] < LEAST_SHARE or logarithm < LEAST_EXPOSURE:
             return photo
         exposure = np.exp(np.float32(logarithm))
-        result = np.empty_like(photo)
-        for channel in range(3):  # one at a time, to save memory
-            plane = np.ascontiguousarray(photo[..., channel])
-            clipped = (plane >= CLIPPED).astype(np.float32)
-            inside = cv2.GaussianBlur(clipped, (0, 0), SPREAD * max(plane.shape))
-            filling = FILLING * (exposure - 1) * clipped * np.maximum(2 * inside - 1, 0)
-            result[..., channel] = (plane + filling) / exposure
-        return np.minimum(result, 1, out=result)
+        # A function of the brightest channel, common to all: hues stay, and rims cannot show.
+        gain = photo.max(axis=2)
+        gain -= SHOULDER
+        gain *= 1 / (1 - SHOULDER)
+        np.square(gain.clip(0, 1, out=gain), out=gain)
+        gain *= FILLING * (exposure - 1)
+        gain += 1
+        gain /= exposure
+        return photo * gain[..., None]
 
 
 def signs_of_exposure(photo: FloatPhoto) -> npt.NDArray[np.float64]:

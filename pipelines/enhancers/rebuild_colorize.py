@@ -37,7 +37,7 @@ from trigger.files import write_atomically
 
 NAME, BUILT_BY = ColorizeEnhancer.name, ColorizeEnhancer.built_by
 VERSION = "1"
-EPOCHS = 10
+EPOCHS = 5
 BATCH_SIZE = 16
 LEARNING_RATE = 2e-3
 
