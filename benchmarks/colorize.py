@@ -18,7 +18,7 @@ from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.pixels import Pixels
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
-HEIGHT = 200
+HEIGHT = 150
 
 
 def row(photo: Pixels) -> tuple[Pixels, float]:

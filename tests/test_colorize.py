@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio as psnr
 
+from pipelines.enhancers import load_enhancer
 from pipelines.enhancers.colorize_network import ColourBins, bin_loss
 from pipelines.enhancers.colour import chroma_square, coloured, is_gray, lightness_square
 from pipelines.pixels import to_float, to_pixels
@@ -90,3 +91,14 @@ def test_a_photo_without_faults_in_eight_bits_stays_gray(coffee: Pixels) -> None
     gray = without_colours(to_float(coffee))
     nothing = np.zeros((64, 64, 2), np.float32)
     assert np.abs(to_pixels(coloured(gray, nothing)).astype(int) - to_pixels(gray)).max() <= 1
+
+
+def test_gray_photos_get_colours_and_others_are_left_alone(coffee: Pixels) -> None:
+    enhancer = load_enhancer("colorize")
+    photo = to_float(coffee)
+    assert enhancer.enhance(photo) is photo
+    gray = without_colours(photo)
+    shown = enhancer.enhance(gray)
+    assert not is_gray(shown)
+    assert np.abs(lab(shown) - lab(gray))[..., 0].mean() < 1
+    assert (enhancer.enhance(gray) == shown).all()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import trigger
+from pipelines.enhancers.colorize import MODELS as ENHANCERS
 from pipelines.scorers.packaged import MODELS as SCORERS
 
 TRIGGER = Path(trigger.__file__).parent / "models"
@@ -23,6 +24,14 @@ def test_record_and_card_are_those_of_the_model_file(folder: Path, name: str, ca
     assert hashlib.sha256(file.read_bytes()).hexdigest() == record["sha256"]
     with zipfile.ZipFile(file) as inside:
         assert inside.read("MODEL_CARD.md") == (folder / card).read_bytes()
+
+
+def test_colorize_is_the_network_of_its_record_and_small() -> None:
+    record = json.loads((ENHANCERS / "colorize.json").read_text())
+    file = ENHANCERS / record["file"]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == record["sha256"]
+    assert file.stat().st_size <= 4e6
+    assert f"{record['parameters']:,} parameters" in (ENHANCERS / "colorize.md").read_text()
 
 
 def test_the_trigger_learned_from_labels_by_the_packaged_scorer() -> None:

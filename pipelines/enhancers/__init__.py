@@ -85,6 +85,14 @@ ENHANCERS = {
         "Apache-2.0",
         "none needed",
     ),
+    "colorize": Registered(
+        "pipelines.enhancers.colorize:ColorizeEnhancer",
+        "gray photos; colours are guesses",
+        0,
+        0.2,
+        "Apache-2.0",
+        "packaged, trained here",
+    ),
     "deblock": Registered(
         _CLASSICAL + "Deblocking", "JPEG blocks", 1024, 0.6, "Apache-2.0", "none needed"
     ),

@@ -24,8 +24,11 @@ STEP = 16
 """Side of a bin of chroma."""
 LIMIT = 112
 """Largest a* or b* of a bin's centre; sRGB ends before."""
-TEMPERATURE = 0.38
+TEMPERATURE = 0.6
 """Of the annealed mean: 1 gives the mean of all guesses, 0 the likeliest (section 2.3)."""
+TAKEN_BACK = 0.5
+"""How much of the weight of rare colours the answer takes back: with none of it, patches of wild
+colours; with all, hardly any colour."""
 UNIFORM = 0.5
 """Share of the uniform distribution in the one that rare colours are weighed by (section 2.2)."""
 SIGMA = 5.0
@@ -147,11 +150,12 @@ def bin_loss(targets: keras.KerasTensor, scores: keras.KerasTensor) -> keras.Ker
     return -keras.ops.sum(targets * keras.ops.log_softmax(scores), axis=-1)
 
 
-def assemble(trunk: keras.Model, decoder: keras.Model, centres: Values) -> keras.Model:
+def assemble(trunk: keras.Model, decoder: keras.Model, bins: ColourBins) -> keras.Model:
     """The whole network: uint8 L* (N, 256, 256, 1) to chroma (N, 64, 64, 2)."""
     scores = decoder(trunk.outputs)
-    shares = keras.layers.Softmax()(keras.layers.Rescaling(1 / TEMPERATURE)(scores))
+    offset = -TAKEN_BACK / TEMPERATURE * np.log(bins.weights)
+    annealed = keras.layers.Rescaling(1 / TEMPERATURE, offset=offset.tolist())(scores)
     mean = keras.layers.Conv2D(2, 1, use_bias=False, name="chroma")
-    chroma = mean(shares)
-    mean.set_weights([centres[None, None]])
+    chroma = mean(keras.layers.Softmax()(annealed))
+    mean.set_weights([bins.centres[None, None]])
     return keras.Model(trunk.input, chroma, name="colorize")

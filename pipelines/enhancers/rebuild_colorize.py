@@ -51,7 +51,7 @@ def quality(decoder: keras.Model, bins: ColourBins, views: Views) -> dict[str, f
         photos whose error is below that.
     """
     inside = [keras.Input(tap.shape[1:]) for tap in views.features]
-    network = assemble(keras.Model(inside, inside), decoder, bins.centres)
+    network = assemble(keras.Model(inside, inside), decoder, bins)
     features = [tap.astype(np.float32) for tap in views.features]
     chroma = network.predict(features, batch_size=16, verbose=0)
     true = views.chroma.astype(np.float32)
@@ -86,9 +86,10 @@ the lightness, squeezed into 256x256 pixels, and a decoder to {report["bins"]} b
 ECCV 2016). {report["parameters"]:,} parameters. float16 TFLite, checked by sha256 on load
 (`{NAME}.json`).
 
-Trained by `{BUILT_BY}` on {report["train_photos"]} colour photos, {VIEWS} views of each, for
-{EPOCHS} epochs. A fifth of the scenes was held out. Means over pixels in units of a* and b*; the
-true chroma is also the error of the gray photo:
+Trained by `{BUILT_BY}` on
+{report["train_photos"]} colour photos, {VIEWS} views of each, for {EPOCHS} epochs. A fifth of the
+scenes was held out. Means over pixels in units of a* and b*; the true chroma is also the error of
+the gray photo:
 
 | photos | n | error | true chroma | predicted chroma | photos closer than gray |
 |---|---|---|---|---|---|
@@ -108,7 +109,8 @@ None of the photographs is part of this package.
 ## Not for
 
 Evidence, archives, or anything where colours must be true: they are guesses, learned from few
-photos. Skies and plants mostly come out likely; clothes, things and skin often do not.
+photos, and often come in patches. Large things (sky, wood, fur) come out best; clothes and small
+things often stay gray or get a wrong colour.
 """
 
 
@@ -141,7 +143,7 @@ def rebuild(data: Path, out: Path) -> None:
             held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
         )
         decoder.save_weights(weights)
-    network = assemble(trunk, decoder, bins.centres)
+    network = assemble(trunk, decoder, bins)
     report = {
         "bins": len(bins.centres),
         "parameters": network.count_params(),
