@@ -89,7 +89,7 @@ ENHANCERS = {
         "pipelines.enhancers.colorize:ColorizeEnhancer",
         "gray photos; colours are guesses",
         0,
-        0.2,
+        0.1,
         "Apache-2.0",
         "packaged, trained here",
     ),
