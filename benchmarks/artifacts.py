@@ -58,8 +58,8 @@ PUBLISHED = {
         "IDCN": (30.07, 0.8816),
     },
 }
-"""PSNR and SSIM on B200 in RGB, as compared in Zheng et al., "Implicit dual-domain convolutional
-network for robust color image compression artifact reduction" (IDCN), arXiv:1810.08042."""
+"""PSNR and SSIM on B200 in RGB, of the comparison in the paper on IDCN (Zheng et al., "Implicit
+dual-domain convolutional network for robust color image compression artifact reduction", 2020)."""
 Repair = Callable[[Pixels], Pixels]
 
 

@@ -30,7 +30,7 @@ from trigger.errors import TriggerError
 from trigger.files import write_atomically
 
 NAME = Deblocker.name
-EPOCHS = 50
+EPOCHS, STEPS = 100, 125
 QUALITIES = (5, 10, 20, 40, 70)
 DETAIL = 512
 """Side of what is compared of larger photos."""
@@ -123,6 +123,7 @@ def rebuild(data: Path, out: Path) -> None:
     """
     folder = out / NAME
     options = [NAME, str(data / "clean"), "--out", str(folder), "--epochs", str(EPOCHS)]
+    options += ["--steps", str(STEPS)]
     if not (folder / "report.json").exists():
         training.train(training.parse(options))
     report = read_report(folder)
