@@ -126,6 +126,8 @@ def _cosine_network(
     mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
     analysis.set_weights([forward, -mid_gray])
     synthesis.set_weights([_cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap])
+    # Fixed: a step of Adam is the same for all weights, and larger than most of these.
+    analysis.trainable = synthesis.trainable = False
     return network
 
 

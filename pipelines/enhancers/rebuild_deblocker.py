@@ -30,7 +30,7 @@ from trigger.errors import TriggerError
 from trigger.files import write_atomically
 
 NAME = Deblocker.name
-EPOCHS, STEPS = 100, 125
+TRAINING = ["--epochs", "40", "--batch-size", "8"]
 QUALITIES = (5, 10, 20, 40, 70)
 DETAIL = 512
 """Side of what is compared of larger photos."""
@@ -122,8 +122,7 @@ def rebuild(data: Path, out: Path) -> None:
         TriggerError: photos do not fit, or the network does not beat ``deblock``.
     """
     folder = out / NAME
-    options = [NAME, str(data / "clean"), "--out", str(folder), "--epochs", str(EPOCHS)]
-    options += ["--steps", str(STEPS)]
+    options = [NAME, str(data / "clean"), "--out", str(folder), *TRAINING]
     if not (folder / "report.json").exists():
         training.train(training.parse(options))
     report = read_report(folder)
