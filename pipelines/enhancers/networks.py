@@ -35,6 +35,8 @@ JPEG_COLOURS = np.array(
     ]
 )
 """RGB to YCbCr without offsets (ITU-T T.871)."""
+LEAST_SIGNAL = 0.03
+"""Coefficients that hardly vary tell hardly anything; they are not blown up to count as much."""
 
 
 def build_arcnn() -> keras.Model:
@@ -107,13 +109,14 @@ def _cosine_network(
     )
     coefficients = analysis(photo)
 
-    def convolution(x: keras.KerasTensor, activation: str | None = None) -> keras.KerasTensor:
-        return layers.Conv2D(channels, 3, padding="same", activation=activation)(x)
+    def convolution(x: keras.KerasTensor, start: str = "glorot_uniform") -> keras.KerasTensor:
+        return layers.Conv2D(channels, 3, padding="same", kernel_initializer=start)(x)
 
-    x = convolution(coefficients, "relu")
+    x = convolution(coefficients)
     for _ in range(residual_blocks):
-        x = layers.Add()([x, convolution(convolution(x, "relu"))])
-    x = layers.ReLU()(x)
+        inner = layers.LeakyReLU(0.1)(convolution(layers.LeakyReLU(0.1)(x)))
+        x = layers.Add()([x, convolution(inner, "zeros")])
+    x = layers.LeakyReLU(0.1)(x)
     gain, shift = (
         layers.Conv2D(3 * BLOCK**2, 1, kernel_initializer="zeros", name=part)(x)
         for part in ("gain", "shift")
@@ -139,18 +142,18 @@ def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _deviations(least: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """About how much DCT coefficients vary, and how much they are wrong, (192,) each.
 
-    They differ by a factor of a thousand; in units of these all learn equally fast. The curves
+    They differ by a factor of a thousand; in such units all learn about equally fast. The curves
     follow what was measured on BSDS500 photographs at JPEG qualities of 5 to 90.
 
     Args:
-        least: no deviation is taken to be smaller; noise varies all coefficients alike.
+        least: no error is taken to vary less; noise changes all coefficients alike.
     """
     frequency = np.add.outer(np.arange(BLOCK) ** 2, np.arange(BLOCK) ** 2)
     chroma = 0.5 / (1 + 10 * frequency)
     signal = np.stack([1.7 / (1 + 2.4 * frequency), chroma, chroma])
     chroma_error = 0.09 / (1 + 1.3 * frequency)
     error = np.stack([np.full_like(chroma, 0.04), chroma_error, chroma_error])
-    return np.maximum(signal, least).ravel(), np.maximum(error, least).ravel()
+    return np.maximum(signal, LEAST_SIGNAL).ravel(), np.maximum(error, least).ravel()
 
 
 def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:

@@ -30,7 +30,7 @@ from trigger.errors import TriggerError
 from trigger.files import write_atomically
 
 NAME = Deblocker.name
-TRAINING = ["--epochs", "40", "--batch-size", "8"]
+TRAINING = ["--epochs", "26", "--batch-size", "8"]
 QUALITIES = (5, 10, 20, 40, 70)
 DETAIL = 512
 """Side of what is compared of larger photos."""
