@@ -33,7 +33,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deblocker, object
     for name in ("gain", "shift"):
         kernel, bias = model.get_layer(name).get_weights()
         noise = rng.standard_normal(kernel.shape, np.float32)
-        model.get_layer(name).set_weights([0.01 * noise, bias])
+        model.get_layer(name).set_weights([0.1 * noise, bias])
     file = tmp_path_factory.mktemp("models") / "deblocker.tflite"
     file.write_bytes(to_tflite(model))
     return Deblocker(file), model
