@@ -62,7 +62,9 @@ def test_a_network_that_wins_is_packaged_with_what_was_measured(
     monkeypatch.setattr(
         rebuild_deblocker,
         "compare",
-        lambda _, enhancer: {"q10": {"psnr_gain": gains[enhancer.name], "ssim_gain": 0.01}},
+        lambda _, enhancer: {
+            "q10": dict.fromkeys(("psnr_gain", "ssim_gain"), gains[enhancer.name])
+        },
     )
     rebuild_deblocker.rebuild(data, data / "build")
     record, content = read_packaged(data / "package", "deblocker", "")
@@ -70,5 +72,15 @@ def test_a_network_that_wins_is_packaged_with_what_was_measured(
     assert record["quality"]["deblocker"]["q10"]["psnr_gain"] == 1.25
     assert len(content) < 8e6
     card = (data / "package" / "deblocker.md").read_text()
-    assert "| q10 | +1.25 dB, +0.0100 | +0.50 dB, +0.0100 |" in card
+    assert "| q10 | +1.25 dB, +1.2500 | +0.50 dB, +0.5000 |" in card
     assert "7,000 patches" in card
+
+
+def test_colours_alone_do_not_win(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gains = {
+        "deblocker": {"psnr_gain": 0.8, "ssim_gain": 0.007},
+        "deblock": {"psnr_gain": 0.6, "ssim_gain": 0.024},
+    }
+    monkeypatch.setattr(rebuild_deblocker, "compare", lambda _, e: {"q10": gains[e.name]})
+    with pytest.raises(TriggerError, match="does not beat deblock at q10"):
+        rebuild_deblocker.rebuild(data, data / "build")
