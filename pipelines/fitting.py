@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from trigger.commands.common import positive_number
 from trigger.errors import OptionError
 from trigger.files import write_atomically
 
@@ -97,9 +98,14 @@ def add_options(parser: argparse.ArgumentParser, *, epochs: int, seeded: str) ->
         epochs: unless others are asked for.
         seeded: what the seed is of, in words.
     """
-    parser.add_argument("--epochs", type=int, default=epochs, help="default: %(default)s")
     parser.add_argument(
-        "--batch-size", type=int, default=24, help="photos a step (default: %(default)s)"
+        "--epochs", type=positive_number, default=epochs, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=positive_number,
+        default=24,
+        help="photos a step (default: %(default)s)",
     )
     parser.add_argument(
         "--learning-rate", type=float, default=5e-4, help="at its peak (default: %(default)s)"

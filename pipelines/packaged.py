@@ -41,16 +41,21 @@ def read_packaged(folder: Path, name: str, built_by: str) -> tuple[dict[str, Any
     """
     try:
         record: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
-        data = (folder / record["file"]).read_bytes()
+        data, expected = (folder / record["file"]).read_bytes(), record["sha256"]
     except FileNotFoundError as error:
         raise ModelError(
             f"{error.filename} is missing: {name} does not come with this package; build it with: "
             f"{built_by}"
         ) from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != record["sha256"]:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{folder / record['file']}: sha256 is {digest}, expected {record['sha256']}; the file "
+            f"{folder / name}.json: not a record of a packaged network ({error!r}); reinstall the "
+            "package"
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != expected:
+        raise ModelError(
+            f"{folder / record['file']}: sha256 is {digest}, expected {expected}; the file "
             "was altered, reinstall the package"
         )
     return record, data

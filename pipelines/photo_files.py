@@ -55,9 +55,9 @@ def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
     """Encode pixels as a file of the format of another, with its EXIF, ICC profile and resolution.
 
     Pixels are turned to the orientation that the EXIF data state, so these stay as they are, byte
-    for  lossy WebP get quality 95 (JPEG without chroma subsampling). Left out is
+    for byte. JPEG and lossy WebP get quality 95 (JPEG without chroma subsampling). Left out is
     what else the file may hold: XMP, comments, further pictures such as an HDR gain map. Gray
-    photos stay gray unless they were given colours.
+    photos stay gray unless they were given colours, for which their ICC profile does not hold.
 
     Args:
         pixels: (H, W, 3) uint8, upright.

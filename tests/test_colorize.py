@@ -102,3 +102,10 @@ def test_gray_photos_get_colours_and_others_are_left_alone(coffee: Pixels) -> No
     assert not is_gray(shown)
     assert np.abs(lab(shown) - lab(gray))[..., 0].mean() < 1
     assert (enhancer.enhance(gray) == shown).all()
+
+
+def test_one_small_spot_of_colour_in_a_large_photo_is_kept() -> None:
+    photo = np.full((1500, 2000, 3), 0.5, np.float32)
+    assert is_gray(photo)
+    photo[700:720, 900:920] = (0.9, 0.1, 0.1)
+    assert not is_gray(photo)

@@ -45,3 +45,9 @@ def test_brighter_stays_brighter_and_hues_stay() -> None:
 def test_any_size_is_enhanced(shape: tuple[int, int]) -> None:
     white = np.full((*shape, 3), 255, np.uint8)
     assert enhance_pixels(ENHANCER, white).shape == white.shape
+
+
+def test_pages_stay_white() -> None:
+    page = np.full((300, 200, 3), 255, np.uint8)
+    page[20:-20:12, 20:-20] = 30
+    assert (enhance_pixels(ENHANCER, page) == page).all()

@@ -28,7 +28,7 @@ JPEG = partial(train._jpeg, 10)
 
 def batches(photo: npt.NDArray[np.uint8], **changes: object) -> PatchBatches:
     options = {
-        **{"side": 32, "target_side": 32, "aligned": 1.0},
+        **{"faults": "JPEG", "side": 32, "target_side": 32, "aligned": 1.0},
         **{"batch_size": 6, "steps": 3, "seed": 0},
         **changes,
     }
@@ -63,6 +63,11 @@ def test_all_of_a_photo_passes_blockcnn_block_by_block() -> None:
     around = np.pad(photo, [(8, 12), (8, 10), (0, 0)], mode="symmetric")[8:32, 16:40]
     block = np.asarray(network(around[None]))[0]
     np.testing.assert_allclose(repaired[8:16, 16:24], block, atol=1e-5)
+
+
+def test_a_training_with_other_faults_is_another_training(coffee: npt.NDArray[np.uint8]) -> None:
+    one, other = (batches(coffee, faults=f"JPEG quality {q}").fingerprint() for q in (10, 80))
+    assert one != other
 
 
 def test_patches_depend_on_seed_epoch_and_step_alone(coffee: npt.NDArray[np.uint8]) -> None:

@@ -18,7 +18,7 @@ from trigger.preprocessing import Preprocessing
 Views = Literal["whole", "tiles"]
 VIEWS: tuple[Views, ...] = get_args(Views)
 REDUCED = 1.5
-"""Photos whose shorter side is below this many times the model's are hardly reduced: the whole
+"""Photos whose longer side is below this many times the model's are hardly reduced: the whole
 shows all that there is to see."""
 
 
@@ -39,8 +39,8 @@ def show(
         image: upright RGB; for ``tiles`` at full resolution.
         preprocessing: of the model, whose ``size`` is S.
         views: ``whole``: the photo squeezed into a square. ``tiles``: this, and of photos large
-            enough (see ``REDUCED``) four squares at full resolution, from the middle of each
-            quarter.
+            enough (see ``REDUCED``) and at least S wide and high, four squares at full resolution,
+            from the middle of each quarter.
 
     Returns:
         (N, S, S, 3) uint8 and the weights (N,) float32 with which their scores add up to the
@@ -48,7 +48,7 @@ def show(
     """
     whole = preprocessing.apply(image)
     size = preprocessing.size
-    if views == "whole" or min(image.size) < REDUCED * size:
+    if views == "whole" or max(image.size) < REDUCED * size or min(image.size) < size:
         return whole[np.newaxis], np.ones(1, np.float32)
     corners = [
         (round(image.width * x) - size // 2, round(image.height * y) - size // 2)

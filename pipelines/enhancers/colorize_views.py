@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,11 +56,16 @@ class Views:
 
 def colour_photos(folders: Sequence[Path], held_out: bool) -> list[Path]:
     """Photos on one side of ``pipelines.splits``; gray ones are sorted out by ``make_views``."""
-    return [
-        path
-        for path in find_photos(folders)
-        if is_held_out(photo_hash(read_photo_bytes(path))) == held_out
-    ]
+    side = []
+    for path in find_photos(folders):
+        try:
+            scene = photo_hash(read_photo_bytes(path))
+        except PhotoError as error:
+            print(f"left out {error}", file=sys.stderr)  # noqa: T201
+            continue
+        if is_held_out(scene) == held_out:
+            side.append(path)
+    return side
 
 
 def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Path) -> Views:

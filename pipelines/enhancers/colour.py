@@ -18,6 +18,8 @@ GRAY_TOLERANCE = 3.5 / 255
 """How far JPEG's rounding may set the channels of a gray photo apart."""
 GRAY_EXCEPTIONS = 1e-3
 """Share of pixels that may be further apart than that."""
+SURELY_COLOUR = 24 / 255
+"""A pixel whose channels are so far apart was not rounded: a single spot of colour."""
 BAND = 256  # rows worked on at a time, to save memory
 
 Plane = npt.NDArray[np.float32]
@@ -29,10 +31,13 @@ def is_gray(photo: FloatPhoto) -> bool:
     Args:
         photo: (H, W, 3) float32 in [0, 1].
     """
-    strays = sum(
-        np.count_nonzero(np.ptp(band, axis=2) > GRAY_TOLERANCE) for _, band in _bands(photo)
-    )
-    return bool(strays <= GRAY_EXCEPTIONS * photo.shape[0] * photo.shape[1])
+    strays = 0
+    for _, band in _bands(photo):
+        apart = np.ptp(band, axis=2)
+        if apart.max() > SURELY_COLOUR:
+            return False
+        strays += int(np.count_nonzero(apart > GRAY_TOLERANCE))
+    return strays <= GRAY_EXCEPTIONS * photo.shape[0] * photo.shape[1]
 
 
 def lightness_square(photo: FloatPhoto) -> npt.NDArray[np.uint8]:

@@ -46,7 +46,9 @@ NEIGHBOURHOOD, MOTION_NEIGHBOURHOOD = 3, 5
 """Side of the neighbourhood in pixels."""
 BORDER = 32
 """Pixels by which windows are extended, to hide that the Fourier transform is periodic."""
-TILING = Tiling((1024, 1024), margin=48, blend=16)
+TILE = (1024, 1024)
+MARGIN, MOTION_MARGIN = 48, 144
+"""Pixels by which windows overlap; the inverse of motion rings far."""
 
 
 class Deblurring:
@@ -79,7 +81,8 @@ class Deblurring:
         def sharpen(window: FloatPhoto) -> FloatPhoto:
             return within_reach(window, deconvolve(window, kernel, penalty), side)
 
-        return tiled(sharpen, photo, TILING)
+        margin = MOTION_MARGIN if motion else MARGIN
+        return tiled(sharpen, photo, Tiling(TILE, margin, blend=16))
 
 
 def deconvolve(photo: FloatPhoto, kernel: FloatPhoto, penalty: float) -> FloatPhoto:

@@ -18,6 +18,8 @@ from pipelines.pixels import FloatPhoto
 CLIPPED = 0.99
 LEAST_SHARE = 0.002
 """Share of pixels with a clipped channel below which nothing is done."""
+MOST_WHITE = 0.5
+"""Share of purely white pixels from which a photo is taken for a page or a cut-out."""
 LEAST_EXPOSURE = 0.4
 """Logarithm of the exposure below which nothing is done."""
 FILLING = 0.5
@@ -44,7 +46,8 @@ class Desaturating:
         """(H, W, 3) float32 RGB in [0, 1] to the same; the same object if it is well exposed."""
         signs = signs_of_exposure(photo)
         logarithm = float(WEIGHTS @ signs + CONSTANT)
-        if signs[2] < LEAST_SHARE or logarithm < LEAST_EXPOSURE:
+        white = signs[1] ** 2
+        if signs[2] < LEAST_SHARE or white > MOST_WHITE or logarithm < LEAST_EXPOSURE:
             return photo
         exposure = np.exp(np.float32(logarithm))
         # A function of the brightest channel, common to all: hues stay, and rims cannot show.

@@ -23,7 +23,8 @@ def find_grid(photo: FloatPhoto) -> tuple[int, int] | None:
         photo: (H, W, 3) float32 RGB in [0, 1].
 
     Returns:
-        None where no grid shows in both directions: never compressed, hardly, or resized since.
+        None where no grid shows in both directions: never compressed, or hardly. Enlarging
+        whole times can leave a grid to be found.
     """
     luma = photo @ LUMA
     row, column = _first_border(luma), _first_border(luma.T)

@@ -9,8 +9,9 @@ from pipelines.model_files import ModelFunction, Tensor
 from pipelines.pixels import FloatPhoto, to_pixels
 from trigger.errors import ModelError
 
-FREE_TILE = 256
-"""Window side for networks that take any size."""
+FREE_TILE, FREE_MARGIN, FREE_ALIGN = 512, 64, 8
+"""Windows for networks that take any size: 64 pixels is as far as most reach, and those that
+compute on blocks see the same blocks in each window."""
 FREE_MULTIPLE = 64
 """Their windows are extended to multiples of this, which suits up to six halvings."""
 
@@ -53,14 +54,18 @@ class NetworkEnhancer:
             )
         self._fitting = fitting
         height, width = taken.shape[1:3]
-        tile = (height or FREE_TILE, width or FREE_TILE)
-        least = min(tile)
-        self.tiling = Tiling(
-            tile,
-            margin=least // 32,
-            blend=least // 16,
-            pad_to=(height or FREE_MULTIPLE, width or FREE_MULTIPLE),
-        )
+        if height and width:
+            least = min(height, width)
+            size = (height, width)
+            self.tiling = Tiling(size, margin=least // 32, blend=least // 16, pad_to=size)
+        else:
+            self.tiling = Tiling(
+                (height or FREE_TILE, width or FREE_TILE),
+                margin=FREE_MARGIN,
+                blend=FREE_MARGIN // 2,
+                align=FREE_ALIGN,
+                pad_to=(height or FREE_MULTIPLE, width or FREE_MULTIPLE),
+            )
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same; any size, in bounded memory.

@@ -27,6 +27,7 @@ class PatchBatches(Batches):
         photos: Sequence[Pixels],
         draw: Callable[[np.random.Generator], Factors],
         *,
+        faults: str,
         side: int,
         target_side: int,
         aligned: float,
@@ -39,6 +40,7 @@ class PatchBatches(Batches):
         Args:
             photos: flawless, each (H, W, 3) uint8 with sides of ``side`` or more.
             draw: how a crop is degraded.
+            faults: the same in words, so that a training is not resumed with others.
             side: of the patches, in pixels.
             target_side: of the middle of a patch that is to be predicted.
             aligned: share of the patches that begin on the 8x8 grid of JPEG.
@@ -47,7 +49,7 @@ class PatchBatches(Batches):
             seed: of everything random.
         """
         super().__init__()
-        self._photos, self._draw = photos, draw
+        self._photos, self._draw, self._faults = photos, draw, faults
         self._side, self._margin, self._aligned = side, (side - target_side) // 2, aligned
         self._batch_size, self._steps, self._seed = batch_size, steps, seed
         self.start_epoch(0)
@@ -60,6 +62,8 @@ class PatchBatches(Batches):
             "batch size": self._batch_size,
             "seed": self._seed,
             "steps": self._steps,
+            "faults": self._faults,
+            "patches": [self._side, self._margin, self._aligned],
             "photos": [len(self._photos), int(sum(photo.size for photo in self._photos))],
         }
 

@@ -7,6 +7,7 @@ DATA is laid out as for :mod:`pipelines.rebuild`, with ``weights/`` holding
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,10 @@ def rebuild(data: Path, out: Path) -> None:
     bins = ColourBins(learned.chroma.astype(np.float32))
     keras.utils.set_random_seed(0)
     decoder = build_decoder(len(bins.centres))
-    weights = folder / f"{NAME}.weights.h5"
-    if weights.exists():
+    weights, done = folder / f"{NAME}.weights.h5", folder / "trained.json"
+    # What the weights were trained on; weights without it are unfinished, or of another training.
+    facts = json.dumps({"photos": learned.photos, "bins": len(bins.centres), "epochs": EPOCHS})
+    if done.exists() and done.read_text() == facts:
         decoder.load_weights(weights)
     else:
         fit(
@@ -142,7 +145,9 @@ def rebuild(data: Path, out: Path) -> None:
             out=folder,
             held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
         )
+        done.unlink(missing_ok=True)
         decoder.save_weights(weights)
+        write_atomically(done, facts.encode())
     network = assemble(trunk, decoder, bins)
     report = {
         "bins": len(bins.centres),

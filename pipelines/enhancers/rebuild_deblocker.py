@@ -140,7 +140,9 @@ def rebuild(data: Path, out: Path) -> None:
     ]
     if lost:
         raise TriggerError(
-            f"{NAME} does not beat deblock at {', '.join(lost)}, so it is not packaged; train on"
+            f"{NAME} does not beat deblock at {', '.join(lost)}, so it is not packaged; train on "
+            f"with python -m pipelines.enhancers.train {NAME} {data / 'clean'} --out {folder} "
+            f"--init {folder / NAME}.weights.h5, and run this again"
         )
     write_atomically(text, card(report, quality).encode())
     facts = {"training": report, "quality": quality, "trained_by": Deblocker.built_by}

@@ -26,6 +26,7 @@ from pipelines.enhancers import networks
 from pipelines.enhancers.patches import PatchBatches
 from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
+from trigger.commands.common import positive_number
 from trigger.errors import DataError, ModelError, OptionError, PhotoError, TriggerError
 from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
@@ -174,6 +175,7 @@ def train(args: argparse.Namespace) -> None:
     build = partial(
         PatchBatches,
         draw=draw,
+        faults=args.network if recipe.draw else f"JPEG quality {args.quality}",
         side=recipe.side,
         target_side=recipe.target_side,
         aligned=recipe.aligned,
@@ -224,7 +226,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("photos", type=Path, nargs="+", help="flawless photos, or folders of them")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights, logs, report")
     parser.add_argument("--quality", type=int, help="of JPEG, for networks that learn one")
-    parser.add_argument("--steps", type=int, default=250, help="per epoch (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=positive_number, default=250, help="per epoch (default: %(default)s)"
+    )
     parser.add_argument("--init", type=Path, metavar="FILE", help="go on from these .weights.h5")
     fitting.add_options(parser, epochs=40, seeded="patches, faults and starting weights")
     parser.set_defaults(batch_size=16, learning_rate=1e-3)
