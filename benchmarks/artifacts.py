@@ -141,6 +141,7 @@ def main() -> int:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     originals = [read_photo(path).pixels for path in find_photos([args.folder])][: args.photos]
+    enhancers = [load_enhancer(spec) for spec in args.enhancer]
     rows = []
     for quality in args.quality:
         rng = np.random.default_rng(0)
@@ -156,8 +157,7 @@ def main() -> int:
             row.multiply_adds_per_pixel = multiply_adds(network)
             row.trained_on_patches = report["patches"]
             rows.append(row)
-        for spec in args.enhancer:
-            enhancer = load_enhancer(spec)
+        for enhancer in enhancers:
             function = partial(enhance_pixels, enhancer)
             rows.append(measure(f"`{enhancer.name}`", quality, originals, photos, function))
     args.out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")

@@ -14,17 +14,17 @@ import skimage.data
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from pipelines.enhancers import enhance_pixels, load_enhancer
+from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.pixels import Pixels
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 HEIGHT = 150
 
 
-def row(photo: Pixels) -> tuple[Pixels, float]:
+def row(photo: Pixels, enhancer: Enhancer) -> tuple[Pixels, float]:
     """Gray, coloured and original side by side; PSNR gained over gray in dB."""
     gray = np.asarray(Image.fromarray(photo).convert("L").convert("RGB"))
-    shown = enhance_pixels(load_enhancer("colorize"), gray)
+    shown = enhance_pixels(enhancer, gray)
     gain = peak_signal_noise_ratio(photo, shown) - peak_signal_noise_ratio(photo, gray)
     whole = Image.fromarray(np.hstack([gray, shown, photo]))
     size = (round(whole.width * HEIGHT / whole.height), HEIGHT)
@@ -36,9 +36,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("colorize.jpg"))
     args = parser.parse_args()
+    enhancer = load_enhancer("colorize")
     rows = []
     for name in PHOTOS:
-        pixels, gain = row(getattr(skimage.data, name)())
+        pixels, gain = row(getattr(skimage.data, name)(), enhancer)
         print(f"{name}: {gain:+.2f} dB")
         rows.append(pixels)
     sheet = Image.new("RGB", (max(pixels.shape[1] for pixels in rows), HEIGHT * len(rows)), "white")

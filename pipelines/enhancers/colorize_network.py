@@ -24,6 +24,7 @@ STEP = 16
 """Side of a bin of chroma."""
 LIMIT = 112
 """Largest a* or b* of a bin's centre; sRGB ends before."""
+BINS_ACROSS = 2 * LIMIT // STEP + 1
 TEMPERATURE = 0.6
 """Of the annealed mean: 1 gives the mean of all guesses, 0 the likeliest (section 2.3)."""
 TAKEN_BACK = 0.5
@@ -49,11 +50,10 @@ class ColourBins:
 
     def __init__(self, chroma: Values) -> None:
         """Find bins and weights of chroma (..., 2)."""
-        side = 2 * LIMIT // STEP + 1
+        side = BINS_ACROSS
         axis = np.arange(-LIMIT, LIMIT + 1, STEP, dtype=np.float32)
         grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         self._row_of = np.arange(side * side)  # until it is known which occur
-        self.centres = grid
         share = np.zeros(side * side)
         for part in np.array_split(chroma.reshape(-1, 2), max(1, chroma.size // 2**20)):
             rows, parts = self._corners(part)
@@ -83,7 +83,7 @@ class ColourBins:
 
     def _corners(self, chroma: Values) -> tuple[npt.NDArray[np.intp], Values]:
         """The four bins around each value and their shares, both (n, 4)."""
-        side = 2 * LIMIT // STEP + 1
+        side = BINS_ACROSS
         place = ((chroma + LIMIT) / STEP).clip(0, side - 1)
         low = np.minimum(place.astype(int), side - 2)
         high = place - low

@@ -54,18 +54,17 @@ class Views:
         self.photos = int(json.loads((folder / "views.json").read_text())["photos"])
 
 
-def colour_photos(folders: Sequence[Path], held_out: bool) -> list[Path]:
-    """Photos on one side of ``pipelines.splits``; gray ones are sorted out by ``make_views``."""
-    side = []
+def split_photos(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Photos to learn from and photos held out; gray ones are sorted out by ``make_views``."""
+    sides: tuple[list[Path], list[Path]] = ([], [])
     for path in find_photos(folders):
         try:
             scene = photo_hash(read_photo_bytes(path))
         except PhotoError as error:
             print(f"left out {error}", file=sys.stderr)  # noqa: T201
             continue
-        if is_held_out(scene) == held_out:
-            side.append(path)
-    return side
+        sides[is_held_out(scene)].append(path)
+    return sides
 
 
 def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Path) -> Views:

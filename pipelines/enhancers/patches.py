@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipelines.degradation import Factors, degrade
+from pipelines.enhancers.classical import BLOCK
 from pipelines.fitting import Batches
 from pipelines.pixels import FloatPhoto, Pixels, to_float
 
-GRID = 8
 CROP = 512
 PER_CROP = 4
 
@@ -84,7 +84,7 @@ class PatchBatches(Batches):
             degraded = degrade(to_float(crop), self._draw(rng), rng)
             both = np.concatenate([crop, degraded], axis=2)
             for _ in range(min(PER_CROP, self._batch_size - len(patches))):
-                align = GRID if rng.random() < self._aligned else 1
+                align = BLOCK if rng.random() < self._aligned else 1
                 patches.append(_cut(both, self._side, align, rng))
         batch = to_float(np.stack(patches))
         inner = slice(self._margin, self._side - self._margin)

@@ -27,8 +27,8 @@ from pipelines.enhancers.colorize_views import (
     VIEWS,
     ViewBatches,
     Views,
-    colour_photos,
     make_views,
+    split_photos,
 )
 from pipelines.enhancers.tflite import to_tflite
 from pipelines.fitting import fit
@@ -123,9 +123,9 @@ def rebuild(data: Path, out: Path) -> None:
     """
     folder = out / NAME
     trunk = build_trunk(data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5")
-    folders = [data / "clean", data / "unlabeled"]
-    learned = make_views(colour_photos(folders, False), VIEWS, trunk, folder / "views")
-    unseen = make_views(colour_photos(folders, True), 1, trunk, folder / "held-out")
+    train, held_out = split_photos([data / "clean", data / "unlabeled"])
+    learned = make_views(train, VIEWS, trunk, folder / "views")
+    unseen = make_views(held_out, 1, trunk, folder / "held-out")
     bins = ColourBins(learned.chroma.astype(np.float32))
     keras.utils.set_random_seed(0)
     decoder = build_decoder(len(bins.centres))
