@@ -29,7 +29,7 @@ from annotation.manifest import (
 from annotation.pictures import content_features, render, spoil
 from annotation.selection import STRATA, choose, quotas, strata_of
 from trigger.assessment import DEFAULT_THRESHOLD, usable_cores
-from trigger.commands.common import local_path
+from trigger.commands.common import local_path, random_seed
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
@@ -91,7 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="where LABELS holds labels of several: which one, 'NAME' or 'NAME VERSION'",
     )
-    parser.add_argument("--seed", type=int, default=0, help="the same seed chooses the same pairs")
+    parser.add_argument(
+        "--seed", type=random_seed, default=0, help="the same seed chooses the same pairs"
+    )
     parser.add_argument(
         "--workers", type=int, default=usable_cores(), help="threads (default: %(default)s)"
     )

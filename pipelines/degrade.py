@@ -26,8 +26,9 @@ from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_facto
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
 from pipelines.storage import Folder
+from trigger.commands.common import random_seed
 from trigger.errors import DataError, OptionError, PhotoError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--versions", type=int, default=1, help="of each kind but 'none', per photo (default: 1)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--seed", type=random_seed, default=0, help="default: %(default)s")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     photos = list(find_photos(args.photos))
     if not photos:
         raise DataError(f"no photos found in {', '.join(map(str, args.photos))}")
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     with exclusive(Folder(args.out)):
         made, rejected = _degrade_into(args, photos)
     print(  # noqa: T201

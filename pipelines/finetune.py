@@ -35,7 +35,7 @@ from pipelines.thresholds import add_target_options, choose_threshold, target_of
 from pipelines.trunk_features import trunk_features
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.force:
         check_enhancers(args.ratings, table["enhancer"], record)
     print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     features, hashes, rejected = trunk_features(
         cut_trunk(model), list(table["path"]), args.out / "features.npz"
     )

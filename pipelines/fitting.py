@@ -6,14 +6,14 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from trigger.commands.common import positive_number
+from trigger.commands.common import positive_float, positive_number, random_seed
 from trigger.errors import OptionError
 from trigger.files import write_atomically
 
@@ -108,9 +108,14 @@ def add_options(parser: argparse.ArgumentParser, *, epochs: int, seeded: str) ->
         help="photos a step (default: %(default)s)",
     )
     parser.add_argument(
-        "--learning-rate", type=float, default=5e-4, help="at its peak (default: %(default)s)"
+        "--learning-rate",
+        type=positive_float,
+        default=5e-4,
+        help="at its peak (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help=f"of {seeded} (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=random_seed, default=0, help=f"of {seeded} (default: %(default)s)"
+    )
 
 
 def fit(
@@ -122,6 +127,7 @@ def fit(
     learning_rate: float,
     epochs: int,
     out: Path,
+    save: Callable[[], object],
     held_out: keras.utils.PyDataset | None = None,
 ) -> None:
     """Train with Adam and cosine decay; resume where an interrupted run of the same stopped.
@@ -129,7 +135,8 @@ def fit(
     Loss and metrics of ``held_out`` are logged after each epoch.
 
     Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run; the
-    checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until training ends.
+    checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until ``save`` has
+    written the trained model.
 
     Raises:
         OptionError: the checkpoint belongs to another training.
@@ -156,13 +163,15 @@ def fit(
         verbose=2,
         validation_data=held_out,
         callbacks=[
-            keras.callbacks.BackupAndRestore(out / "checkpoint", delete_checkpoint=True),
+            keras.callbacks.BackupAndRestore(out / "checkpoint", delete_checkpoint=False),
             # After the restore, so that the order belongs to the epoch really begun.
             keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e)),
             keras.callbacks.CSVLogger(out / "log.csv", append=True),
             keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
         ],
     )
+    save()
+    shutil.rmtree(out / "checkpoint")
 
 
 def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:

@@ -52,6 +52,7 @@ from pipelines.shards import (
 from pipelines.storage import Folder
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError
+from trigger.files import make_folder
 from trigger.quiet import native_messages_muted
 
 PACKAGES = ("trigger", "apache-beam", "numpy", "pillow", "opencv-python-headless", "ai-edge-litert")
@@ -263,12 +264,7 @@ def _check_folder(out: Folder) -> None:
 
 def _make_folder(out: Folder) -> None:
     if out.is_local:
-        try:
-            Path(out.location).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OptionError(
-                f"--out {out} cannot be a labels folder: {error.strerror}; name a new folder"
-            ) from error
+        make_folder(Path(out.location))
 
 
 def _forget_last_run(out: Folder) -> None:

@@ -30,7 +30,7 @@ from pipelines.scorers.packaged import MODELS as SCORER_MODELS
 from trigger import cli
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import OptionError, TriggerError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
@@ -142,7 +142,7 @@ def claim(out: Path) -> None:
             f"{out} was made by version {stamp.read_text()}, this is {json.dumps(versions)}; "
             "give another --out"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_atomically(stamp, json.dumps(versions).encode())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from trigger.commands.common import local_path
 from trigger.errors import DataError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 HUBER = 0.25  # errors beyond this many points count linearly
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             f"{sorted(set(labels['preprocessing']))}, this version trains with "
             f"{STANDARD.version!r}; label the photos again"
         )
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     keras.utils.set_random_seed(args.seed)
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
@@ -108,8 +109,8 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
+        save=partial(save_network, model, args.out / "baseline.keras", _origin(labels)),
     )
-    save_network(model, args.out / "baseline.keras", _origin(labels))
     labels["score"] = predict_in_slices(model, photos)[:, 0]
     labels["held_out"] = held_out
     report = _report(labels.loc[usable], args)

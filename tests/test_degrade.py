@@ -88,6 +88,28 @@ def test_whenever_it_is_stopped_all_photos_are_on_record(
         assert {path.name: path.read_bytes() for path in out.glob("[!.]*")} == expected
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--out", "{file}"], "name a new folder"),
+        (["--out", "{file}/sub"], "name a new folder"),
+        (["--out", "{folder}", "--seed", "-1"], "not a whole number from 0"),
+        (["--out", "{folder}", "--seed", "4294967296"], "not a whole number from 0"),
+    ],
+)
+def test_wrong_options_are_explained(
+    clean: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    complaint: str,
+) -> None:
+    (tmp_path / "file").touch()
+    places = {"file": tmp_path / "file", "folder": tmp_path / "folder"}
+    assert main(["degrade", str(clean), *(option.format(**places) for option in options)]) == 2
+    assert complaint in capsys.readouterr().err
+
+
 def test_one_run_at_a_time_writes_to_a_folder(clean: Path, tmp_path: Path) -> None:
     with exclusive(Folder(tmp_path)):
         assert main(["degrade", str(clean), "--out", str(tmp_path)]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def train(
     batch_size: int = 8,
     learning_rate: float = 1e-2,
     epochs: int = 4,
+    save: Callable[[], object] = lambda: None,
     **options: Any,
 ) -> list[np.ndarray]:
     out.mkdir(exist_ok=True)
@@ -76,6 +78,7 @@ def train(
         learning_rate=learning_rate,
         epochs=epochs,
         out=out,
+        save=save,
     )
     return model.get_weights()
 
@@ -94,6 +97,19 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, c
     for ours, theirs in zip(train(tmp_path / "out"), calm, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_what_could_not_be_saved_is_not_trained_again(tmp_path: Path) -> None:
+    calm = train(tmp_path / "calm")
+
+    def fail() -> None:
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path / "full", save=fail)
+    for ours, theirs in zip(train(tmp_path / "full"), calm, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len((tmp_path / "full" / "log.csv").read_text().splitlines()) == 1 + 4  # not 1 + 8
 
 
 def test_a_finished_training_is_not_mixed_with_the_next(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_training_on_few_examples_ends_with_a_report(
     rng = np.random.default_rng(0)
     files = []
     for held_out in (False, True):
-        scene = next(name for name in map(str, range(99)) if is_held_out(name) == held_out)
+        scene = next(name for name in map(str, range(99)) if is_held_out(name, 3) == held_out)
         examples = Examples(
             scene,
             rng.integers(0, 256, (4, 448, 448, 3), np.uint8),
@@ -96,9 +96,9 @@ def test_a_training_on_few_examples_ends_with_a_report(
         files.append(tmp_path / f"tid-{scene}.npz")
         examples.save(files[-1])
     monkeypatch.setattr(train, "build_examples", lambda *_: files)
-    monkeypatch.setattr(train.fitting, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(train.fitting, "fit", lambda *_, save, **__: save())
     options = ["--tid", "x", "--out", str(tmp_path), "--architecture", "alexnet-rank"]
-    assert main(["train-scorer", *options]) == 0
+    assert main(["train-scorer", *options, "--fold", "3"]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["tid2013_train"]["n"], report["tid2013_held_out"]["n"]) == (4, 4)
     assert (tmp_path / "alexnet-rank.keras").is_file()

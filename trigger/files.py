@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Folders to write to, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ import os
 import secrets
 from pathlib import Path
 
-from trigger.errors import DataError
+from trigger.errors import DataError, OptionError
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder to write to, and those above it; one that exists is kept as it is.
+
+    Raises:
+        OptionError: a file has that name, or nothing may be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"{path} cannot be a folder to write to ({error.strerror}); name a new folder where "
+            f"you may write"
+        ) from error
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:

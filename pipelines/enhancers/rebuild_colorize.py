@@ -8,6 +8,7 @@ DATA is laid out as for :mod:`pipelines.rebuild`, with ``weights/`` holding
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def rebuild(data: Path, out: Path) -> None:
     if done.exists() and done.read_text() == facts:
         decoder.load_weights(weights)
     else:
+        done.unlink(missing_ok=True)
         fit(
             decoder,
             ViewBatches(learned, bins, BATCH_SIZE, seed=0),
@@ -143,10 +145,9 @@ def rebuild(data: Path, out: Path) -> None:
             learning_rate=LEARNING_RATE,
             epochs=EPOCHS,
             out=folder,
+            save=partial(decoder.save_weights, weights),
             held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
         )
-        done.unlink(missing_ok=True)
-        decoder.save_weights(weights)
         write_atomically(done, facts.encode())
     network = assemble(trunk, decoder, bins)
     report = {

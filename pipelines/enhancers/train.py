@@ -28,7 +28,7 @@ from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
 from trigger.commands.common import positive_number
 from trigger.errors import DataError, ModelError, OptionError, PhotoError, TriggerError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
@@ -184,7 +184,7 @@ def train(args: argparse.Namespace) -> None:
     batches = build(photos, steps=args.steps, seed=args.seed)
     held_out = build(held_out_photos, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
     network = load_network(args.network, args.init) if args.init else recipe.build()
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     fitting.fit(
         network,
         batches,
@@ -193,9 +193,9 @@ def train(args: argparse.Namespace) -> None:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
+        save=partial(network.save_weights, args.out / f"{args.network}.weights.h5"),
         held_out=held_out,
     )
-    network.save_weights(args.out / f"{args.network}.weights.h5")
     earlier = _patches_seen(args.init.parent) if args.init else 0
     report = {
         "network": args.network,

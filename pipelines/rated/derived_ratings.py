@@ -29,7 +29,7 @@ from tqdm import tqdm
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013
 from trigger.errors import OptionError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
@@ -69,7 +69,7 @@ def write_ratings(
     Returns:
         The table: columns path, rating, scene, rater (which source) and enhancer.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     rows: list[dict[str, str | int]] = []
     if tid is not None:
         numbers = sorted({int(number) for number in read_scores(tid)["kodak"]})

@@ -41,6 +41,7 @@ from pipelines.rated.tid2013 import read_tid2013
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
 from trigger.errors import DataError
+from trigger.files import make_folder
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
@@ -110,7 +111,7 @@ def build_examples(
         PhotoError: a photo cannot be read.
     """
     cv2.setNumThreads(1)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     jobs = {out / name: job for name, job in plan_examples(live, tid, clean, seed).items()}
     missing = {path: job for path, job in jobs.items() if not path.is_file()}
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:

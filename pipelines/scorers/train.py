@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -21,7 +22,7 @@ from pipelines.scorers.alexnet import build_alexnet_rank, rank_loss
 from pipelines.scorers.examples import Examples, build_examples, count_examples, grade
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
-from pipelines.splits import is_held_out
+from pipelines.splits import FOLDS, is_held_out
 from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
@@ -41,7 +42,7 @@ class ExampleTable:
     held_out: npt.NDArray[np.bool_]
 
 
-def gather(files: list[Path], cache: Path) -> ExampleTable:
+def gather(files: list[Path], cache: Path, fold: int = 0) -> ExampleTable:
     """Bring example files together and grade what only the judge can grade.
 
     The judge is fitted on TID2013 scenes that are not held out.
@@ -50,6 +51,7 @@ def gather(files: list[Path], cache: Path) -> ExampleTable:
         files: what :func:`~pipelines.scorers.examples.build_examples` wrote.
         cache: ``.npy`` file to write; photos are mapped from it, so that they need not fit in
             memory.
+        fold: which fifth of the scenes is held out, 0..4.
     """
     counts = [count_examples(path) for path in files]
     shape = (sum(counts), STANDARD.size, STANDARD.size, 3)
@@ -60,7 +62,7 @@ def gather(files: list[Path], cache: Path) -> ExampleTable:
         photos[end - len(examples.kinds) : end] = examples.photos
         facts.append(replace(examples, photos=photos[:0]))
     photos.flush()
-    rated = [e for e in facts if e.kinds[0].startswith("tid-") and not is_held_out(e.scene)]
+    rated = [e for e in facts if e.kinds[0].startswith("tid-") and not is_held_out(e.scene, fold)]
     if not rated:
         raise DataError(
             "all scenes of TID2013 are held out, so nothing is left to grade by; give --tid a "
@@ -76,7 +78,7 @@ def gather(files: list[Path], cache: Path) -> ExampleTable:
         np.concatenate([e.kinds for e in facts]),
         np.concatenate([grade(e.scores, e.damage, judge) for e in facts]),
         np.concatenate([e.deviations for e in facts]),
-        np.array([is_held_out(scene) for scene in scenes]),
+        np.array([is_held_out(scene, fold) for scene in scenes]),
     )
 
 
@@ -157,6 +159,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", help="starting weights of nima: imagenet (default), packaged or a file"
     )
+    parser.add_argument(
+        "--fold",
+        type=int,
+        choices=range(FOLDS),
+        default=0,
+        help="which fifth of the scenes is held out; packaged scorers have not seen fold 0 "
+        "(default: %(default)s)",
+    )
     fitting.add_options(parser, epochs=8, seeded="examples, order and mirroring")
 
 
@@ -167,7 +177,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError(f"{args.architecture} starts from scratch; leave out --init {args.init}")
     keras.utils.set_random_seed(args.seed)
     files = build_examples(args.live, args.tid, args.clean, args.out / "examples", args.seed)
-    table = gather(files, args.out / "photos.npy")
+    table = gather(files, args.out / "photos.npy", args.fold)
     train = np.flatnonzero(~table.held_out)
     targets = architecture.targets(table.scores[train], table.deviations[train])
     model = architecture.build()
@@ -184,8 +194,8 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
+        save=partial(save_network, model, args.out / f"{args.architecture}.keras", {}),
     )
-    save_network(model, args.out / f"{args.architecture}.keras", {})
     human = np.char.find(table.kinds, "/") < 0
     rows = np.flatnonzero(table.held_out | human)
     predicted = score_both_ways(model, table.photos, rows)

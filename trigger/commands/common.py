@@ -90,6 +90,21 @@ def positive_number(text: str) -> int:
     return int(text)
 
 
+def positive_float(text: str) -> float:
+    """Option type: a float above 0, other than infinity."""
+    number = finite_number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
+def random_seed(text: str) -> int:
+    """Option type: what random numbers begin with, 0 to 2**32 - 1."""
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
 def local_path(text: str) -> Path:
     """Option type: a path on this machine, or mounted there; no URL."""
     if "://" in text:
