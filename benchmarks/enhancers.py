@@ -2,10 +2,11 @@
 
 ``python benchmarks/enhancers.py PHOTOS [--enhancer NAME|PATH ...] [--photos N] [--out FILE.json]
 [--sheet FILE.png]``, where PHOTOS is a folder of flawless photos. The most detailed window of each
-is degraded in every way of ``FAULTS`` and enhanced. Written are means of PSNR and SSIM against the
-flawless photo and of delta by the packaged scorer, CPU seconds per megapixel, the peak memory of a
-process that does nothing else (libraries included), and a contact sheet to look at: a number knows
-neither halos nor wax skin. "perfect" is the flawless photo itself, the delta that could be had.
+is degraded in every way of ``REPAIRED`` and enhanced. Written are means of PSNR and SSIM against
+the flawless photo and of delta by the packaged scorer, CPU seconds per megapixel, the peak memory
+of a process that does nothing else (libraries included), and a contact sheet to look at: a number
+knows neither halos nor wax skin. "perfect" is the flawless photo itself, the delta that could be
+had.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from PIL import Image, ImageDraw
 from skimage.metrics import peak_signal_noise_ratio
 from tqdm import tqdm
 
-from pipelines.degradation import Factors, degrade
+from faults import FAULTS
+from pipelines.degradation import degrade
 from pipelines.demo_photos import similarity, telling_window
 from pipelines.enhancers import ENHANCERS, enhance_pixels, load_enhancer
 from pipelines.pixels import Pixels, to_float
@@ -35,17 +37,17 @@ from trigger.errors import MissingExtra, ModelError
 from trigger.photo import find_photos, read_photo
 
 SIDE = 256
-FAULTS = {
-    "none": Factors(),
-    "noise 10": Factors(read_noise=10 / 255),
-    "noise 25": Factors(read_noise=25 / 255),
-    "JPEG q30": Factors(jpeg_quality=30),
-    "JPEG q10": Factors(jpeg_quality=10),
-    "Gaussian 1.5 px": Factors("gaussian", 1.5),
-    "motion 9 px": Factors("motion", 9, 30),
-    "saturated": Factors(exposure=1.6, spill=0.4),
-    "mixed": Factors("gaussian", 1, read_noise=6 / 255, jpeg_quality=40),
-}
+REPAIRED = (
+    "none",
+    "noise 10",
+    "noise 25",
+    "JPEG q30",
+    "JPEG q10",
+    "Gaussian 1.5 px",
+    "motion 9 px",
+    "saturated",
+    "mixed",
+)
 MEASURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "delta": "delta, points of 1..10"}
 CAPPED_PSNR = 60.0
 """Identical photos count as this; an infinite mean would say nothing."""
@@ -67,10 +69,10 @@ def degraded_versions(photos: Sequence[Pixels]) -> list[list[Pixels]]:
     """For each fault, each photo with it."""
     return [
         [
-            degrade(to_float(photo), factors, np.random.default_rng(number))
+            degrade(to_float(photo), FAULTS[fault], np.random.default_rng(number))
             for number, photo in enumerate(photos)
         ]
-        for factors in FAULTS.values()
+        for fault in REPAIRED
     ]
 
 
@@ -113,7 +115,7 @@ def measure(
 
 def tables(report: dict[str, Any]) -> str:
     """Markdown: a table for each measure, and one of costs."""
-    faults = list(FAULTS)
+    faults = list(REPAIRED)
     head = f"| {' | '.join(faults)} |\n|---|{'---|' * len(faults)}\n"
     text = ""
     for measure_name, title in MEASURES.items():
@@ -132,10 +134,10 @@ def tables(report: dict[str, Any]) -> str:
 def contact_sheet(columns: dict[str, list[Pixels]], target: Path) -> None:
     """One photo: a row for each fault, a column for each enhancer."""
     line = 16
-    sheet = Image.new("RGB", (len(columns) * SIDE, len(FAULTS) * (SIDE + line)), "white")
+    sheet = Image.new("RGB", (len(columns) * SIDE, len(REPAIRED) * (SIDE + line)), "white")
     draw = ImageDraw.Draw(sheet)
     for x, (name, photos) in enumerate(columns.items()):
-        for y, (fault, photo) in enumerate(zip(FAULTS, photos, strict=True)):
+        for y, (fault, photo) in enumerate(zip(REPAIRED, photos, strict=True)):
             corner = (x * SIDE, y * (SIDE + line))
             draw.text((corner[0] + 4, corner[1] + 2), f"{name}: {fault}", fill="black")
             sheet.paste(Image.fromarray(photo), (corner[0], corner[1] + line))
@@ -153,7 +155,7 @@ def main() -> int:
     args = parser.parse_args()
     originals = photo_windows(args.folder, args.photos)
     degraded = degraded_versions(originals)
-    results = {"input": degraded, "perfect": [originals] * len(FAULTS)}
+    results = {"input": degraded, "perfect": [originals] * len(REPAIRED)}
     report: dict[str, Any] = {"photos": len(originals), "side": SIDE, "enhancers": {}}
     costs: dict[str, tuple[float, float]] = {}
     for spec in tqdm(args.enhancer or sorted(ENHANCERS), "enhancers", disable=None):
@@ -168,7 +170,7 @@ def main() -> int:
         row: dict[str, Any] = {
             "faults": {
                 fault: measure(originals, degraded[i], versions[i])
-                for i, fault in enumerate(FAULTS)
+                for i, fault in enumerate(REPAIRED)
             }
         }
         if name in costs:

@@ -35,7 +35,8 @@ from PIL import Image
 from scipy.stats import rankdata
 from tqdm import tqdm
 
-from pipelines.degradation import Factors, degrade
+from faults import FAULTS
+from pipelines.degradation import degrade
 from pipelines.metrics import Ranked, interval, resample_scenes
 from pipelines.pixels import Pixels, to_float
 from pipelines.rated.derived_ratings import rating_of, rating_of_score
@@ -49,14 +50,7 @@ from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 OURS = "trigger"
 Scores = dict[str, float]
-PAIRS = {
-    "noise 10": Factors(read_noise=10 / 255),
-    "noise 25": Factors(read_noise=25 / 255),
-    "Gaussian blur 1.5 px": Factors("gaussian", 1.5),
-    "motion blur 9 px": Factors("motion", 9, 30),
-    "JPEG q30": Factors(jpeg_quality=30),
-    "JPEG q10": Factors(jpeg_quality=10),
-}
+PAIRS = ("noise 10", "noise 25", "Gaussian 1.5 px", "motion 9 px", "JPEG q30", "JPEG q10")
 
 
 @dataclass(frozen=True)
@@ -183,7 +177,7 @@ def clean_scene(path: Path, measure: Measuring) -> list[Row]:
     clean = read_photo(data, name=str(path)).pixels
     rng = np.random.default_rng(int(scene[:12], 16))
     versions = {"clean": clean} | {
-        name: degrade(to_float(clean), factors, rng) for name, factors in PAIRS.items()
+        name: degrade(to_float(clean), FAULTS[name], rng) for name in PAIRS
     }
     return [
         Row(kind, scene, np.nan, kind != "clean", measure(pixels))

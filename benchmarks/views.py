@@ -22,22 +22,23 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from pipelines.degradation import Factors, degrade
+from faults import FAULTS
+from pipelines.degradation import degrade
 from pipelines.pixels import Pixels, to_float
 from trigger.assessment import Trigger
 from trigger.photo import find_photos, read_photo
 from trigger.views import REDUCED, VIEWS
 
-FAULTS = {
-    "noise 5": Factors(read_noise=5 / 255),
-    "noise 10": Factors(read_noise=10 / 255),
-    "noise 25": Factors(read_noise=25 / 255),
-    "JPEG q30": Factors(jpeg_quality=30),
-    "JPEG q10": Factors(jpeg_quality=10),
-    "Gaussian 1.5 px": Factors("gaussian", 1.5),
-    "Gaussian 3 px": Factors("gaussian", 3),
-    "motion 9 px": Factors("motion", 9, 30),
-}
+SEEN = (
+    "noise 5",
+    "noise 10",
+    "noise 25",
+    "JPEG q30",
+    "JPEG q10",
+    "Gaussian 1.5 px",
+    "Gaussian 3 px",
+    "motion 9 px",
+)
 
 
 def compare(originals: npt.NDArray[np.float64], degraded: npt.NDArray[np.float64]) -> Any:
@@ -59,7 +60,7 @@ def main() -> int:
     triggers = {views: Trigger(views=views) for views in VIEWS}
     least = REDUCED * triggers["whole"].model.preprocessing.size
     scores: dict[str, dict[str, list[float]]] = {
-        views: {fault: [] for fault in ("none", *FAULTS)} for views in VIEWS
+        views: {fault: [] for fault in ("none", *SEEN)} for views in VIEWS
     }
     seconds: dict[str, list[float]] = {views: [] for views in VIEWS}
 
@@ -75,13 +76,14 @@ def main() -> int:
         if min(photo.shape[:2]) < least:
             continue
         assess("none", photo)
-        for fault, factors in FAULTS.items():
-            assess(fault, degrade(to_float(photo), factors, np.random.default_rng(number)))
+        for fault in SEEN:
+            degraded = degrade(to_float(photo), FAULTS[fault], np.random.default_rng(number))
+            assess(fault, degraded)
     report: dict[str, Any] = {"photos": len(scores["whole"]["none"])}
-    print(f"| {report['photos']} photos | {' | '.join(FAULTS)} |\n|---|{'---|' * len(FAULTS)}")
+    print(f"| {report['photos']} photos | {' | '.join(SEEN)} |\n|---|{'---|' * len(SEEN)}")
     for views in VIEWS:
         originals = np.array(scores[views]["none"])
-        faults = {f: compare(originals, np.array(scores[views][f])) for f in FAULTS}
+        faults = {f: compare(originals, np.array(scores[views][f])) for f in SEEN}
         report[views] = {"mean_score": float(originals.mean()), "faults": faults}
         report[views]["median_seconds"] = float(np.median(seconds[views]))
         for measure, shown in (("order", ".0%"), ("auc", ".2f")):
