@@ -240,7 +240,7 @@ def test_training_notes_what_the_labels_were_made_with(
     label(photos, tmp_path / "labels")
     first = min(photo_hash(path.read_bytes()) for path in photos.rglob("*.png"))
     monkeypatch.setattr(train, "is_held_out", lambda scene: scene == first)
-    monkeypatch.setattr(train.fitting, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(train.fitting, "fit", lambda *_, save, **__: save())
     monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
     command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
     assert main([*command, "--batch-size", "2"]) == 0
