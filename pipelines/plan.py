@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from pipelines.labels import Recipe, Reject, label_file, labelled_photos, write_rejects
 from pipelines.storage import Folder, read_photo_file
-from trigger.errors import PhotoError
+from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash
 
 LARGEST_SHARD = 64
@@ -83,8 +83,19 @@ def make_shard(recipes: Sequence[Recipe], photos: Sequence[tuple[str, str]]) -> 
 
 
 def read_plan(folder: Folder, shard: str) -> Shard:
-    """A shard that ``make_plan`` wrote."""
-    content = json.loads(folder.read(plan_file(shard)))
+    """A shard that ``make_plan`` wrote.
+
+    Raises:
+        DataError: the folder is gone, or its plan.
+    """
+    try:
+        content = json.loads(folder.read(plan_file(shard)))
+    except OSError as error:
+        folder.require()
+        raise DataError(
+            f"{folder.at(plan_file(shard))}: cannot be read ({error}); something other than this "
+            "job changes the folder"
+        ) from error
     photos = tuple((photo, path) for photo, path in content["photos"])
     return Shard(shard, tuple(content["enhancers"]), photos)
 

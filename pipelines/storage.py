@@ -103,6 +103,15 @@ class Folder:
             found = [url.rpartition("/")[2] for url in match(pattern)]
         return sorted(name for name in found if name.endswith(ending) and not name.startswith("."))
 
+    def require(self) -> None:
+        """Check that the folder is there; what only an object store knows is not checked.
+
+        Raises:
+            DataError: it is gone.
+        """
+        if self.is_local and not Path(self.location).is_dir():
+            raise DataError(f"{self}: the folder is gone; make it available again")
+
     def read(self, name: str) -> bytes:
         """The content of a file.
 
@@ -119,14 +128,16 @@ class Folder:
             DataError: the folder is gone, not writable, or its disk is full.
         """
         if self.is_local:
-            if not Path(self.location).is_dir():  # or every worker would silently start it anew
-                raise DataError(f"{self}: the folder is gone; make it available again")
+            self.require()  # or every worker would silently start it anew
             target = Path(self.at(name))
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
+                write_atomically(target, data)
+            except (OSError, DataError) as error:
+                self.require()  # gone this moment: says more than what could not be written
+                if isinstance(error, DataError):
+                    raise
                 raise DataError(f"{target.parent}: cannot be made ({error.strerror})") from error
-            write_atomically(target, data)
             return
         systems, uncompressed = _beam(self.location)
         try:

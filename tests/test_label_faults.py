@@ -27,7 +27,7 @@ from PIL import Image
 from pipelines import engine
 from pipelines.label_compact import compact_labels
 from pipelines.labels import LABEL_SCHEMA, read, read_rejects
-from pipelines.plan import make_shard
+from pipelines.plan import make_shard, read_plan
 from pipelines.shards import MOST_STUCK, Job, Labeller
 from pipelines.storage import Folder
 from trigger.cli import main
@@ -202,3 +202,10 @@ def test_a_labels_folder_that_vanishes_ends_the_job(photos: Path, tmp_path: Path
     label(photos, out)
     label(photos, tmp_path / "calm")
     assert_same_labels(out, tmp_path / "calm")
+
+
+def test_a_shard_whose_folder_or_plan_is_gone_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="gone: the folder is gone"):
+        read_plan(Folder(tmp_path / "gone"), "ab-1")
+    with pytest.raises(DataError, match=r"plan/ab-1\.json: cannot be read"):
+        read_plan(Folder(tmp_path), "ab-1")
