@@ -8,7 +8,7 @@ from skimage.data import astronaut, chelsea, coffee
 from skimage.metrics import peak_signal_noise_ratio as psnr
 
 from pipelines.degradation import Factors, degrade
-from pipelines.enhancers import classical, enhance_pixels, load_enhancer
+from pipelines.enhancers import enhance_pixels, load_enhancer, shrinkage
 from trigger.errors import EnhancerError, OptionError
 
 PHOTOS = [astronaut()[:256, 128:384], coffee()[100:356, 150:406], chelsea()[20:276, 100:356]]
@@ -38,16 +38,14 @@ def test_clean_photos_stay_as_they_are() -> None:
         assert (enhance_pixels(ENHANCER, photo) == photo).all()
 
 
-@pytest.mark.parametrize(
-    "factors", [Factors(read_noise=20 / 255), Factors(jpeg_quality=10), Factors("gaussian", 3)]
-)
+@pytest.mark.parametrize("factors", [Factors(read_noise=20 / 255), Factors(jpeg_quality=10)])
 def test_windows_do_not_change_what_comes_out(
     factors: Factors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = degrade(PHOTOS[0].astype(np.float32) / 255, factors, np.random.default_rng(0))
     whole = enhance_pixels(ENHANCER, photo)
     assert (whole != photo).any()
-    monkeypatch.setattr(classical, "TILE", (136, 104))
+    monkeypatch.setattr(shrinkage, "TILE", (136, 104))
     assert (enhance_pixels(ENHANCER, photo) == whole).all()
 
 

@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio as psnr
 
 from pipelines.degradation import Factors, degrade, kernel_of
 from pipelines.enhancers import deconvolution, enhance_pixels, load_enhancer
-from pipelines.enhancers.classical import estimate_blur, refine_direction
+from pipelines.enhancers.blur import estimate_blur, refine_direction
 from pipelines.enhancers.deconvolution import deconvolve, within_reach
 from pipelines.pixels import to_float
 

@@ -73,13 +73,12 @@ class Registered:
     weights: str
 
 
-_CLASSICAL = "pipelines.enhancers.classical:"
 _MAXIM = "pipelines.enhancers.maxim:"
 _MAXIM_LICENCE, _MAXIM_WEIGHTS = "Apache-2.0, package MIT", "npm @upscalerjs/maxim-*"
 ENHANCERS = {
     "classical": Registered(
-        _CLASSICAL + "ClassicalEnhancer",
-        "noise, JPEG blocks, mild blur",
+        "pipelines.enhancers.classical:ClassicalEnhancer",
+        "noise, JPEG blocks, blur, overexposure",
         1024,
         1.0,
         "Apache-2.0",
@@ -94,7 +93,12 @@ ENHANCERS = {
         "packaged, trained here",
     ),
     "deblock": Registered(
-        _CLASSICAL + "Deblocking", "JPEG blocks", 1024, 0.6, "Apache-2.0", "none needed"
+        "pipelines.enhancers.shrinkage:Deblocking",
+        "JPEG blocks",
+        1024,
+        0.6,
+        "Apache-2.0",
+        "none needed",
     ),
     "deblur": Registered(
         "pipelines.enhancers.deconvolution:Deblurring",
@@ -105,7 +109,7 @@ ENHANCERS = {
         "none needed",
     ),
     "denoise": Registered(
-        _CLASSICAL + "Denoising", "noise", 1024, 0.7, "Apache-2.0", "none needed"
+        "pipelines.enhancers.shrinkage:Denoising", "noise", 1024, 0.7, "Apache-2.0", "none needed"
     ),
     "desaturate": Registered(
         "pipelines.enhancers.desaturate:Desaturating",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.enhancers.classical import BLOCK
 from pipelines.enhancers.grid import find_grid
+from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.model_files import load_model_file
 from pipelines.packaged import read_packaged

@@ -17,21 +17,20 @@ import numpy.typing as npt
 from scipy import fft
 
 from pipelines.degradation import Factors, kernel_of
-from pipelines.enhancers.classical import (
-    BLUR_FLOOR,
+from pipelines.enhancers.blur import estimate_blur, gaussian_kernel, refine_direction
+from pipelines.enhancers.shrinkage import (
     SHRINKAGE,
     deblocking_threshold,
-    estimate_blur,
-    gaussian_kernel,
     is_large_enough,
     noise_deviation,
-    refine_direction,
 )
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.pixels import FloatPhoto
 
 # Chosen on windows of BSDS500 photographs with Gaussian blur, disks and motion of several sizes and
 # directions, with and without noise and compression, by PSNR and by the NIMA score.
+BLUR_FLOOR = 0.5
+"""Pixels (sigma) of blur below which nothing is sharpened."""
 MOTION_FLOOR = 1.2
 """Pixels (sigma of the widest direction) from which blur can be motion."""
 MOTION_RATIO = 2.0
@@ -59,30 +58,35 @@ class Deblurring:
     tile_multiple = 1
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same; the same object if it is sharp."""
-        if not is_large_enough(photo):
-            return photo
-        along, across, direction = estimate_blur(photo)
-        if max(along, across) < BLUR_FLOOR:
-            return photo
-        motion = along > max(MOTION_FLOOR, MOTION_RATIO * across)
-        if motion:
-            direction, along = refine_direction(photo, direction)
-            # A line of length L has the deviation L / sqrt(12); rows count downwards.
-            length = math.sqrt(12) * along
-            kernel = kernel_of(Factors("motion", length, -math.degrees(direction)))
-        else:
-            kernel = gaussian_kernel(along, across, direction)
-        # What JPEG has changed is noise too; deblocking's threshold says how much.
-        noise = max(noise_deviation(photo), deblocking_threshold(photo) / SHRINKAGE)
-        penalty = PENALTY + PENALTY_OF_NOISE * noise**2
-        side = MOTION_NEIGHBOURHOOD if motion else NEIGHBOURHOOD
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        return deblur(photo)
 
-        def sharpen(window: FloatPhoto) -> FloatPhoto:
-            return within_reach(window, deconvolve(window, kernel, penalty), side)
 
-        margin = MOTION_MARGIN if motion else MARGIN
-        return tiled(sharpen, photo, Tiling(TILE, margin, blend=16))
+def deblur(photo: FloatPhoto, floor: float = BLUR_FLOOR) -> FloatPhoto:
+    """Undo blur; the same object where the estimate stays below ``floor`` pixels (sigma)."""
+    if not is_large_enough(photo):
+        return photo
+    along, across, direction = estimate_blur(photo)
+    if max(along, across) < floor:
+        return photo
+    motion = along > max(MOTION_FLOOR, MOTION_RATIO * across)
+    if motion:
+        direction, along = refine_direction(photo, direction)
+        # A line of length L has the deviation L / sqrt(12); rows count downwards.
+        length = math.sqrt(12) * along
+        kernel = kernel_of(Factors("motion", length, -math.degrees(direction)))
+    else:
+        kernel = gaussian_kernel(along, across, direction)
+    # What JPEG has changed is noise too; deblocking's threshold says how much.
+    noise = max(noise_deviation(photo), deblocking_threshold(photo) / SHRINKAGE)
+    penalty = PENALTY + PENALTY_OF_NOISE * noise**2
+    side = MOTION_NEIGHBOURHOOD if motion else NEIGHBOURHOOD
+
+    def sharpen(window: FloatPhoto) -> FloatPhoto:
+        return within_reach(window, deconvolve(window, kernel, penalty), side)
+
+    margin = MOTION_MARGIN if motion else MARGIN
+    return tiled(sharpen, photo, Tiling(TILE, margin, blend=16))
 
 
 def deconvolve(photo: FloatPhoto, kernel: FloatPhoto, penalty: float) -> FloatPhoto:

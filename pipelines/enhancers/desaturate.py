@@ -43,22 +43,27 @@ class Desaturating:
     tile_multiple = 1
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same; the same object if it is well exposed."""
-        signs = signs_of_exposure(photo)
-        logarithm = float(WEIGHTS @ signs + CONSTANT)
-        white = signs[1] ** 2
-        if signs[2] < LEAST_SHARE or white > MOST_WHITE or logarithm < LEAST_EXPOSURE:
-            return photo
-        exposure = np.exp(np.float32(logarithm))
-        # A function of the brightest channel, common to all: hues stay, and rims cannot show.
-        gain = photo.max(axis=2)
-        gain -= SHOULDER
-        gain *= 1 / (1 - SHOULDER)
-        np.square(gain.clip(0, 1, out=gain), out=gain)
-        gain *= FILLING * (exposure - 1)
-        gain += 1
-        gain /= exposure
-        return photo * gain[..., None]
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        return desaturate(photo)
+
+
+def desaturate(photo: FloatPhoto) -> FloatPhoto:
+    """Take overexposure back; the same object if the photo is well exposed."""
+    signs = signs_of_exposure(photo)
+    logarithm = float(WEIGHTS @ signs + CONSTANT)
+    white = signs[1] ** 2
+    if signs[2] < LEAST_SHARE or white > MOST_WHITE or logarithm < LEAST_EXPOSURE:
+        return photo
+    exposure = np.exp(np.float32(logarithm))
+    # A function of the brightest channel, common to all: hues stay, and rims cannot show.
+    gain = photo.max(axis=2)
+    gain -= SHOULDER
+    gain *= 1 / (1 - SHOULDER)
+    np.square(gain.clip(0, 1, out=gain), out=gain)
+    gain *= FILLING * (exposure - 1)
+    gain += 1
+    gain /= exposure
+    return photo * gain[..., None]
 
 
 def signs_of_exposure(photo: FloatPhoto) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.enhancers.classical import BLOCK
+from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.pixels import FloatPhoto
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

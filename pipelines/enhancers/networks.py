@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from pipelines.enhancers.classical import BLOCK, DCT
+from pipelines.enhancers.shrinkage import BLOCK, DCT
 from pipelines.pixels import FloatPhoto
 
 JPEG_COLOURS = np.array(

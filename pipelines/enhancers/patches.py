@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipelines.degradation import Factors, degrade
-from pipelines.enhancers.classical import BLOCK
+from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.fitting import Batches
 from pipelines.pixels import FloatPhoto, Pixels, to_float
 

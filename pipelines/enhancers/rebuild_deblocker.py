@@ -20,8 +20,8 @@ from pipelines.degradation import Factors, degrade
 from pipelines.demo_photos import similarity
 from pipelines.enhancers import Enhancer, enhance_pixels
 from pipelines.enhancers import train as training
-from pipelines.enhancers.classical import Deblocking
 from pipelines.enhancers.deblocker import MODELS, Deblocker
+from pipelines.enhancers.shrinkage import Deblocking
 from pipelines.enhancers.tflite import to_tflite
 from pipelines.model_files import content_version
 from pipelines.packaged import package

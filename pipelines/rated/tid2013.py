@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from pipelines.enhancers.classical import SHRINKAGE, shrink
+from pipelines.enhancers.shrinkage import SHRINKAGE, shrink
 from pipelines.pixels import Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from trigger.errors import DataError

@@ -33,7 +33,8 @@ from tqdm import tqdm
 
 from pipelines.degradation import KINDS, Kind, degrade, random_factors
 from pipelines.enhancers import enhance_pixels
-from pipelines.enhancers.classical import ClassicalEnhancer, shrink
+from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.enhancers.shrinkage import shrink
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from pipelines.rated.live_challenge import RatedPath, read_live_challenge
