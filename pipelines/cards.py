@@ -17,7 +17,7 @@ UT Austin, free use with notice and citation |
 | scorer, fine-tuning | Kodak: unrestricted |
 | ordinary photos: cameras of many makes, phone photos of clothing and groceries, web photos \
 (390) | labels as found and degraded | CC0, MIT, research |
-| MobileNetV2 alpha 0.35 ImageNet weights | starting point | Apache-2.0 |
+| MobileNetV2 alpha 1.0 (scorer) and 0.35 (trigger) ImageNet weights | starting point | Apache-2.0 |
 
 None of the photographs is part of this package.
 """
@@ -50,7 +50,7 @@ def nima_card(report: dict[str, Any]) -> str:
     return f"""\
 # NIMA scorer
 
-Predicts the distribution of human opinions (1..10) on a photo. MobileNetV2 alpha 0.35 at 448x448,
+Predicts the distribution of human opinions (1..10) on a photo. MobileNetV2 alpha 1.0 at 448x448,
 features pooled at four depths, Dense(10), softmax; squared earth mover's distance, r = 2 (Talebi
 & Milanfar 2018), plus the error in the difference between versions of one photo. A score is the
 mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).

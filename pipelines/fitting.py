@@ -47,6 +47,8 @@ class PhotoBatches(Batches):
         batch_size: int,
         seed: int,
         groups: npt.NDArray[np.intp] | None = None,
+        often: npt.NDArray[np.bool_] | None = None,
+        share: float = 1.0,
     ) -> None:
         """Describe the batches.
 
@@ -58,10 +60,15 @@ class PhotoBatches(Batches):
             seed: of the order and the mirroring.
             groups: (n,) rows of one group stay together, in random order, so that a loss can
                 compare neighbours; default: every row by itself.
+            often: (n,) rows shown in every epoch, whole groups; default: all.
+            share: of the other rows, shown in each epoch, others each time.
         """
         super().__init__()
         self._photos, self._rows, self._targets = photos, rows, targets
         self._groups = np.arange(len(rows)) if groups is None else groups
+        self._often = np.ones(len(rows), bool) if often is None else often
+        self._share = share
+        self._shown = self._often.sum() + round(share * (~self._often).sum())
         self._batch_size, self._seed = batch_size, seed
         self.start_epoch(0)
 
@@ -69,18 +76,20 @@ class PhotoBatches(Batches):
         """Shuffle for this epoch; the order depends on seed and epoch alone, so resuming works."""
         rng = np.random.default_rng([self._seed, epoch])
         place = rng.permutation(self._groups.max() + 1)[self._groups]
-        self._order = np.lexsort((rng.random(len(self._rows)), place))
+        drawn = np.lexsort((place, ~self._often))[: self._shown]
+        self._order = drawn[np.lexsort((rng.random(len(drawn)), place[drawn]))]
         self._mirrored = rng.random(len(self._rows)) < 0.5
 
     def fingerprint(self) -> dict[str, object]:  # noqa: D102
         return {
             "batch size": self._batch_size,
             "seed": self._seed,
-            "labels": _digest([self._rows, self._targets, self._groups]),
+            "labels": _digest([self._rows, self._targets, self._groups, self._often]),
+            "share": self._share,
         }
 
     def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
+        return int(-(-self._shown // self._batch_size))
 
     def __getitem__(self, batch: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         chosen = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]

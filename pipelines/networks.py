@@ -1,10 +1,10 @@
-"""The two networks, on one trunk: MobileNetV2 (Sandler et al., CVPR 2018, arXiv:1801.04381).
+"""The two networks, on trunks of one kind: MobileNetV2 (Sandler et al., arXiv:1801.04381).
 
 * The *trigger* predicts delta: cut at ``block_16_project_BN`` (112 channels at alpha 0.35),
   global average pooling, Dense(1). 261,728 trunk and 113 head parameters.
 * *NIMA* (Talebi & Milanfar, IEEE TIP 2018, doi:10.1109/TIP.2018.2831899) predicts the
-  distribution of opinions 1..10: pooled features of four depths, Dense(10), softmax. Shallow
-  features see noise and compression that the deepest layer has learned to ignore.
+  distribution of opinions 1..10: alpha 1.0, pooled features of four depths, Dense(10), softmax.
+  Shallow features see noise and compression that the deepest layer has learned to ignore.
 
 Both take uint8 RGB (N, 448, 448, 3) and normalise inside. Batch normalisation stays in inference
 mode: the starting weights have theirs folded, and batches are small.
@@ -27,6 +27,8 @@ from trigger.preprocessing import STANDARD
 TAP = "block_16_project_BN"
 NIMA_TAPS = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
 ALPHA = 0.35
+NIMA_ALPHA = 1.0
+FORGOTTEN = 0.25  # share of NIMA's features that a training step does not see
 TRIGGER_OUTPUT = "quality_improvability"
 NIMA_OUTPUT = "distribution"
 HEAD_PARAMETERS = 113
@@ -34,11 +36,11 @@ SLICE = 256  # photos, 154 MB
 PACKAGED_TRUNK = Path(__file__).parent / "models" / "trunk.weights.h5"
 
 
-def _mobilenet() -> tuple[keras.KerasTensor, keras.Model]:
+def _mobilenet(alpha: float) -> tuple[keras.KerasTensor, keras.Model]:
     photo = keras.Input((STANDARD.size, STANDARD.size, 3), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="normalise")(photo)
     body = keras.applications.MobileNetV2(
-        alpha=ALPHA, include_top=False, weights=None, input_tensor=scaled
+        alpha=alpha, include_top=False, weights=None, input_tensor=scaled
     )
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -51,7 +53,7 @@ def build_trigger() -> keras.Model:
 
     The head starts at zero: an untrained head predicts no gain.
     """
-    photo, body = _mobilenet()
+    photo, body = _mobilenet(ALPHA)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(body.get_layer(TAP).output)
     head = keras.layers.Dense(1, kernel_initializer="zeros", name=TRIGGER_OUTPUT)
     return keras.Model(photo, head(pooled), name="trigger")
@@ -59,12 +61,13 @@ def build_trigger() -> keras.Model:
 
 def build_nima() -> keras.Model:
     """The NIMA network with fresh weights: uint8 (N, 448, 448, 3) to (N, 10), rows sum to 1."""
-    photo, body = _mobilenet()
+    photo, body = _mobilenet(NIMA_ALPHA)
     pooled = [
         keras.layers.GlobalAveragePooling2D(name=f"pool_{name}")(body.get_layer(name).output)
         for name in NIMA_TAPS
     ]
     features = keras.layers.Concatenate(name="features")(pooled)
+    features = keras.layers.Dropout(FORGOTTEN, name="dropout")(features)
     head = keras.layers.Dense(10, activation="softmax", name=NIMA_OUTPUT)
     return keras.Model(photo, head(features), name="nima")
 
@@ -84,16 +87,17 @@ def warm_start(model: keras.Model, source: str) -> int:
     Raises:
         ModelError: the source is missing, unreadable, or does not cover the whole trunk.
     """
+    alpha = NIMA_ALPHA if model.name == "nima" else ALPHA
     if source == "packaged":
         donor = cut_trunk(build_trigger())
         _load_weights(donor, PACKAGED_TRUNK)
     elif source == "imagenet":
         donor = keras.applications.MobileNetV2(
-            (224, 224, 3), alpha=ALPHA, include_top=False, pooling="avg"
+            (224, 224, 3), alpha=alpha, include_top=False, pooling="avg"
         )
     elif source.endswith(".weights.h5"):
         donor = keras.applications.MobileNetV2(
-            (224, 224, 3), alpha=ALPHA, include_top=False, pooling="avg", weights=None
+            (224, 224, 3), alpha=alpha, include_top=False, pooling="avg", weights=None
         )
         _load_weights(donor, Path(source))
     else:

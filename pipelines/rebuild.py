@@ -7,7 +7,7 @@ made. Interrupted, it goes on where it stopped. DATA must hold::
     unlabeled/   ordinary photographs as taken
     rated/live_challenge/   photos and mos.csv (image, mos_0_100, std)
     rated/tid2013/          kodakNN.png and mos.csv (kodak, type, level, mos_0_9)
-    weights/mobilenet_v2_0.35_notop_dequant.weights.h5   ImageNet trunk to start from
+    weights/mobilenet_v2_1.0_notop_dequant.weights.h5   ImageNet trunk that the scorer starts from
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "4"
-NIMA_VERSION = "3"
+TRIGGER_VERSION = "5"
+NIMA_VERSION = "4"
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def scorer_steps(data: Path, out: Path) -> list[Step]:
     rated = data / "rated"
     training = [
         *("train-scorer", "--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
-        *("--clean", str(data / "clean"), "--learning-rate", "2e-4", "--epochs", "4"),
-        *("--init", str(data / "weights" / "mobilenet_v2_0.35_notop_dequant.weights.h5")),
+        *("--clean", str(data / "clean"), "--epochs", "5"),
+        *("--learning-rate", "2e-4", "--batch-size", "16"),
+        *("--init", str(data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5")),
         *("--out", str(out / "scorer")),
     ]
     return [Step(training, out / "scorer" / "report.json")]
@@ -96,8 +97,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
         Step(
             [
                 *("train", str(out / "labels"), "--out", str(baseline)),
-                *("--init", str(out / "scorer" / "nima.keras")),
-                *("--epochs", "6", "--learning-rate", "3e-4"),
+                *("--init", "packaged", "--epochs", "4", "--learning-rate", "3e-4"),
             ],
             baseline / "report.json",
         ),

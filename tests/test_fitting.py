@@ -127,3 +127,17 @@ def test_neighbours_of_a_group_stay_together_and_every_row_comes_once() -> None:
     order = np.concatenate([batches[n][1] for n in range(len(batches))]).astype(int)
     assert sorted(order) == list(rows)
     assert (np.diff(groups[order]) != 0).sum() == 7
+
+
+def test_some_rows_come_in_every_epoch_and_a_share_of_the_others() -> None:
+    rows = np.arange(32)
+    often = rows < 8
+    batches = PhotoBatches(PHOTOS, rows, rows.astype(np.float32), 8, 0, None, often, 0.5)
+    seen = []
+    for epoch in range(8):
+        batches.start_epoch(epoch)
+        order = np.concatenate([batches[n][1] for n in range(len(batches))]).astype(int)
+        assert set(range(8)) <= set(order)
+        assert len(set(order)) == len(order) == 8 + 12
+        seen.append(order)
+    assert set(np.concatenate(seen)) == set(rows)

@@ -28,6 +28,8 @@ from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float32]
+GRADED_SHARE = 0.25
+"""Of the photos that no person rated, shown in each epoch; there are ten times as many of them."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,17 @@ def run(args: argparse.Namespace) -> int:
         warm_start(model, args.init or architecture.trunk)
     families = [_family(table.scenes[row], table.kinds[row]) for row in train]
     groups = np.unique(families, return_inverse=True)[1]
-    batches = fitting.PhotoBatches(table.photos, train, targets, args.batch_size, args.seed, groups)
+    rated = np.char.find(table.kinds, "/") < 0
+    batches = fitting.PhotoBatches(
+        table.photos,
+        train,
+        targets,
+        args.batch_size,
+        args.seed,
+        groups,
+        often=rated[train],
+        share=GRADED_SHARE,
+    )
     fitting.fit(
         model,
         batches,
@@ -196,8 +208,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         save=partial(save_network, model, args.out / f"{args.architecture}.keras", {}),
     )
-    human = np.char.find(table.kinds, "/") < 0
-    rows = np.flatnonzero(table.held_out | human)
+    rows = np.flatnonzero(table.held_out | rated)
     predicted = score_both_ways(model, table.photos, rows)
     report = {
         "options": {name: str(value) for name, value in vars(args).items() if name != "command"},
