@@ -73,10 +73,10 @@ def build_nima() -> keras.Model:
 
 
 def warm_start(model: keras.Model, source: str) -> int:
-    """Copy trunk weights into ``model`` wherever layer names and shapes agree.
+    """Copy trunk weights into ``model``, and the head of a network of the same kind.
 
     Args:
-        model: a network of this module; its head is left as it is.
+        model: a network of this module; its head is left as it is if the source has no such head.
         source: ``imagenet`` (downloaded by Keras), ``packaged`` (the trunk shipped with this
             package), a ``.keras`` file of one of these networks, or a ``.weights.h5`` file of
             ``keras.applications.MobileNetV2(include_top=False, pooling="avg")``.
@@ -105,9 +105,10 @@ def warm_start(model: keras.Model, source: str) -> int:
     given = {layer.name: layer for layer in donor.layers}
     copied = 0
     for layer in model.layers:
-        if not layer.weights or layer.name in (TRIGGER_OUTPUT, NIMA_OUTPUT):
-            continue
         theirs = given.get(layer.name)
+        head = layer.name in (TRIGGER_OUTPUT, NIMA_OUTPUT)
+        if not layer.weights or (head and theirs is None):
+            continue
         if theirs is None or [w.shape for w in theirs.weights] != [w.shape for w in layer.weights]:
             raise ModelError(
                 f"{source}: has no weights for layer {layer.name!r} of the {model.name} network; "

@@ -55,16 +55,30 @@ class Step:
 
 
 def scorer_steps(data: Path, out: Path) -> list[Step]:
-    """Train the scorer."""
-    rated = data / "rated"
-    training = [
+    """Train the scorer, first above all on what people rated, then on more of the graded photos."""
+    rated, first, second = data / "rated", out / "scorer-first", out / "scorer"
+    common = [
         *("train-scorer", "--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
-        *("--clean", str(data / "clean"), "--epochs", "5"),
+        *("--clean", str(data / "clean"), "--examples", str(out / "examples")),
         *("--learning-rate", "2e-4", "--batch-size", "16"),
-        *("--init", str(data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5")),
-        *("--out", str(out / "scorer")),
     ]
-    return [Step(training, out / "scorer" / "report.json")]
+    trunk = data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5"
+    return [
+        Step(
+            [
+                *(*common, "--init", str(trunk), "--epochs", "5", "--graded-share", "0.25"),
+                *("--out", str(first)),
+            ],
+            first / "report.json",
+        ),
+        Step(
+            [
+                *(*common, "--init", str(first / "nima.keras"), "--epochs", "3"),
+                *("--graded-share", "0.5", "--out", str(second)),
+            ],
+            second / "report.json",
+        ),
+    ]
 
 
 def trigger_steps(data: Path, out: Path) -> list[Step]:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 BINS = np.arange(1, 11)
 # The usual spread of opinions on one photo (LIVE Challenge: median 19.6 of 100).
 TYPICAL_DEVIATION = 1.76
-# At an error of one point the difference pulls about twice as hard as the distance.
-DIFFERENCE_WEIGHT = 0.1
+# At an error of one point the difference pulls about four times as hard as the distance.
+DIFFERENCE_WEIGHT = 0.2
 
 
 def distribution(score: float, deviation: float = TYPICAL_DEVIATION) -> npt.NDArray[np.float32]:

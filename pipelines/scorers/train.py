@@ -23,13 +23,12 @@ from pipelines.scorers.examples import Examples, build_examples, count_examples,
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import FOLDS, is_held_out
+from trigger.commands.common import positive_float
 from trigger.errors import DataError, OptionError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float32]
-GRADED_SHARE = 0.25
-"""Of the photos that no person rated, shown in each epoch; there are ten times as many of them."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +152,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clean", type=Path, nargs="*", default=[], help="flawless photos")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
     parser.add_argument(
+        "--examples",
+        type=Path,
+        metavar="FOLDER",
+        help="where the examples lie or are to be built, to share them between trainings (default: "
+        "OUT/examples)",
+    )
+    parser.add_argument(
+        "--graded-share",
+        type=positive_float,
+        default=1.0,
+        metavar="SHARE",
+        help="of the photos that no person rated, how many an epoch shows, others each time; there "
+        "are ten times as many as rated ones, and those it shows all (default: %(default)s)",
+    )
+    parser.add_argument(
         "--architecture",
         choices=list(ARCHITECTURES),
         default="nima",
@@ -177,8 +191,12 @@ def run(args: argparse.Namespace) -> int:
     architecture = ARCHITECTURES[args.architecture]
     if args.init and architecture.trunk is None:
         raise OptionError(f"{args.architecture} starts from scratch; leave out --init {args.init}")
+    if args.graded_share > 1:
+        raise OptionError(f"--graded-share must be at most 1, got {args.graded_share}")
     keras.utils.set_random_seed(args.seed)
-    files = build_examples(args.live, args.tid, args.clean, args.out / "examples", args.seed)
+    make_folder(args.out)
+    examples = args.examples or args.out / "examples"
+    files = build_examples(args.live, args.tid, args.clean, examples, args.seed)
     table = gather(files, args.out / "photos.npy", args.fold)
     train = np.flatnonzero(~table.held_out)
     targets = architecture.targets(table.scores[train], table.deviations[train])
@@ -196,7 +214,7 @@ def run(args: argparse.Namespace) -> int:
         args.seed,
         groups,
         often=rated[train],
-        share=GRADED_SHARE,
+        share=args.graded_share,
     )
     fitting.fit(
         model,
