@@ -57,8 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init",
         default="packaged",
-        help="starting weights of the trunk: packaged, imagenet (downloaded by Keras), a .keras "
-        "file of this project or a MobileNetV2 .weights.h5 file (default: packaged)",
+        help="starting weights of the trunk: packaged, imagenet (downloaded by Keras), a "
+        "MobileNetV2 .weights.h5 file, or a .keras file of a trigger, whose head is kept too "
+        "(default: packaged)",
     )
     fitting.add_options(parser, epochs=10, seeded="order and mirroring")
 

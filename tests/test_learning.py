@@ -45,20 +45,21 @@ def test_freezing_leaves_113_parameters(network: keras.Model) -> None:
         freeze_trunk(build_nima())
 
 
-def test_warm_start_carries_the_trunk_from_one_network_to_the_other(
-    network: keras.Model, tmp_path: Path
-) -> None:
-    donor = build_nima()
-    donor.save(tmp_path / "nima.keras")
+def test_a_network_of_the_same_kind_goes_on_with_its_head(tmp_path: Path) -> None:
+    donor = build_trigger()
+    donor.layers[-1].set_weights([np.full((112, 1), 0.1), np.array([0.5])])
+    donor.save(tmp_path / "donor.keras")
     target = build_trigger()
-    assert warm_start(target, str(tmp_path / "nima.keras")) == 261_728
+    assert warm_start(target, str(tmp_path / "donor.keras")) == 261_841
     photo = np.random.default_rng(0).integers(0, 256, (1, 448, 448, 3), np.uint8)
-    tap = keras.Model(donor.input, donor.get_layer("block_16_project_BN").output)
-    np.testing.assert_allclose(
-        cut_trunk(target).predict(photo, verbose=0),
-        tap.predict(photo, verbose=0).mean(axis=(1, 2)),
-        atol=1e-5,
-    )
+    given, taken = (model.predict(photo, verbose=0) for model in (donor, target))
+    np.testing.assert_array_equal(given, taken)
+
+
+def test_a_trunk_of_another_size_is_refused(tmp_path: Path) -> None:
+    build_nima().save(tmp_path / "nima.keras")
+    with pytest.raises(ModelError, match="same alpha"):
+        warm_start(build_trigger(), str(tmp_path / "nima.keras"))
 
 
 def test_the_packaged_trunk_is_complete(network: keras.Model) -> None:

@@ -139,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "example: trigger train-scorer --live rated/live_challenge --tid rated/tid2013 "
-        "--clean clean --init mobilenet_v2_0.35.weights.h5 --out scorer"
+        "--clean clean --init mobilenet_v2_1.0.weights.h5 --out scorer"
     )
     parser.add_argument("--live", type=Path, help="LIVE Challenge: photos and mos.csv")
     parser.add_argument(
@@ -172,9 +172,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="nima",
         help="network and loss (default: %(default)s)",
     )
-    parser.add_argument(
-        "--init", help="starting weights of nima: imagenet (default), packaged or a file"
-    )
+    parser.add_argument("--init", help="starting weights of nima: imagenet (default) or a file")
     parser.add_argument(
         "--fold",
         type=int,
