@@ -1,11 +1,13 @@
 """Which choices in training the trigger pay? One change at a time, on the same labels.
 
-``python benchmarks/training.py LABELS --init WEIGHTS [--share 0.25] [--epochs 4] [--out FOLDER]``
-with a folder that ``trigger label`` wrote and weights of an ImageNet trunk. Every variant is
-trained on the same share of the training scenes with the same seed, order and number of steps.
-Written is how well it predicts delta on the held-out scenes, with 95 % bootstrap intervals over
-scenes, and the paired interval of its difference to the recipe of ``trigger train``. An interrupted
-run goes on where it stopped.
+``python benchmarks/training.py LABELS RATINGS --init WEIGHTS [--share 0.25] [--epochs 4] [--out
+FOLDER]`` with a folder that ``trigger label`` wrote, a CSV that ``trigger derive-ratings`` wrote,
+and weights of an ImageNet trunk. Every variant is trained on the same share of the training scenes
+with the same seed, order and number of steps. Written is how well it predicts delta on the held-out
+scenes, with 95 % bootstrap intervals over scenes, the paired interval of its difference to the
+recipe of ``trigger train``, and the area under the precision-recall curve that fine-tuning to the
+ratings reaches, on held-out scenes and cross-validated. An interrupted run goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -37,22 +39,26 @@ from pipelines.networks import (
 )
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
-from pipelines.train import QUALITY_WEIGHT, delta_loss, with_quality_head
+from pipelines.train import QUALITY_WEIGHT, delta_loss, huber, with_quality_head
+from trigger import cli
 
 BATCH_SIZE = 24
 LEARNING_RATE = 5e-4
 
 
-def squared_loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean squared error in place of Huber's, else as ``delta_loss``."""
-    weights = keras.ops.array([1.0, QUALITY_WEIGHT])
-    return keras.ops.sum(keras.ops.square(measured - predicted) * weights, axis=-1)
+Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
-def loss_of_delta(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-    """``delta_loss`` without its second part: the photo's own score is not learned."""
-    seen = keras.ops.array([1.0, 0.0])
-    return delta_loss(measured * seen, predicted * seen)
+def loss_with(
+    score_weight: float, of: Callable[[keras.KerasTensor], keras.KerasTensor] = huber
+) -> Loss:
+    """``delta_loss`` with another weight of the photo's own score, or of another function."""
+
+    def loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
+        weights = keras.ops.array([1.0, score_weight])
+        return keras.ops.sum(of(measured - predicted) * weights, axis=-1)
+
+    return loss
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,15 @@ class Variant:
             normalisation learns too.
     """
 
-    loss: Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor] = delta_loss
+    loss: Loss = delta_loss
     warm: bool = True
 
 
-RECIPE = "as trigger train"
 VARIANTS = {
-    RECIPE: Variant(),
-    "squared error": Variant(loss=squared_loss),
-    "delta alone": Variant(loss=loss_of_delta),
+    "as trigger train": Variant(),
+    "score as heavy as delta": Variant(loss_with(1.0)),
+    "delta alone": Variant(loss_with(0.0)),
+    "squared error": Variant(loss_with(QUALITY_WEIGHT, keras.ops.square)),
     "from scratch": Variant(warm=False),
 }
 
@@ -103,6 +109,16 @@ def trained(
             save=partial(save_network, model, file, {}),
         )
     return load_network(file)
+
+
+def finetuned(folder: Path, ratings: Path) -> dict[str, float]:
+    """AUC-PR of the network in ``folder``, fine-tuned, on held-out scenes and cross-validated."""
+    out = folder / "finetuned"
+    if not (out / "report.json").exists():
+        cli.main(["finetune", str(folder / "trigger.keras"), str(ratings), "--out", str(out)])
+    report = json.loads((out / "report.json").read_text())
+    sides = ("held_out", "cross_validated")
+    return {side: report[side]["scores"]["fine-tuned"]["auc_pr"] for side in sides}
 
 
 def spearman(pairs: npt.NDArray[np.float32]) -> float:
@@ -137,6 +153,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("labels", help="folder that trigger label wrote")
+    parser.add_argument("ratings", type=Path, help="CSV that trigger derive-ratings wrote")
     parser.add_argument("--init", required=True, help="ImageNet trunk, .weights.h5")
     parser.add_argument("--share", type=float, default=0.25, help="of the training scenes")
     parser.add_argument("--epochs", type=int, default=4)
@@ -159,23 +176,29 @@ def main() -> int:
     targets = labels[["delta", "input_score"]].to_numpy(np.float32)
     batches = fitting.PhotoBatches(photos, rows, targets[rows], BATCH_SIZE, 0)
     mean = float(targets[rows, 1].mean())
-    predictions = {}
+    predictions, areas = {}, {}
     for name, variant in VARIANTS.items():
         folder = args.out / name.replace(" ", "-")
         network = trained(variant, args.init, batches, mean, args.epochs, folder)
         predictions[name] = predict_in_slices(network, photos, unseen)[:, 0]
+        areas[name] = finetuned(folder, args.ratings)
     (args.out / "photos.npy").unlink()
     found = compare(predictions, targets[unseen, 0], labels["scene"].to_numpy(np.str_)[unseen])
+    for name, area in areas.items():
+        found[name] |= area
     report = {"train": len(rows), "held_out": len(unseen), "epochs": args.epochs, "variants": found}
     (args.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(f"| {len(rows)} labels, {args.epochs} epochs | Spearman | difference | error |")
-    print("|---|---|---|---|")
+    print(
+        f"| {len(rows)} labels, {args.epochs} epochs | Spearman | difference | error | AUC-PR | crossed |"
+    )
+    print("|---|---|---|---|---|---|")
     for name, figures in found.items():
         low, high = figures["interval"]
         less, more = figures["difference_interval"]
         print(
             f"| {name} | {figures['spearman']:.3f} [{low:.3f}, {high:.3f}] | "
-            f"[{less:+.3f}, {more:+.3f}] | {figures['mean_absolute_error']:.3f} |"
+            f"[{less:+.3f}, {more:+.3f}] | {figures['mean_absolute_error']:.3f} | "
+            f"{figures['held_out']:.3f} | {figures['cross_validated']:.3f} |"
         )
     return 0
 

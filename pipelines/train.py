@@ -146,15 +146,20 @@ def with_quality_head(trigger: keras.Model, mean_score: float) -> keras.Model:
 
 
 def delta_loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-    """Huber loss of delta and, at a fifth of the weight, of the score; (N, 2) each, to (N,).
+    """Huber loss of delta and, at a fifth of the weight, of the score; (N, 2) each, to (N,)."""
+    weights = keras.ops.array([1.0, QUALITY_WEIGHT])
+    return keras.ops.sum(huber(measured - predicted) * weights, axis=-1)
 
-    Deltas have heavy tails where an enhancer breaks a photo; Huber keeps those from ruling.
+
+def huber(difference: keras.KerasTensor) -> keras.KerasTensor:
+    """Square of small differences, distance of large ones.
+
+    Deltas have heavy tails where an enhancer breaks a photo; this keeps those from ruling.
     """
-    error = keras.ops.abs(measured - predicted)
-    huber = keras.ops.where(
+    error = keras.ops.abs(difference)
+    return keras.ops.where(
         error < HUBER, 0.5 * keras.ops.square(error) / HUBER, error - 0.5 * HUBER
     )
-    return keras.ops.sum(huber * keras.ops.array([1.0, QUALITY_WEIGHT]), axis=-1)
 
 
 def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
