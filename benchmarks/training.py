@@ -188,9 +188,8 @@ def main() -> int:
         found[name] |= area
     report = {"train": len(rows), "held_out": len(unseen), "epochs": args.epochs, "variants": found}
     (args.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(
-        f"| {len(rows)} labels, {args.epochs} epochs | Spearman | difference | error | AUC-PR | crossed |"
-    )
+    print(f"| {len(rows)} labels, {args.epochs} epochs ", end="")
+    print("| Spearman | difference | error | AUC-PR | crossed |")
     print("|---|---|---|---|---|---|")
     for name, figures in found.items():
         low, high = figures["interval"]
