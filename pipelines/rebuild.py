@@ -74,7 +74,7 @@ def scorer_steps(data: Path, out: Path) -> list[Step]:
         Step(
             [
                 *(*common, "--init", str(first / "nima.keras"), "--epochs", "3"),
-                *("--graded-share", "0.5", "--out", str(second)),
+                *("--graded-share", "0.5", "--keep", "0.5", "--out", str(second)),
             ],
             second / "report.json",
         ),

@@ -131,6 +131,12 @@ def score_both_ways(
     return np.mean(scores, axis=0)
 
 
+def _save_mean(model: keras.Model, start: list[Values], share: float, path: Path) -> None:
+    ends = zip(start, model.get_weights(), strict=True)
+    model.set_weights([share * first + (1 - share) * last for first, last in ends])
+    save_network(model, path, {})
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``trigger train-scorer``."""
     parser.description = (
@@ -174,6 +180,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--init", help="starting weights of nima: imagenet (default) or a file")
     parser.add_argument(
+        "--keep",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the starting weights in the result, 0..1, the rest being those that training came "
+        "to: a mean of both forgets less of what the start was good at (Wortsman et al., CVPR "
+        "2022, arXiv:2109.01903; default: %(default)s)",
+    )
+    parser.add_argument(
         "--fold",
         type=int,
         choices=range(FOLDS),
@@ -191,6 +206,8 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError(f"{args.architecture} starts from scratch; leave out --init {args.init}")
     if args.graded_share > 1:
         raise OptionError(f"--graded-share must be at most 1, got {args.graded_share}")
+    if not 0 <= args.keep < 1:
+        raise OptionError(f"--keep must be at least 0 and less than 1, got {args.keep}")
     keras.utils.set_random_seed(args.seed)
     make_folder(args.out)
     examples = args.examples or args.out / "examples"
@@ -201,6 +218,7 @@ def run(args: argparse.Namespace) -> int:
     model = architecture.build()
     if architecture.trunk:
         warm_start(model, args.init or architecture.trunk)
+    start = model.get_weights()
     families = [_family(table.scenes[row], table.kinds[row]) for row in train]
     groups = np.unique(families, return_inverse=True)[1]
     rated = np.char.find(table.kinds, "/") < 0
@@ -222,7 +240,7 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        save=partial(save_network, model, args.out / f"{args.architecture}.keras", {}),
+        save=partial(_save_mean, model, start, args.keep, args.out / f"{args.architecture}.keras"),
     )
     rows = np.flatnonzero(table.held_out | rated)
     predicted = score_both_ways(model, table.photos, rows)
