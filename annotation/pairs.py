@@ -29,9 +29,9 @@ from annotation.manifest import (
 from annotation.pictures import content_features, render, spoil
 from annotation.selection import STRATA, choose, quotas, strata_of
 from trigger.assessment import DEFAULT_THRESHOLD, usable_cores
-from trigger.commands.common import local_path, random_seed
+from trigger.commands.common import finite_number, local_path, positive_number, random_seed
 from trigger.errors import DataError, OptionError, PhotoError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
 from trigger.progress import track
 
@@ -64,10 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: trigger pairs labels --out pairs -n 1000, then trigger annotate pairs"
     parser.add_argument("labels", type=local_path, metavar="LABELS", help="folder by trigger label")
     parser.add_argument("--out", type=Path, required=True, metavar="PAIRS", help="new folder")
-    parser.add_argument("-n", type=int, default=1000, help="photos to choose (default: 1000)")
+    parser.add_argument(
+        "-n", type=positive_number, default=1000, help="photos to choose (default: 1000)"
+    )
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=finite_number,
         default=DEFAULT_THRESHOLD,
         help="delta from which on a photo should be enhanced (default: %(default)s)",
     )
@@ -95,14 +97,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=random_seed, default=0, help="the same seed chooses the same pairs"
     )
     parser.add_argument(
-        "--workers", type=int, default=usable_cores(), help="threads (default: %(default)s)"
+        "--workers",
+        type=positive_number,
+        default=usable_cores(),
+        help="threads (default: %(default)s)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Choose, make, and say what was chosen; 1 if photos had to be left out."""
-    if args.n < 1 or args.workers < 1:
-        raise OptionError(f"-n is {args.n}, --workers is {args.workers}; both are 1 or more")
     for file in (MANIFEST_FILE, RATINGS_FILE):
         if (args.out / file).exists():
             raise OptionError(f"{args.out} holds pairs already; name a new folder")
@@ -113,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
         )
     rng = np.random.default_rng(args.seed)
     drafts, left_out = _choose(labels[labels["enhanced"] != ""].reset_index(drop=True), args, rng)
+    make_folder(args.out)
     pairs: list[Pair] = []
     with ThreadPoolExecutor(args.workers, thread_name_prefix="pairs") as pool:
         made = pool.map(partial(_make, args.out), drafts)

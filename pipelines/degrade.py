@@ -26,8 +26,8 @@ from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_facto
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
 from pipelines.storage import Folder
-from trigger.commands.common import random_seed
-from trigger.errors import DataError, OptionError, PhotoError
+from trigger.commands.common import positive_number, random_seed
+from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
@@ -55,15 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which degradations; 'none' copies the photo as it is (default: all)",
     )
     parser.add_argument(
-        "--versions", type=int, default=1, help="of each kind but 'none', per photo (default: 1)"
+        "--versions",
+        type=positive_number,
+        default=1,
+        help="of each kind but 'none', per photo (default: 1)",
     )
     parser.add_argument("--seed", type=random_seed, default=0, help="default: %(default)s")
 
 
 def run(args: argparse.Namespace) -> int:
     """Degrade all photos; unreadable ones are named on standard error and left out."""
-    if args.versions < 1:
-        raise OptionError(f"--versions must be 1 or more, got {args.versions}")
     photos = list(find_photos(args.photos))
     if not photos:
         raise DataError(f"no photos found in {', '.join(map(str, args.photos))}")

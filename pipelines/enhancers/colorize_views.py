@@ -24,7 +24,7 @@ from pipelines.fitting import Batches
 from pipelines.pixels import Pixels, to_float
 from pipelines.splits import is_held_out
 from trigger.errors import DataError, PhotoError
-from trigger.files import write_atomically
+from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 VIEWS = 6
@@ -79,7 +79,7 @@ def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Pa
     digest = hashlib.sha256(f"{views} {[str(path) for path in paths]}".encode()).hexdigest()
     if done.exists() and json.loads(done.read_text())["of"] == digest:
         return Views(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     done.unlink(missing_ok=True)
     with ThreadPoolExecutor(2) as pool:
         read = pool.map(lambda path: _squares(path, views), paths)
