@@ -41,10 +41,10 @@ from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from pipelines.train import QUALITY_WEIGHT, delta_loss, huber, with_quality_head
 from trigger import cli
+from trigger.files import make_folder
 
 BATCH_SIZE = 24
 LEARNING_RATE = 5e-4
-
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
@@ -115,10 +115,12 @@ def finetuned(folder: Path, ratings: Path) -> dict[str, float]:
     """AUC-PR of the network in ``folder``, fine-tuned, on held-out scenes and cross-validated."""
     out = folder / "finetuned"
     if not (out / "report.json").exists():
-        cli.main(["finetune", str(folder / "trigger.keras"), str(ratings), "--out", str(out)])
+        network = str(folder / "trigger.keras")
+        if cli.main(["finetune", network, str(ratings), "--out", str(out)]) != 0:
+            sys.exit(f"{folder}: fine-tuning failed, see above")
     report = json.loads((out / "report.json").read_text())
     sides = ("held_out", "cross_validated")
-    return {side: report[side]["scores"]["fine-tuned"]["auc_pr"] for side in sides}
+    return {f"auc_pr_{side}": report[side]["scores"]["fine-tuned"]["auc_pr"] for side in sides}
 
 
 def spearman(pairs: npt.NDArray[np.float32]) -> float:
@@ -159,6 +161,11 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("training-variants"))
     args = parser.parse_args()
+    make_folder(args.out)
+    stamp, options = args.out / "options.json", {n: str(value) for n, value in vars(args).items()}
+    if stamp.exists() and json.loads(stamp.read_text()) != options:
+        parser.error(f"{args.out} holds variants of other options; give another --out")
+    stamp.write_text(json.dumps(options, indent=2))
     labels = read(args.labels)
     labels = labels.join(origins_of(labels))
     held_out = labels["scene"].map(is_held_out)
@@ -166,7 +173,6 @@ def main() -> int:
         labels.loc[~held_out, "scene"].drop_duplicates().sample(frac=args.share, random_state=0)
     )
     labels = labels[held_out | labels["scene"].isin(scenes)].reset_index(drop=True)
-    args.out.mkdir(parents=True, exist_ok=True)
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
@@ -197,7 +203,7 @@ def main() -> int:
         print(
             f"| {name} | {figures['spearman']:.3f} [{low:.3f}, {high:.3f}] | "
             f"[{less:+.3f}, {more:+.3f}] | {figures['mean_absolute_error']:.3f} | "
-            f"{figures['held_out']:.3f} | {figures['cross_validated']:.3f} |"
+            f"{figures['auc_pr_held_out']:.3f} | {figures['auc_pr_cross_validated']:.3f} |"
         )
     return 0
 

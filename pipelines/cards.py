@@ -55,7 +55,8 @@ features pooled at four depths, Dense(10), softmax; squared earth mover's distan
 & Milanfar 2018), plus the error in the difference between versions of one photo. A score is the
 mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).
 
-Trained by `python -m pipelines.rebuild DATA` (step `trigger train-scorer`) on
+Trained by `python -m pipelines.rebuild DATA` (two steps `trigger train-scorer`;
+the result is the mean of the weights after each) on
 {report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples of a fifth of the
 scenes were held out and never trained on.
 

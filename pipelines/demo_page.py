@@ -129,7 +129,7 @@ the known originals, and <em>not human</em>.</dd></div>
 <h2>What the packaged model says of these photos</h2>
 <p>{len(cards)} photos: {len(scenes)} photographs ({_listed(scenes)}), each as it is and with one
 fault of every sort. The model that comes with <em>trigger</em> was made from other photographs.</p>
-<p>Spoilt does not mean improvable. What overexposure or strong compression took away, this
+<p>Spoilt does not mean improvable. What strong compression or long motion took away, this
 enhancer cannot bring back, and a photo without faults has nothing to gain: those are to be left
 alone.</p>
 {_summary(cards, threshold)}

@@ -60,8 +60,9 @@ class PhotoBatches(Batches):
             seed: of the order and the mirroring.
             groups: (n,) rows of one group stay together, in random order, so that a loss can
                 compare neighbours; default: every row by itself.
-            often: (n,) rows shown in every epoch, whole groups; default: all.
-            share: of the other rows, shown in each epoch, others each time.
+            often: (n,) rows shown in every epoch, the same for all of a group; default: all.
+            share: of the other rows, drawn anew for each epoch by groups, of which the last may
+                be cut.
         """
         super().__init__()
         self._photos, self._rows, self._targets = photos, rows, targets
@@ -76,7 +77,9 @@ class PhotoBatches(Batches):
         """Shuffle for this epoch; the order depends on seed and epoch alone, so resuming works."""
         rng = np.random.default_rng([self._seed, epoch])
         place = rng.permutation(self._groups.max() + 1)[self._groups]
-        drawn = np.lexsort((place, ~self._often))[: self._shown]
+        # A lot of its own: drawn by their place in the epoch, the other rows would all come first.
+        lot = np.random.default_rng([self._seed, epoch, 1]).permutation(self._groups.max() + 1)
+        drawn = np.lexsort((lot[self._groups], ~self._often))[: self._shown]
         self._order = drawn[np.lexsort((rng.random(len(drawn)), place[drawn]))]
         self._mirrored = rng.random(len(self._rows)) < 0.5
 
@@ -165,6 +168,15 @@ def fit(
         warmup_steps=len(batches) // 2,
     )
     model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss, metrics=metrics)
+
+    def begin(epoch: int, _: object) -> None:
+        batches.start_epoch(epoch)
+        for layer in model.layers:  # checkpoints leave out where dropout's randomness stands
+            if isinstance(layer, keras.layers.Dropout):
+                state = layer.seed_generator.state
+                seed = int(keras.ops.convert_to_numpy(state)[0])
+                state.assign([seed, epoch * len(batches)])
+
     model.fit(
         batches,
         epochs=epochs,
@@ -174,7 +186,7 @@ def fit(
         callbacks=[
             keras.callbacks.BackupAndRestore(out / "checkpoint", delete_checkpoint=False),
             # After the restore, so that the order belongs to the epoch really begun.
-            keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: batches.start_epoch(e)),
+            keras.callbacks.LambdaCallback(on_epoch_begin=begin),
             keras.callbacks.CSVLogger(out / "log.csv", append=True),
             keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
         ],

@@ -1,7 +1,8 @@
 """What a trained network was made from, kept inside its ``.keras`` file so that it stays with it.
 
-The record of a trained network has ``MADE_WITH``: names and versions of what made its labels,
-apart, since both may hold "-". A ``.keras`` file is a ZIP archive; Keras reads its own members and
+The record of a trained trigger has ``MADE_WITH``: names and versions of what made its labels,
+apart, since both may hold "-"; that of a scorer has ``fold``, which fifth of the scenes it has not
+seen. A ``.keras`` file is a ZIP archive; Keras reads its own members and
 leaves others alone.
 """
 

@@ -110,9 +110,10 @@ def warm_start(model: keras.Model, source: str) -> int:
         if not layer.weights or (head and theirs is None):
             continue
         if theirs is None or [w.shape for w in theirs.weights] != [w.shape for w in layer.weights]:
+            names = "'imagenet'" if model.name == "nima" else "'imagenet' or 'packaged'"
             raise ModelError(
                 f"{source}: has no weights for layer {layer.name!r} of the {model.name} network; "
-                f"give a MobileNetV2 of the same alpha, or 'imagenet' or 'packaged'"
+                f"give a MobileNetV2 of the same alpha, {alpha}, or {names}"
             )
         layer.set_weights(theirs.get_weights())
         copied += int(sum(np.prod(w.shape) for w in layer.weights))

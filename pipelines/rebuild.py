@@ -1,7 +1,8 @@
 """Rebuild the packaged models: ``python -m pipelines.rebuild DATA --out build``.
 
 Runs the project's own commands one after another, each as a user would, and packages what they
-made. Interrupted, it goes on where it stopped. DATA must hold::
+made. Interrupted, it goes on where it stopped. The trigger's training goes on from the packaged
+trunk, which the new one then replaces, so a second rebuild gives other weights. DATA must hold::
 
     clean/       flawless photographs, in any subfolders
     unlabeled/   ordinary photographs as taken
@@ -88,8 +89,9 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
     degraded, references = out / "degraded", out / "references"
     baseline, finetuned = out / "baseline", out / "finetuned"
     return [
-        # What the enhancer can mend is made from every photo in two strengths, for variety; what
-        # it cannot, from the clean ones alone, so that labels near zero do not outweigh the rest.
+        # What the enhancer mends mostly is made from every photo in two strengths, for variety;
+        # what is flawless or overexposed, which it often leaves alone, from the clean ones alone,
+        # so that labels near zero do not outweigh the rest.
         Step(
             [
                 *("degrade", str(clean), *found, "--out", str(degraded)),

@@ -19,7 +19,6 @@ from pipelines.labels import read
 from pipelines.metrics import agreement
 from pipelines.model_record import MADE_WITH
 from pipelines.networks import (
-    HEAD_PARAMETERS,
     build_trigger,
     predict_in_slices,
     save_network,
@@ -99,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     model = build_trigger()
     copied = warm_start(model, args.init)
     print(  # noqa: T201
-        f"trunk: {copied:,} parameters from {args.init}; head: {HEAD_PARAMETERS}; "
+        f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
         f"{len(train)} labels to train on, {len(test)} held out"
     )
     fitting.fit(

@@ -58,7 +58,7 @@ def test_a_network_of_the_same_kind_goes_on_with_its_head(tmp_path: Path) -> Non
 
 def test_a_trunk_of_another_size_is_refused(tmp_path: Path) -> None:
     build_nima().save(tmp_path / "nima.keras")
-    with pytest.raises(ModelError, match="same alpha"):
+    with pytest.raises(ModelError, match=r"same alpha, 0\.35, or 'imagenet' or 'packaged'"):
         warm_start(build_trigger(), str(tmp_path / "nima.keras"))
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.model_record import read_record
+from pipelines.networks import build_nima, load_network, save_network
 from pipelines.scorers import train
 from pipelines.scorers.examples import Examples, plan_examples
 from pipelines.scorers.report import report_agreement
@@ -24,11 +28,16 @@ def save_photo(path: Path, level: int) -> Path:
     return path
 
 
+def rate(tid: Path, opinion: float) -> None:
+    (tid / "mos.csv").write_text(f"kodak,type,level,mos_0_9\n1,1,1,{opinion}\n")
+
+
 def test_examples_are_named_by_all_that_they_depend_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tid, clean = tmp_path / "tid", tmp_path / "clean"
     save_photo(tid / "kodak01.png", 1)
+    rate(tid, 4.0)
     one, other = save_photo(clean / "a" / "1.png", 2), save_photo(clean / "b" / "1.png", 3)
 
     def names(seed: int = 0) -> set[str]:
@@ -39,6 +48,9 @@ def test_examples_are_named_by_all_that_they_depend_on(
     one.rename(clean / "moved.png")
     assert names() == first
     assert len(names(seed=1) & first) == 1  # TID2013 has noise of its own
+    rate(tid, 4.5)
+    assert len(names() & first) == 2
+    rate(tid, 4.0)
     save_photo(other, 4)
     assert len(names() & first) == 2
     monkeypatch.setattr(ClassicalEnhancer, "version", "next")
@@ -78,13 +90,12 @@ def test_processing_is_compared_with_photos_of_the_same_strength() -> None:
     assert report["strength_held_out"]["noise"] == {"clear_n": 1, "clear_sign_agreement": 0.0}
 
 
-def test_a_training_on_few_examples_ends_with_a_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def example_files(folder: Path, fold: int) -> list[Path]:
+    """Examples of a scene to train on and of one that is held out."""
     rng = np.random.default_rng(0)
     files = []
     for held_out in (False, True):
-        scene = next(name for name in map(str, range(99)) if is_held_out(name, 3) == held_out)
+        scene = next(name for name in map(str, range(99)) if is_held_out(name, fold) == held_out)
         examples = Examples(
             scene,
             rng.integers(0, 256, (4, 448, 448, 3), np.uint8),
@@ -93,12 +104,44 @@ def test_a_training_on_few_examples_ends_with_a_report(
             np.ones(4, np.float32),
             rng.random((4, 18)).astype(np.float32),
         )
-        files.append(tmp_path / f"tid-{scene}.npz")
+        files.append(folder / f"tid-{scene}.npz")
         examples.save(files[-1])
-    monkeypatch.setattr(train, "build_examples", lambda *_: files)
+    return files
+
+
+def test_a_training_on_few_examples_ends_with_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
     monkeypatch.setattr(train.fitting, "fit", lambda *_, save, **__: save())
     options = ["--tid", "x", "--out", str(tmp_path), "--architecture", "alexnet-rank"]
     assert main(["train-scorer", *options, "--fold", "3"]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["tid2013_train"]["n"], report["tid2013_held_out"]["n"]) == (4, 4)
     assert (tmp_path / "alexnet-rank.keras").is_file()
+
+
+def test_a_scorer_keeps_a_share_of_the_weights_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
+
+    def fit(model: keras.Model, *_: object, save: Callable[[], None], **__: object) -> None:
+        model.set_weights([3 * weights for weights in model.get_weights()])
+        save()
+
+    monkeypatch.setattr(train.fitting, "fit", fit)
+    begun = build_nima()
+    start, out = tmp_path / "start.keras", tmp_path / "out"
+    save_network(begun, start, {"fold": "3"})
+    options = ["train-scorer", "--tid", "x", "--out", str(out), "--keep", "0.25"]
+    assert main(options) == 2
+    assert "--keep needs --init FILE.keras" in capsys.readouterr().err
+    assert main([*options, "--init", str(start)]) == 2  # --fold 0 is what it was trained on
+    assert "has seen scenes of fold 0; give --fold 3" in capsys.readouterr().err
+    assert main([*options, "--init", str(start), "--fold", "3"]) == 0
+    for ours, theirs in zip(
+        load_network(out / "nima.keras").get_weights(), begun.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(ours, 2.5 * theirs, rtol=1e-5)
+    assert read_record(out / "nima.keras") == {"fold": "3"}

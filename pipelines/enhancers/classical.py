@@ -4,8 +4,8 @@ Four steps, each skipped where its estimator finds nothing to repair: deblocking
 deblocking has smoothed already; deblurring; and giving overexposed photos back their brightness.
 They are enhancers of their own too (``shrinkage``, ``deconvolution``, ``desaturate``).
 
-What is wrong is estimated once for the whole photo; the repairs work in windows, so that a photo of
-12 megapixels takes less than 1 GB. No weights, deterministic, any photo size.
+What is wrong is estimated once for the whole photo; the first three repairs work in windows, so
+that a photo of 12 megapixels takes less than 1 GB. No weights, deterministic, any photo size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Rebuild the packaged ``colorize`` enhancer:
 ``python -m pipelines.enhancers.rebuild_colorize DATA --out build``.
 
-DATA is laid out as for :mod:`pipelines.rebuild`, with ``weights/`` holding
-``mobilenet_v2_1.0_notop_dequant.weights.h5`` too; interrupted, it goes on where it stopped.
+DATA is laid out as for :mod:`pipelines.rebuild`; interrupted, it goes on where it stopped.
 """
 
 from __future__ import annotations

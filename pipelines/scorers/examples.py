@@ -13,11 +13,13 @@ over-smoothed is worse than untouched. LIVE Challenge photos are only degraded, 
 have noise and blur of their own, whose removal the judge would take for damage.
 
 Each source photo becomes one ``.npz`` file, so an interrupted build goes on where it stopped. Files
-are named by what they are made from, so that one folder never gives the examples of another photo.
+are named by all that they are made from, so that a folder shared by trainings never gives examples
+of another photo, of other opinions or of another enhancer.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -38,7 +40,7 @@ from pipelines.enhancers.shrinkage import shrink
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from pipelines.rated.live_challenge import RatedPath, read_live_challenge
-from pipelines.rated.tid2013 import read_tid2013
+from pipelines.rated.tid2013 import read_scores, read_tid2013
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
 from trigger.errors import DataError
@@ -127,25 +129,27 @@ def plan_examples(
 ) -> dict[str, Callable[[], Examples]]:
     """Name of each example file, after all that its content depends on, and how it is built."""
     jobs: dict[str, Callable[[], Examples]] = {}
-    for number in range(1, 26):
-        photo = tid / f"kodak{number:02d}.png"
-        if photo.is_file():
-            jobs[f"tid-{_short_hash(photo)}.npz"] = partial(_tid_scene, tid, number)
-    if not jobs:
+    originals = {number: tid / f"kodak{number:02d}.png" for number in range(1, 26)}
+    originals = {number: photo for number, photo in originals.items() if photo.is_file()}
+    if not originals:
         raise DataError(f"{tid}: holds none of the originals kodak01.png to kodak25.png of TID2013")
-    enhancer = f"{ClassicalEnhancer.name}{ClassicalEnhancer.version}"
+    opinions = read_scores(tid)
+    for number, photo in originals.items():
+        rated = opinions[opinions["kodak"] == number].to_csv(index=False)
+        jobs[_file_name("tid", photo, rated)] = partial(_tid_scene, tid, number)
+    enhancer = f"{ClassicalEnhancer.name} {ClassicalEnhancer.version}"
     for photo in find_photos(clean):
-        jobs[f"clean-{_short_hash(photo)}-{seed}-{enhancer}.npz"] = partial(
-            _clean_scene, photo, seed
-        )
+        jobs[_file_name("clean", photo, seed, enhancer)] = partial(_clean_scene, photo, seed)
     if live is not None:
-        for rated in read_live_challenge(live):
-            jobs[f"live-{_short_hash(rated.path)}-{seed}.npz"] = partial(_live_scene, rated, seed)
+        for opinion in read_live_challenge(live):
+            name = _file_name("live", opinion.path, seed, opinion.score, opinion.deviation)
+            jobs[name] = partial(_live_scene, opinion, seed)
     return jobs
 
 
-def _short_hash(photo: Path) -> str:
-    return photo_hash(read_photo_bytes(photo))[:16]
+def _file_name(source: str, photo: Path, *facts: object) -> str:
+    others = hashlib.sha256(repr((STANDARD.version, *facts)).encode()).hexdigest()
+    return f"{source}-{photo_hash(read_photo_bytes(photo))[:16]}-{others[:8]}.npz"
 
 
 def _build_one(item: tuple[Path, Callable[[], Examples]]) -> None:

@@ -28,7 +28,8 @@ def training_step(data: Path, out: Path) -> Step:
         *("train-scorer", "--architecture", NAME),
         *("--epochs", str(EPOCHS), "--learning-rate", "1e-3"),
         *("--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
-        *("--clean", str(data / "clean"), "--out", str(out)),
+        *("--clean", str(data / "clean"), "--examples", str(out.parent / "examples")),
+        *("--out", str(out)),
     ]
     return Step(arguments, out / "report.json")
 

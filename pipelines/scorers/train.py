@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines import fitting
+from pipelines.model_record import read_record
 from pipelines.networks import build_nima, predict_in_slices, save_network, warm_start
 from pipelines.reference import ReferenceJudge
 from pipelines.scorers import mean_score
@@ -131,10 +132,12 @@ def score_both_ways(
     return np.mean(scores, axis=0)
 
 
-def _save_mean(model: keras.Model, start: list[Values], share: float, path: Path) -> None:
+def _save_mean(
+    model: keras.Model, start: list[Values], share: float, path: Path, record: dict[str, str]
+) -> None:
     ends = zip(start, model.get_weights(), strict=True)
     model.set_weights([share * first + (1 - share) * last for first, last in ends])
-    save_network(model, path, {})
+    save_network(model, path, record)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -169,8 +172,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_float,
         default=1.0,
         metavar="SHARE",
-        help="of the photos that no person rated, how many an epoch shows, others each time; there "
-        "are ten times as many as rated ones, and those it shows all (default: %(default)s)",
+        help="of the photos that no person rated, how many an epoch shows, others each time; of "
+        "rated ones it shows all (default: %(default)s)",
     )
     parser.add_argument(
         "--architecture",
@@ -178,15 +181,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="nima",
         help="network and loss (default: %(default)s)",
     )
-    parser.add_argument("--init", help="starting weights of nima: imagenet (default) or a file")
+    parser.add_argument(
+        "--init",
+        help="starting weights of nima: imagenet (default), the .weights.h5 file of a MobileNetV2 "
+        "of alpha 1.0, or a nima.keras, whose head is kept too",
+    )
     parser.add_argument(
         "--keep",
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="of the starting weights in the result, 0..1, the rest being those that training came "
-        "to: a mean of both forgets less of what the start was good at (Wortsman et al., CVPR "
-        "2022, arXiv:2109.01903; default: %(default)s)",
+        help="of the weights in --init FILE.keras in the result, 0 up to below 1, the rest being "
+        "those that training came to: a mean of both forgets less of what the start was good at "
+        "(Wortsman et al., CVPR 2022, arXiv:2109.01903; default: %(default)s)",
     )
     parser.add_argument(
         "--fold",
@@ -194,7 +201,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=range(FOLDS),
         default=0,
         help="which fifth of the scenes is held out; packaged scorers have not seen fold 0 "
-        "(default: %(default)s)",
+        "(default: %(default)s); a .keras file for --init must have held out the same",
     )
     fitting.add_options(parser, epochs=8, seeded="examples, order and mirroring")
 
@@ -208,6 +215,14 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError(f"--graded-share must be at most 1, got {args.graded_share}")
     if not 0 <= args.keep < 1:
         raise OptionError(f"--keep must be at least 0 and less than 1, got {args.keep}")
+    trained = bool(args.init) and args.init.endswith(".keras")
+    if args.keep and not trained:
+        raise OptionError("--keep needs --init FILE.keras: other weights to start from lack a head")
+    if trained and (theirs := read_record(Path(args.init)).get("fold", "0")) != str(args.fold):
+        raise OptionError(
+            f"{args.init} held out fold {theirs}, so it has seen scenes of fold {args.fold}; give "
+            f"--fold {theirs}, or other weights to start from"
+        )
     keras.utils.set_random_seed(args.seed)
     make_folder(args.out)
     examples = args.examples or args.out / "examples"
@@ -240,7 +255,14 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        save=partial(_save_mean, model, start, args.keep, args.out / f"{args.architecture}.keras"),
+        save=partial(
+            _save_mean,
+            model,
+            start,
+            args.keep,
+            args.out / f"{args.architecture}.keras",
+            {"fold": str(args.fold)},
+        ),
     )
     rows = np.flatnonzero(table.held_out | rated)
     predicted = score_both_ways(model, table.photos, rows)
