@@ -55,14 +55,19 @@ class Step:
             raise TriggerError(f"stopped: {shlex.join(self.arguments)} failed, see above")
 
 
-def scorer_steps(data: Path, out: Path) -> list[Step]:
-    """Train the scorer, first above all on what people rated, then on more of the graded photos."""
-    rated, first, second = data / "rated", out / "scorer-first", out / "scorer"
-    common = [
+def train_scorer(data: Path, out: Path) -> list[str]:
+    """The command that trains a scorer on DATA, with the examples that all scorers share."""
+    rated = data / "rated"
+    return [
         *("train-scorer", "--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
         *("--clean", str(data / "clean"), "--examples", str(out / "examples")),
-        *("--learning-rate", "2e-4", "--batch-size", "16"),
     ]
+
+
+def scorer_steps(data: Path, out: Path) -> list[Step]:
+    """Train the scorer, first above all on what people rated, then on more of the graded photos."""
+    first, second = out / "scorer-first", out / "scorer"
+    common = [*train_scorer(data, out), "--learning-rate", "2e-4", "--batch-size", "16"]
     trunk = data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5"
     return [
         Step(

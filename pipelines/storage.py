@@ -133,11 +133,12 @@ class Folder:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(target, data)
-            except (OSError, DataError) as error:
-                self.require()  # gone this moment: says more than what could not be written
-                if isinstance(error, DataError):
-                    raise
+            except OSError as error:
+                self.require()  # gone this moment: says more than what could not be made
                 raise DataError(f"{target.parent}: cannot be made ({error.strerror})") from error
+            except DataError:
+                self.require()
+                raise
             return
         systems, uncompressed = _beam(self.location)
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.packaged import package
-from pipelines.rebuild import Step, command_line, export_step, read_report
+from pipelines.rebuild import Step, command_line, export_step, read_report, train_scorer
 from pipelines.scorers.alexnet_rank import AlexNetRankScorer
 from pipelines.scorers.packaged import MODELS
 from trigger.files import write_atomically
@@ -23,13 +23,9 @@ EPOCHS = 8
 
 def training_step(data: Path, out: Path) -> Step:
     """Train the network on the same photos as NIMA."""
-    rated = data / "rated"
     arguments = [
-        *("train-scorer", "--architecture", NAME),
-        *("--epochs", str(EPOCHS), "--learning-rate", "1e-3"),
-        *("--live", str(rated / "live_challenge"), "--tid", str(rated / "tid2013")),
-        *("--clean", str(data / "clean"), "--examples", str(out.parent / "examples")),
-        *("--out", str(out)),
+        *(*train_scorer(data, out.parent), "--architecture", NAME),
+        *("--epochs", str(EPOCHS), "--learning-rate", "1e-3", "--out", str(out)),
     ]
     return Step(arguments, out / "report.json")
 
