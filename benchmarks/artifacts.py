@@ -4,7 +4,7 @@
 [--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
 published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
 (libjpeg, 4:2:0) and repaired by the networks that ``pipelines.enhancers.train`` wrote into DIR, at
-the quality they were trained for, and by enhancers.
+the quality they were trained for, and by enhancers. A network is called as its DIR is.
 
 PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
 photos. Parameters and multiply-adds per pixel are those of the network; CPU seconds per megapixel
@@ -152,7 +152,7 @@ def main() -> int:
             if report["quality"] not in (None, quality):
                 continue
             network = load_network(report["network"], folder / f"{report['network']}.weights.h5")
-            row = measure(report["network"], quality, originals, photos, repair_with(network))
+            row = measure(folder.name, quality, originals, photos, repair_with(network))
             row.parameters = report["parameters"]
             row.multiply_adds_per_pixel = multiply_adds(network)
             row.trained_on_patches = report["patches"]

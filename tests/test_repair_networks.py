@@ -55,6 +55,18 @@ def test_our_networks_start_as_the_identity(build: Callable[[], keras.Model]) ->
     np.testing.assert_array_equal(repair(build(), photo), photo)
 
 
+@pytest.mark.parametrize("name", train.RECIPES)
+def test_mixed_precision_keeps_the_steps_of_a_photo(name: str) -> None:
+    recipe = train.RECIPES[name]
+    with train._policy("mixed_bfloat16"):
+        network = recipe.build()
+    photo = np.random.default_rng(0).random((1, recipe.side, recipe.side, 3), np.float32)
+    repaired = np.asarray(network(photo))
+    assert repaired.dtype == np.float32
+    assert len(np.unique(repaired)) > repaired.size / 4
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_all_of_a_photo_passes_blockcnn_block_by_block() -> None:
     network = networks.build_blockcnn()
     photo = np.random.default_rng(0).random((20, 30, 3), np.float32)
@@ -141,7 +153,7 @@ def test_a_training_logs_what_it_gains_and_saves_what_it_learned(
 
 
 def test_wrong_options_are_errors(folder: Path, tmp_path: Path) -> None:
-    for name, quality in (("arcnn", []), ("deblocker", ["--quality", "10"])):
+    for name, quality in (("arcnn", []), ("restorer", ["--quality", "10"])):
         with pytest.raises(OptionError, match=f"{name} .*--quality"):
             train.train(train.parse([name, str(folder), "--out", str(tmp_path), *quality]))
     (tmp_path / "empty").mkdir()

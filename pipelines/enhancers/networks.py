@@ -13,6 +13,9 @@ is for the caller to clip.
 * Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
   and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
   and a shift, zero at first: they start as the identity.
+
+Their last layers compute in float32 under mixed precision too, as photos have finer steps than
+bfloat16.
 """
 
 from __future__ import annotations
@@ -45,7 +48,8 @@ def build_arcnn() -> keras.Model:
     x = layers.Conv2D(64, 9, padding="same", activation="relu")(photo)
     x = layers.Conv2D(32, 7, padding="same", activation="relu")(x)
     x = layers.Conv2D(16, 1, activation="relu")(x)
-    return keras.Model(photo, layers.Conv2D(3, 5, padding="same")(x), name="arcnn")
+    x = layers.Conv2D(3, 5, padding="same", dtype="float32")(x)
+    return keras.Model(photo, x, name="arcnn")
 
 
 def build_fast_arcnn() -> keras.Model:
@@ -55,7 +59,7 @@ def build_fast_arcnn() -> keras.Model:
     x = layers.Conv2D(32, 1, activation="relu")(x)
     x = layers.Conv2D(32, 7, padding="same", activation="relu")(x)
     x = layers.Conv2D(64, 1, activation="relu")(x)
-    x = layers.Conv2DTranspose(3, 9, strides=2, padding="same")(x)
+    x = layers.Conv2DTranspose(3, 9, strides=2, padding="same", dtype="float32")(x)
     return keras.Model(photo, x, name="fast-arcnn")
 
 
@@ -84,12 +88,18 @@ def build_blockcnn() -> keras.Model:
     x = bottleneck(bottleneck(convolution(x, 256, 5)))
     for channels in (512, 256, 128, 64):
         x = bottleneck(convolution(x, channels, 1))
-    x = layers.Conv2D(3, 1, use_bias=False, activation="sigmoid")(x)
-    return keras.Model(photo, layers.Cropping2D((x.shape[1] - BLOCK) // 2)(x), name="blockcnn")
+    x = layers.Conv2D(3, 1, use_bias=False, activation="sigmoid", dtype="float32")(x)
+    return keras.Model(
+        photo, layers.Cropping2D((x.shape[1] - BLOCK) // 2, dtype="float32")(x), name="blockcnn"
+    )
 
 
 def build_deblocker() -> keras.Model:
-    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8."""
+    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8.
+
+    Blocks that lie between those of the grid, half a block to the right and down, are added to:
+    they reach across all borders, which blocks of the grid could only meet from both sides.
+    """
     return _cosine_network("deblocker", BLOCK, 0.001, channels=128, residual_blocks=3)
 
 
@@ -104,9 +114,15 @@ def _cosine_network(
     """A residual network on blocks at every ``stride`` pixels; ``least``: see ``_deviations``."""
     photo = keras.Input((None, None, 3))
     analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, strides=stride, padding="same", name="analysis")
-    synthesis = layers.Conv2DTranspose(
-        3, BLOCK, strides=stride, padding="same", use_bias=False, name="synthesis"
-    )
+    syntheses = []
+
+    def synthesis(changes: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        layer = layers.Conv2DTranspose(
+            3, BLOCK, strides=stride, padding="same", use_bias=False, name=name
+        )
+        syntheses.append(layer)
+        return layer(changes)
+
     coefficients = analysis(photo)
 
     def convolution(x: keras.KerasTensor, start: str = "glorot_uniform") -> keras.KerasTensor:
@@ -122,15 +138,26 @@ def _cosine_network(
         for part in ("gain", "shift")
     )
     changes = layers.Add()([layers.Multiply()([coefficients, gain]), shift])
-    network = keras.Model(photo, layers.Add()([photo, synthesis(changes)]), name=name)
+    parts = [photo, synthesis(changes, "synthesis")]
+    if stride == BLOCK:
+        between = layers.Conv2D(
+            3 * BLOCK**2, 2, padding="same", kernel_initializer="zeros", name="between"
+        )(x)
+        half = BLOCK // 2
+        moved = layers.ZeroPadding2D(((half, 0), (half, 0)))(synthesis(between, "across"))
+        parts.append(layers.Cropping2D(((0, half), (0, half)))(moved))
+    network = keras.Model(photo, layers.Add(dtype="float32")(parts), name=name)
     overlap = (BLOCK // stride) ** 2
     signal, error = _deviations(least)
     forward = _cosine_kernel(JPEG_COLOURS) / signal
     mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
     analysis.set_weights([forward, -mid_gray])
-    synthesis.set_weights([_cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap])
+    backward = _cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap
+    for layer in syntheses:
+        layer.set_weights([backward])
     # Fixed: a step of Adam is the same for all weights, and larger than most of these.
-    analysis.trainable = synthesis.trainable = False
+    for layer in (analysis, *syntheses):
+        layer.trainable = False
     return network
 
 

@@ -11,7 +11,7 @@ from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.fitting import Batches
 from pipelines.pixels import FloatPhoto, Pixels, to_float
 
-CROP = 512
+CROP = 320
 PER_CROP = 4
 
 
@@ -80,23 +80,23 @@ class PatchBatches(Batches):
         patches: list[Pixels] = []
         while len(patches) < self._batch_size:
             photo = self._photos[int(rng.integers(len(self._photos)))]
-            crop = _turned(_cut(photo, CROP, 1, rng), rng)
+            crop = _turned(photo[_square(photo, CROP, 1, rng)], rng)
             degraded = degrade(to_float(crop), self._draw(rng), rng)
-            both = np.concatenate([crop, degraded], axis=2)
             for _ in range(min(PER_CROP, self._batch_size - len(patches))):
                 align = BLOCK if rng.random() < self._aligned else 1
-                patches.append(_cut(both, self._side, align, rng))
+                square = _square(crop, self._side, align, rng)
+                patches.append(np.concatenate([crop[square], degraded[square]], axis=2))
         batch = to_float(np.stack(patches))
         inner = slice(self._margin, self._side - self._margin)
         return batch[..., 3:], batch[:, inner, inner]
 
 
-def _cut(photo: Pixels, side: int, align: int, rng: np.random.Generator) -> Pixels:
-    """A random square, or as much of it as the photo has."""
+def _square(photo: Pixels, side: int, align: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a random square, or of as much of it as the photo has."""
     top, left = (
         align * int(rng.integers(max(length - side, 0) // align + 1)) for length in photo.shape[:2]
     )
-    return photo[top : top + side, left : left + side]
+    return slice(top, top + side), slice(left, left + side)
 
 
 def _turned(photo: Pixels, rng: np.random.Generator) -> Pixels:

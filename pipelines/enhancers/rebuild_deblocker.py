@@ -31,7 +31,7 @@ from trigger.errors import TriggerError
 from trigger.files import write_atomically
 
 NAME = Deblocker.name
-TRAINING = ["--epochs", "200"]
+TRAINING = ["--epochs", "90", "--precision", "mixed_bfloat16"]
 QUALITIES = (5, 10, 20, 40, 70)
 DETAIL = 512
 """Side of what is compared of larger photos."""
