@@ -26,12 +26,14 @@ def test_record_and_card_are_those_of_the_model_file(folder: Path, name: str, ca
         assert inside.read("MODEL_CARD.md") == (folder / card).read_bytes()
 
 
-def test_colorize_is_the_network_of_its_record_and_small() -> None:
-    record = json.loads((ENHANCERS / "colorize.json").read_text())
+@pytest.mark.parametrize("name", ["colorize", "deblocker"])
+def test_enhancers_are_the_networks_of_their_records_and_small(name: str) -> None:
+    record = json.loads((ENHANCERS / f"{name}.json").read_text())
     file = ENHANCERS / record["file"]
     assert hashlib.sha256(file.read_bytes()).hexdigest() == record["sha256"]
     assert file.stat().st_size <= 4e6
-    assert f"{record['parameters']:,} parameters" in (ENHANCERS / "colorize.md").read_text()
+    parameters = record.get("training", record)["parameters"]
+    assert f"{parameters:,} parameters" in (ENHANCERS / f"{name}.md").read_text()
 
 
 def test_the_trigger_learned_from_labels_by_the_packaged_scorer() -> None:

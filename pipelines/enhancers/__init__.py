@@ -100,6 +100,14 @@ ENHANCERS = {
         "Apache-2.0",
         "none needed",
     ),
+    "deblocker": Registered(
+        "pipelines.enhancers.deblocker:Deblocker",
+        "JPEG blocks, ringing and lost colour",
+        512,
+        0.6,
+        "Apache-2.0",
+        "packaged, trained here",
+    ),
     "deblur": Registered(
         "pipelines.enhancers.deconvolution:Deblurring",
         "blur, short motion",
