@@ -3,8 +3,8 @@
 ``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
 [--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
 published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
-(libjpeg, 4:2:0) and repaired by the networks that ``pipelines.enhancers.train`` wrote into DIR, at
-the quality they were trained for, and by enhancers. A network is called as its DIR is.
+(libjpeg, 4:2:0) and repaired by enhancers and by the networks that ``pipelines.enhancers.train``
+wrote into DIR, named by it: those that learned one quality at that one, others at all.
 
 PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
 photos. Parameters and multiply-adds per pixel are those of the network; CPU seconds per megapixel
@@ -152,7 +152,7 @@ def main() -> int:
             if report["quality"] not in (None, quality):
                 continue
             network = load_network(report["network"], folder / f"{report['network']}.weights.h5")
-            row = measure(folder.name, quality, originals, photos, repair_with(network))
+            row = measure(folder.resolve().name, quality, originals, photos, repair_with(network))
             row.parameters = report["parameters"]
             row.multiply_adds_per_pixel = multiply_adds(network)
             row.trained_on_patches = report["patches"]

@@ -23,6 +23,8 @@ from trigger.errors import OptionError
 Kernel = Literal["none", "motion", "disk", "gaussian"]
 Kind = Literal["none", "noise", "blur", "jpeg", "saturation", "mixed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BEST_QUALITY = 95
+"""Of JPEG; above it Pillow advises against, as files grow and photos hardly gain."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Factors:
         spill: share (0..1) of the clipped light that flows into the neighbourhood.
         photon_noise: variance of the noise per unit of signal (Poisson part).
         read_noise: standard deviation of the signal-independent noise (Gaussian part), 0..1.
-        jpeg_quality: 1..95, or None for no compression.
+        jpeg_quality: 1..``BEST_QUALITY``, or None for no compression.
     """
 
     kernel: Kernel = "none"
@@ -60,8 +62,10 @@ class Factors:
             )
         if self.photon_noise < 0 or self.read_noise < 0:
             raise OptionError("photon_noise and read_noise must not be negative")
-        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 95:
-            raise OptionError(f"jpeg_quality must lie in 1..95, got {self.jpeg_quality}")
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= BEST_QUALITY:
+            raise OptionError(
+                f"jpeg_quality must lie in 1..{BEST_QUALITY}, got {self.jpeg_quality}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The factors that differ from doing nothing."""

@@ -156,6 +156,7 @@ def fit(
     fingerprint = {
         "epochs": epochs,
         "learning rate": learning_rate,
+        "precision": model.dtype_policy.name,
         **batches.fingerprint(),
         "starting weights": _digest(model.get_weights()),
     }

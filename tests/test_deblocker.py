@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from skimage.metrics import peak_signal_noise_ratio
 
 from pipelines.degradation import Factors, degrade
-from pipelines.enhancers import deblocker, enhance_pixels
+from pipelines.enhancers import deblocker, enhance_pixels, load_enhancer
 from pipelines.enhancers.deblocker import Deblocker
 from pipelines.enhancers.grid import find_grid
 from pipelines.enhancers.networks import build_deblocker, repair
@@ -85,6 +86,16 @@ def test_cropping_does_not_change_what_comes_out(
     cropped = enhance_pixels(network[0], photo[3:, 5:]).astype(int)
     inside = slice(72, -72)
     assert np.abs(cropped - whole[3:, 5:])[inside, inside].max() <= 1
+
+
+@pytest.mark.parametrize("quality", [10, 40])
+def test_the_packaged_network_repairs_more_than_shrinkage(coffee: Pixels, quality: int) -> None:
+    photo = compressed(coffee, quality)[3:, 5:]
+    gains = [
+        peak_signal_noise_ratio(coffee[3:, 5:], enhance_pixels(load_enhancer(name), photo))
+        for name in ("deblock", "deblocker")
+    ]
+    assert gains[1] > gains[0] + 0.3
 
 
 def test_a_network_that_is_not_there_says_how_to_build_it(

@@ -20,7 +20,7 @@ from trigger.errors import TriggerError
 
 REPORT = {
     **{"network": "deblocker", "parameters": 9, "multiply_adds_per_pixel": 8.0, "patches": 7000},
-    **{"patch_side": 96, "photos": {"train": 5, "held_out": 3}},
+    **{"patch_side": 96, "photos": {"train": 5, "held_out": 3}, "quality": None},
 }
 
 
@@ -53,6 +53,14 @@ def test_a_network_that_learned_nothing_is_not_packaged(data: Path) -> None:
     with pytest.raises(TriggerError, match="does not beat deblock at q10, q10 cropped"):
         rebuild_deblocker.rebuild(data, data / "build")
     assert not list((data / "package").iterdir())
+
+
+def test_a_network_for_one_quality_is_not_packaged(data: Path) -> None:
+    folder = data / "build" / "deblocker"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(REPORT | {"quality": 10}))
+    with pytest.raises(TriggerError, match="quality 10 alone"):
+        rebuild_deblocker.rebuild(data, data / "build")
 
 
 def test_a_network_that_wins_is_packaged_with_what_was_measured(

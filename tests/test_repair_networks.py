@@ -134,15 +134,24 @@ def folder(photographs: Photos, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
+@pytest.mark.parametrize(
+    ("quality", "options"),
+    [(None, []), (10, ["--quality", "10", "--precision", "mixed_bfloat16"])],
+    ids=["any quality", "quality 10, mixed precision"],
+)
 def test_a_training_logs_what_it_gains_and_saves_what_it_learned(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    quality: int | None,
+    options: list[str],
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    options = ["--out", str(out), "--epochs", "2", "--steps", "10", "--batch-size", "4"]
+    options = ["--out", str(out), "--epochs", "2", "--steps", "10", "--batch-size", "4", *options]
     train.train(train.parse(["deblocker", str(folder), *options]))
     assert "broken.jpg" in capsys.readouterr().err
     report = json.loads((out / "report.json").read_text())
-    assert report["patches"] == 80
+    assert (report["patches"], report["quality"]) == (80, quality)
     with (out / "log.csv").open() as log:
         gains = [float(row["val_gain"]) for row in csv.DictReader(log)]
     assert report["held_out_gain_db"] == pytest.approx(gains[-1], abs=1e-3)
@@ -156,6 +165,9 @@ def test_wrong_options_are_errors(folder: Path, tmp_path: Path) -> None:
     for name, quality in (("arcnn", []), ("restorer", ["--quality", "10"])):
         with pytest.raises(OptionError, match=f"{name} .*--quality"):
             train.train(train.parse([name, str(folder), "--out", str(tmp_path), *quality]))
+    for quality in ("0", "96", "ten"):
+        with pytest.raises(SystemExit):
+            train.parse(["arcnn", str(folder), "--out", str(tmp_path), "--quality", quality])
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="give more photos"):
         train.read_photos([tmp_path / "empty"], 96)

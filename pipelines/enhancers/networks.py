@@ -12,7 +12,8 @@ is for the caller to clip.
   whose wide kernels are square here, since a block is seen with all of its eight neighbours.
 * Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
   and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
-  and a shift, zero at first: they start as the identity.
+  and a shift, zero at first: they start as the identity. Where blocks do not overlap, changes of
+  other blocks, half a block to the right and down, are added, which reach across all borders.
 
 Their last layers compute in float32 under mixed precision too, as photos have finer steps than
 bfloat16.
@@ -95,11 +96,7 @@ def build_blockcnn() -> keras.Model:
 
 
 def build_deblocker() -> keras.Model:
-    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8.
-
-    Blocks that lie between those of the grid, half a block to the right and down, are added to:
-    they reach across all borders, which blocks of the grid could only meet from both sides.
-    """
+    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8."""
     return _cosine_network("deblocker", BLOCK, 0.001, channels=128, residual_blocks=3)
 
 

@@ -63,7 +63,7 @@ class PatchBatches(Batches):
             "seed": self._seed,
             "steps": self._steps,
             "faults": self._faults,
-            "patches": [self._side, self._margin, self._aligned],
+            "patches": [CROP, PER_CROP, self._side, self._margin, self._aligned],
             "photos": [len(self._photos), int(sum(photo.size for photo in self._photos))],
         }
 

@@ -79,10 +79,11 @@ def card(report: dict[str, Any], quality: dict[str, dict[str, dict[str, float]]]
     return f"""\
 # Deblocker
 
-Repairs photos that JPEG has compressed, of any quality. The photo's own 8x8 grid is found first;
-where none shows, the photo stays as it is. On the grid, the discrete cosine transform of each block
-(YCbCr) passes a residual network of 3x3 convolutions over blocks, which gives each of the 192
-coefficients a gain and a shift. {report["parameters"]:,} parameters,
+Repairs photos that JPEG has compressed, at any quality from {training.QUALITIES[0]} to {training.QUALITIES[1]}. The photo's own 8x8 grid is found
+first; where none shows, the photo stays as it is. On the grid, the discrete cosine transform of each
+block (YCbCr) passes a residual network of 3x3 convolutions over blocks, which gives each of the 192
+coefficients a gain and a shift; changes of a second set of blocks, half a block to the right and
+down, are added, so that they reach across the borders. {report["parameters"]:,} parameters,
 {report["multiply_adds_per_pixel"]:,.0f} multiply-adds per pixel; float16 TFLite, checked by sha256
 on load (`{NAME}.json`).
 
@@ -111,8 +112,10 @@ None of the photographs is part of this package.
 
 ## Not for
 
-Photos scaled after compression, other codecs (WebP, HEIC, video), drawings and screenshots. It
-restores what is likely; it does not bring back what was really there.
+Photos that are hardly compressed: most show no grid and stay as they are, but where an older,
+stronger compression shows through, that is repaired. Photos scaled after compression, other codecs
+(WebP, HEIC, video), drawings and screenshots. It restores what is likely; it does not bring back
+what was really there.
 """
 
 
@@ -127,6 +130,11 @@ def rebuild(data: Path, out: Path) -> None:
     if not (folder / "report.json").exists():
         training.train(training.parse(options))
     report = read_report(folder)
+    if report["quality"] is not None:
+        raise TriggerError(
+            f"{folder} holds a network for JPEG quality {report['quality']} alone; give another "
+            "--out"
+        )
     network = training.load_network(NAME, folder / f"{NAME}.weights.h5")
     file, text = folder / f"{NAME}.tflite", folder / f"{NAME}.md"
     write_atomically(file, to_tflite(network))
@@ -142,7 +150,7 @@ def rebuild(data: Path, out: Path) -> None:
         raise TriggerError(
             f"{NAME} does not beat deblock at {', '.join(lost)}, so it is not packaged; train on "
             f"with python -m pipelines.enhancers.train {NAME} {data / 'clean'} --out {folder} "
-            f"--init {folder / NAME}.weights.h5, and run this again"
+            f"--init {folder / NAME}.weights.h5 {' '.join(TRAINING)}, and run this again"
         )
     write_atomically(text, card(report, quality).encode())
     facts = {"training": report, "quality": quality, "trained_by": Deblocker.built_by}

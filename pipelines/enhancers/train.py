@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import fitting
-from pipelines.degradation import KINDS, Factors, random_factors
+from pipelines.degradation import BEST_QUALITY, KINDS, Factors, random_factors
 from pipelines.enhancers import networks
 from pipelines.enhancers.patches import PatchBatches
 from pipelines.pixels import Pixels
@@ -75,7 +75,8 @@ class Recipe:
         side: of the patches that it sees.
         target_side: of the part that it predicts.
         aligned: share of patches on the grid of JPEG.
-        draw: factors of the degradation; None: JPEG of the quality that is asked for.
+        draw: factors of the degradation; None: JPEG of the one quality that is asked for.
+        one_quality: whether JPEG of one quality may be asked for.
     """
 
     build: Callable[[], keras.Model]
@@ -84,6 +85,7 @@ class Recipe:
     target_side: int = 96
     aligned: float = 0.5
     draw: Draw | None = None
+    one_quality: bool = True
 
 
 def _jpeg(quality: int, rng: np.random.Generator) -> Factors:
@@ -103,7 +105,7 @@ RECIPES = {
     "fast-arcnn": Recipe(networks.build_fast_arcnn, squared_error),
     "blockcnn": Recipe(networks.build_blockcnn, smooth_error, 24, 8, aligned=1),
     "deblocker": Recipe(networks.build_deblocker, log_error, aligned=1, draw=_any_jpeg),
-    "restorer": Recipe(networks.build_restorer, log_error, draw=_any_fault),
+    "restorer": Recipe(networks.build_restorer, log_error, draw=_any_fault, one_quality=False),
 }
 
 
@@ -155,7 +157,7 @@ def load_network(name: str, weights: Path) -> keras.Model:
     except (OSError, ValueError, UserWarning) as error:
         raise ModelError(
             f"{weights}: does not hold weights of {name} ({error}); give a .weights.h5 file that "
-            "python -m pipelines.enhancers.train wrote"
+            "this version of python -m pipelines.enhancers.train wrote"
         ) from error
     return network
 
@@ -168,7 +170,7 @@ def train(args: argparse.Namespace) -> None:
     """
     recipe = RECIPES[args.network]
     if args.quality is not None:
-        if recipe.draw is _any_fault:
+        if not recipe.one_quality:
             raise OptionError(f"{args.network} learns all faults; leave out --quality")
         draw: Draw = partial(_jpeg, args.quality)
     elif recipe.draw is not None:
@@ -176,6 +178,8 @@ def train(args: argparse.Namespace) -> None:
     else:
         raise OptionError(f"{args.network} learns one quality of JPEG; give it by --quality")
     keras.utils.set_random_seed(args.seed)
+    with _policy(args.precision):
+        network = load_network(args.network, args.init) if args.init else recipe.build()
     photos, held_out_photos = read_photos(args.photos, recipe.side)
     build = partial(
         PatchBatches,
@@ -188,8 +192,6 @@ def train(args: argparse.Namespace) -> None:
     )
     batches = build(photos, steps=args.steps, seed=args.seed)
     held_out = build(held_out_photos, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
-    with _policy(args.precision):
-        network = load_network(args.network, args.init) if args.init else recipe.build()
     make_folder(args.out)
     fitting.fit(
         network,
@@ -206,6 +208,7 @@ def train(args: argparse.Namespace) -> None:
     report = {
         "network": args.network,
         "quality": args.quality,
+        "precision": args.precision,
         "parameters": network.count_params(),
         "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
         "photos": {"train": len(photos), "held_out": len(held_out_photos)},
@@ -234,6 +237,14 @@ def _patches_seen(folder: Path) -> int:
     return int(json.loads(report.read_text())["patches"]) if report.is_file() else 0
 
 
+def _jpeg_quality(text: str) -> int:
+    """Type of the option."""
+    quality = positive_number(text)
+    if quality > BEST_QUALITY:
+        raise argparse.ArgumentTypeError(f"{text!r} is above {BEST_QUALITY}")
+    return quality
+
+
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -242,7 +253,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("network", choices=list(RECIPES))
     parser.add_argument("photos", type=Path, nargs="+", help="flawless photos, or folders of them")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights, logs, report")
-    parser.add_argument("--quality", type=int, help="of JPEG, the only one to be learned")
+    parser.add_argument(
+        "--quality",
+        type=_jpeg_quality,
+        help=f"of JPEG, 1..{BEST_QUALITY}, the only one to be learned; arcnn, fast-arcnn and "
+        "blockcnn need it, the deblocker learns all without it, the restorer more than JPEG",
+    )
     parser.add_argument(
         "--precision",
         choices=("float32", "mixed_bfloat16"),
