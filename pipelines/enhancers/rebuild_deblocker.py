@@ -75,21 +75,22 @@ def card(report: dict[str, Any], quality: dict[str, dict[str, dict[str, float]]]
         + " |"
         for case in quality[names[0]]
     ]
+    qualities = " to ".join(map(str, training.QUALITIES))
     seen = f"{report['patches']:,} patches of {report['patch_side']}x{report['patch_side']} pixels"
     return f"""\
 # Deblocker
 
-Repairs photos that JPEG has compressed, at any quality from {training.QUALITIES[0]} to {training.QUALITIES[1]}. The photo's own 8x8 grid is found
-first; where none shows, the photo stays as it is. On the grid, the discrete cosine transform of each
-block (YCbCr) passes a residual network of 3x3 convolutions over blocks, which gives each of the 192
-coefficients a gain and a shift; changes of a second set of blocks, half a block to the right and
-down, are added, so that they reach across the borders. {report["parameters"]:,} parameters,
-{report["multiply_adds_per_pixel"]:,.0f} multiply-adds per pixel; float16 TFLite, checked by sha256
-on load (`{NAME}.json`).
+Repairs photos that JPEG has compressed, at any quality from {qualities}. The photo's own 8x8 grid
+is found first; where none shows, the photo stays as it is. On the grid, the discrete cosine
+transform of each block (YCbCr) passes a residual network of 3x3 convolutions over blocks, which
+gives each of the 192 coefficients a gain and a shift; changes of a second set of blocks, half a
+block to the right and down, are added, so that they reach across the borders.
+{report["parameters"]:,} parameters, {report["multiply_adds_per_pixel"]:,.0f} multiply-adds per pixel;
+float16 TFLite, checked by sha256 on load (`{NAME}.json`).
 
 Trained by `{Deblocker.built_by}` (step `pipelines.enhancers.train`) on {seen}, cut from
 {report["photos"]["train"]} photographs and compressed by libjpeg (4:2:0, quality
-{training.QUALITIES[0]} to {training.QUALITIES[1]}); {report["photos"]["held_out"]} photographs were
+{qualities}); {report["photos"]["held_out"]} photographs were
 held out.
 
 ## Gain over the compressed photo, held-out photographs
