@@ -85,8 +85,8 @@ is found first; where none shows, the photo stays as it is. On the grid, the dis
 transform of each block (YCbCr) passes a residual network of 3x3 convolutions over blocks, which
 gives each of the 192 coefficients a gain and a shift; changes of a second set of blocks, half a
 block to the right and down, are added, so that they reach across the borders.
-{report["parameters"]:,} parameters, {report["multiply_adds_per_pixel"]:,.0f} multiply-adds per pixel;
-float16 TFLite, checked by sha256 on load (`{NAME}.json`).
+{report["parameters"]:,} parameters, {report["multiply_adds_per_pixel"]:,.0f} multiply-adds per
+pixel; float16 TFLite, checked by sha256 on load (`{NAME}.json`).
 
 Trained by `{Deblocker.built_by}` (step `pipelines.enhancers.train`) on {seen}, cut from
 {report["photos"]["train"]} photographs and compressed by libjpeg (4:2:0, quality
