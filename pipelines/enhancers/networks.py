@@ -110,17 +110,14 @@ def _cosine_network(
 ) -> keras.Model:
     """A residual network on blocks at every ``stride`` pixels; ``least``: see ``_deviations``."""
     photo = keras.Input((None, None, 3))
-    analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, strides=stride, padding="same", name="analysis")
-    syntheses = []
-
-    def synthesis(changes: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        layer = layers.Conv2DTranspose(
-            3, BLOCK, strides=stride, padding="same", use_bias=False, name=name
-        )
-        syntheses.append(layer)
-        return layer(changes)
-
+    # The transforms are fixed: a step of Adam is the same for all weights, and larger than most of
+    # theirs.
+    transform = {"strides": stride, "padding": "same", "trainable": False}
+    analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, name="analysis", **transform)
     coefficients = analysis(photo)
+
+    def synthesis(changes: keras.KerasTensor, part: str) -> keras.KerasTensor:
+        return layers.Conv2DTranspose(3, BLOCK, use_bias=False, name=part, **transform)(changes)
 
     def convolution(x: keras.KerasTensor, start: str = "glorot_uniform") -> keras.KerasTensor:
         return layers.Conv2D(channels, 3, padding="same", kernel_initializer=start)(x)
@@ -150,11 +147,9 @@ def _cosine_network(
     mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
     analysis.set_weights([forward, -mid_gray])
     backward = _cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap
-    for layer in syntheses:
-        layer.set_weights([backward])
-    # Fixed: a step of Adam is the same for all weights, and larger than most of these.
-    for layer in (analysis, *syntheses):
-        layer.trainable = False
+    for layer in network.layers:
+        if isinstance(layer, layers.Conv2DTranspose):
+            layer.set_weights([backward])
     return network
 
 

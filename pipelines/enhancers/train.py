@@ -173,8 +173,9 @@ def train(args: argparse.Namespace) -> None:
         if not recipe.one_quality:
             raise OptionError(f"{args.network} learns all faults; leave out --quality")
         draw: Draw = partial(_jpeg, args.quality)
+        faults = f"JPEG quality {args.quality}"
     elif recipe.draw is not None:
-        draw = recipe.draw
+        draw, faults = recipe.draw, args.network
     else:
         raise OptionError(f"{args.network} learns one quality of JPEG; give it by --quality")
     keras.utils.set_random_seed(args.seed)
@@ -184,7 +185,7 @@ def train(args: argparse.Namespace) -> None:
     build = partial(
         PatchBatches,
         draw=draw,
-        faults=args.network if args.quality is None else f"JPEG quality {args.quality}",
+        faults=faults,
         side=recipe.side,
         target_side=recipe.target_side,
         aligned=recipe.aligned,
@@ -210,7 +211,7 @@ def train(args: argparse.Namespace) -> None:
         "quality": args.quality,
         "precision": args.precision,
         "parameters": network.count_params(),
-        "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
+        "multiply_adds_per_pixel": networks.multiply_adds(network),
         "photos": {"train": len(photos), "held_out": len(held_out_photos)},
         "patches": earlier + args.epochs * args.steps * args.batch_size,
         "patch_side": recipe.side,
