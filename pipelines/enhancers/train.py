@@ -211,7 +211,8 @@ def train(args: argparse.Namespace) -> None:
         "quality": args.quality,
         "precision": args.precision,
         "parameters": network.count_params(),
-        "multiply_adds_per_pixel": networks.multiply_adds(network),
+        # Of a fresh network: one that is compiled with a loss of ours cannot be cloned.
+        "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
         "photos": {"train": len(photos), "held_out": len(held_out_photos)},
         "patches": earlier + args.epochs * args.steps * args.batch_size,
         "patch_side": recipe.side,
