@@ -29,11 +29,12 @@ import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
+from pipelines.enhancers import DEFAULT_ENHANCER
 from trigger.photo import find_photos
 
 TARGET = 1.05
 TARGET_WORKERS = 1.8
-ENHANCER, SCORER = "classical", "nima"
+SCORER = "nima"
 CROP = (360, 480)
 Run = dict[str, dict[str, float]]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
@@ -141,7 +142,7 @@ def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
     from pipelines.scorers import load_scorer, mean_score
     from trigger.photo import photo_hash, read_photo
 
-    enhancer, scorer = load_enhancer(ENHANCER), load_scorer(SCORER)
+    enhancer, scorer = load_enhancer(DEFAULT_ENHANCER), load_scorer(SCORER)
 
     def work() -> int:
         out.mkdir()
@@ -169,12 +170,12 @@ def pipeline(photos: Path, out: Path, workers: int = 1) -> Callable[[], dict[str
     )
     from pipelines.label import label_photos
 
-    shards.load_models([ENHANCER], SCORER)
+    shards.load_models([DEFAULT_ENHANCER], SCORER)
     # Here stages are asked for their CPU seconds; each is the work of one thread.
     shards.time = SimpleNamespace(perf_counter=time.thread_time)
 
     def work() -> dict[str, float]:
-        run = label_photos([photos], out, enhancers=[ENHANCER], scorer=SCORER, workers=workers)
+        run = label_photos([photos], out, scorer=SCORER, workers=workers)
         return {"photos": run["counts"]["labelled"]} | run["stages"]
 
     return work

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.enhancers import DEFAULT_ENHANCER
+
 DATA = """\
 | set | used for | licence |
 |---|---|---|
@@ -144,8 +146,8 @@ scorer, nor the baseline, nor the fine-tuning saw.
 |---|---|---|---|---|
 {chr(10).join(correlations)}
 
-Mean measured delta (classical enhancer, packaged NIMA) and mean prediction by degradation; "as
-found" are ordinary photos, "none" flawless ones:
+Mean measured delta (enhancer `{DEFAULT_ENHANCER}`, packaged NIMA) and mean prediction by
+degradation; "as found" are ordinary photos, "none" flawless ones:
 
 | degradation | n | mean delta | mean baseline score |
 |---|---|---|---|
@@ -177,9 +179,9 @@ users would say more.
 ## Not for
 
 Deciding alone: the user accepts or declines. It judges technical quality (noise, blur, compression,
-clipped light), not beauty or content, and speaks of the classical enhancer it was trained with;
-another enhancer needs labels of its own. Fine noise of photos far larger than 448 pixels is hardly
-visible at its input. Not measured yet: night, macro and document photos, screenshots, HDR.
+clipped light), not beauty or content, and speaks of the enhancer it was trained with; another
+enhancer needs labels of its own. Fine noise of photos far larger than 448 pixels is hardly visible
+at its input. Not measured yet: night, macro and document photos, screenshots, HDR.
 """
 
 

@@ -20,7 +20,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipelines.enhancers import ENHANCER_SPECS, Enhancer, enhance_pixels, load_enhancer
+from pipelines.enhancers import (
+    DEFAULT_ENHANCER,
+    ENHANCER_SPECS,
+    Enhancer,
+    enhance_pixels,
+    load_enhancer,
+)
 from pipelines.enhancers.tiling import windows_watched
 from pipelines.photo_files import WRITABLE, check_writable, encode_like
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
@@ -31,7 +37,7 @@ from trigger.files import write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 from trigger.quiet import native_messages_muted
 
-ENHANCER, SCORER = "classical", "nima"
+SCORER = "nima"
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``trigger enhance``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Enhance photos into new files beside them: IMG_0042.jpg becomes IMG_0042-classical.jpg.\n"
+        "Enhance photos into new files beside them: IMG_0042.jpg becomes IMG_0042-restorer.jpg.\n"
         "EXIF data, ICC profile and orientation are kept, and the photos themselves not touched."
     )
     parser.epilog = (
@@ -155,7 +161,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photo file")
     parser.add_argument(
         "--enhancer",
-        default=ENHANCER,
+        default=DEFAULT_ENHANCER,
         metavar="NAME|PATH",
         help=f"{ENHANCER_SPECS} (default: %(default)s)",
     )

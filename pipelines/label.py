@@ -25,7 +25,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipelines.enhancers import ENHANCER_SPECS
+from pipelines.enhancers import DEFAULT_ENHANCER, ENHANCER_SPECS
 from pipelines.label_report import describe_deltas, draw_deltas, plan_text, summary_text
 from pipelines.labels import (
     KIND,
@@ -56,7 +56,7 @@ from trigger.files import make_folder
 from trigger.quiet import native_messages_muted
 
 PACKAGES = ("trigger", "apache-beam", "numpy", "pillow", "opencv-python-headless", "ai-edge-litert")
-ENHANCER, SCORER = "classical", "nima"
+SCORER = "nima"
 SECONDS_PER_STEP = 600.0
 
 
@@ -64,7 +64,7 @@ def label_photos(
     photos: Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     *,
-    enhancers: Sequence[str] = (ENHANCER,),
+    enhancers: Sequence[str] = (DEFAULT_ENHANCER,),
     scorer: str = SCORER,
     shard_size: int | None = None,
     enhanced_format: EnhancedFormat | None = "png",
@@ -345,7 +345,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="enhancers",
         metavar="NAME|PATH",
         help=f"{ENHANCER_SPECS}; may be given several times, for a label each "
-        f"(default: {ENHANCER})",
+        f"(default: {DEFAULT_ENHANCER})",
     )
     parser.add_argument(
         "--scorer",
@@ -406,7 +406,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         DataError: no photo has a label in the end.
     """
-    enhancers = tuple(args.enhancers or (ENHANCER,))
+    enhancers = tuple(args.enhancers or (DEFAULT_ENHANCER,))
     with native_messages_muted(), _quiet_logging():  # label_photos then finds all of it imported
         from pipelines import engine  # noqa: F401
 

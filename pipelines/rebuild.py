@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cards import nima_card, trigger_card
-from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.enhancers import DEFAULT_ENHANCER, load_enhancer
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
 from pipelines.packaged import package
 from pipelines.scorers.nima import NimaScorer
@@ -156,7 +156,7 @@ def claim(out: Path) -> None:
         OptionError: it holds what another version has made.
     """
     versions = {"trigger": TRIGGER_VERSION, "nima": NIMA_VERSION}
-    versions["enhancer"] = ClassicalEnhancer.version
+    versions["enhancer"] = load_enhancer(DEFAULT_ENHANCER).version
     stamp = out / "versions.json"
     if stamp.exists() and json.loads(stamp.read_text()) != versions:
         raise OptionError(

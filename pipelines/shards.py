@@ -261,8 +261,10 @@ def _measure(
     with _stage("score", clock):
         # Always one photo, never a batch: a batch of another size may change the last bits of a
         # score, and a photo's label would depend on its neighbours in the shard.
-        opinions = [opened.opinions, checked_opinions(scorer, [enhanced])[0]]
-        before, after = mean_score(np.stack(opinions))
+        opinions = opened.opinions  # of what was left as it was: the same, at no cost
+        if not np.array_equal(enhanced, opened.pixels):
+            opinions = checked_opinions(scorer, [enhanced])[0]
+        before, after = mean_score(np.stack([opened.opinions, opinions]))
     encoded = b""
     if stored_as:
         with _stage("encode", clock):

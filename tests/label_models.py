@@ -53,7 +53,16 @@ class Darken:
         return photo * np.float32(0.5)
 
 
+class Keep:
+    """Finds nothing to do."""
+
+    name, version, tile_multiple = "keep", "1", 1
+
+    def enhance(self, photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return photo
+
+
 ENHANCERS = {
     name: Registered(f"label_models:{factory}", "darkness", 0, 0, "Apache-2.0", "none needed")
-    for name, factory in (("brighten", "Brighten"), ("darken", "Darken"))
+    for name, factory in (("brighten", "Brighten"), ("darken", "Darken"), ("keep", "Keep"))
 }

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 from label_helpers import (
@@ -59,6 +60,21 @@ def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_pa
     assert run["deltas"]["brighten"]["mean"] == pytest.approx(rows["delta"].mean(), abs=1e-4)
     assert json.loads((out / "run.json").read_text()) == run
     assert read_photo(out / "deltas.png").width > 100
+
+
+def test_what_was_not_changed_is_not_scored_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = []
+
+    def score(self: Brightness, seen: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        scored.extend(seen)
+        return np.full((len(seen), 10), 0.1, np.float32)
+
+    monkeypatch.setattr(Brightness, "score", score)
+    label(photos, tmp_path / "out", enhancers=("keep",))
+    assert (read(tmp_path / "out")["delta"] == 0).all()
+    assert len(scored) == 8
 
 
 def test_broken_photos_are_recorded_and_the_job_goes_on(

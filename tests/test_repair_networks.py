@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,8 @@ from PIL import Image
 from pipelines.degradation import Factors
 from pipelines.enhancers import load_enhancer, networks, tflite, train
 from pipelines.enhancers.networks import multiply_adds, repair
-from pipelines.enhancers.patches import PatchBatches
+from pipelines.enhancers.patches import DegradedCrops, PatchBatches, RepairedCrops, degraded_pair
+from pipelines.pixels import to_float, to_pixels
 from pipelines.splits import is_held_out
 from trigger.errors import DataError, ModelError, OptionError
 from trigger.photo import photo_hash
@@ -26,13 +29,14 @@ Photos = Mapping[str, npt.NDArray[np.uint8]]
 JPEG = partial(train._jpeg, 10)
 
 
+OPTIONS: dict[str, Any] = {
+    **{"faults": "JPEG", "side": 32, "target_side": 32, "aligned": 1.0},
+    **{"batch_size": 6, "steps": 3, "seed": 0},
+}
+
+
 def batches(photo: npt.NDArray[np.uint8], **changes: object) -> PatchBatches:
-    options = {
-        **{"faults": "JPEG", "side": 32, "target_side": 32, "aligned": 1.0},
-        **{"batch_size": 6, "steps": 3, "seed": 0},
-        **changes,
-    }
-    return PatchBatches([photo], JPEG, **options)
+    return PatchBatches(DegradedCrops([photo], JPEG), **OPTIONS | changes)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +55,9 @@ def test_the_deblocker_costs_less_than_fast_arcnn() -> None:
 
 @pytest.mark.parametrize("build", [networks.build_deblocker, networks.build_restorer])
 def test_our_networks_start_as_the_identity(build: Callable[[], keras.Model]) -> None:
-    photo = np.random.default_rng(0).random((37, 50, 3), np.float32)
-    np.testing.assert_array_equal(repair(build(), photo), photo)
+    network = build()
+    photo = np.random.default_rng(0).random((37, 50, network.input.shape[-1]), np.float32)
+    np.testing.assert_array_equal(repair(network, photo), photo[..., :3])
 
 
 @pytest.mark.parametrize("name", train.RECIPES)
@@ -60,7 +65,8 @@ def test_mixed_precision_keeps_the_steps_of_a_photo(name: str) -> None:
     recipe = train.RECIPES[name]
     with train._policy("mixed_bfloat16"):
         network = recipe.build()
-    photo = np.random.default_rng(0).random((1, recipe.side, recipe.side, 3), np.float32)
+    shape = (1, recipe.side, recipe.side, network.input.shape[-1])
+    photo = np.random.default_rng(0).random(shape, np.float32)
     repaired = np.asarray(network(photo))
     assert repaired.dtype == np.float32
     assert len(np.unique(repaired)) > repaired.size / 4
@@ -179,7 +185,38 @@ def test_blind_networks_see_all_faults() -> None:
     assert (min(qualities), max(qualities)) == pytest.approx(train.QUALITIES, abs=2)
     faults = [train._any_fault(rng) for _ in range(200)]
     assert Factors() in faults
-    assert len({tuple(factors.to_json()) for factors in faults}) > len(train.KINDS)
+    assert len({tuple(factors.to_json()) for factors in faults}) > len(train.FAULTS)
+    assert all(len(factors.to_json()) > 2 for factors in faults if factors.exposure > 1)
+
+
+def blurred(photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A repair that finds nothing in dark photos."""
+    return photo if photo.mean() < 0.3 else cv2.blur(photo, (3, 3))
+
+
+def test_crops_are_repaired_once_and_those_without_faults_left_out(
+    coffee: npt.NDArray[np.uint8],
+) -> None:
+    dark, light = coffee[:96, :96] // 8, 127 + coffee[:96, :96] // 2
+    crops = RepairedCrops([dark, light], JPEG, blurred, count=12, seed=0)
+    assert crops.fingerprint() == RepairedCrops([dark, light], JPEG, blurred, 12, 0).fingerprint()
+    assert 0 < crops.fingerprint()[1] < 12
+    for seed in range(5):
+        target, repaired, degraded = np.split(crops(np.random.default_rng(seed)), 3, axis=2)
+        assert target.mean() > 120
+        expected = to_pixels(blurred(to_float(degraded)))
+        assert np.abs(repaired.astype(int) - expected).max() <= 1
+    seen, target = PatchBatches(crops, **OPTIONS)[0]
+    assert seen.shape == (6, 32, 32, 6)
+    np.testing.assert_array_equal(target[..., 3:], seen[..., :3])
+
+
+def test_overexposure_is_nothing_to_learn(coffee: npt.NDArray[np.uint8]) -> None:
+    rng = np.random.default_rng(0)
+    factors = Factors(exposure=1.8, spill=0.3, read_noise=0.1)
+    target, degraded = np.split(degraded_pair(coffee[:64, :64], factors, rng), 2, axis=2)
+    assert target.mean() > 1.2 * coffee[:64, :64].mean()
+    assert degraded.mean() == pytest.approx(target.mean(), rel=0.05)
 
 
 def test_a_trained_network_is_an_enhancer(tmp_path: Path) -> None:

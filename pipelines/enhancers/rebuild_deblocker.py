@@ -8,73 +8,46 @@ by PSNR and by SSIM: most of the PSNR lies in colours, and blocks are seen in lu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio
-from tqdm import tqdm
 
 from pipelines.degradation import Factors, degrade
-from pipelines.demo_photos import similarity
-from pipelines.enhancers import Enhancer, enhance_pixels
 from pipelines.enhancers import train as training
 from pipelines.enhancers.deblocker import MODELS, Deblocker
+from pipelines.enhancers.rebuilding import DATA_TABLE, Gains, gains_table, rebuild_network
 from pipelines.enhancers.shrinkage import Deblocking
-from pipelines.enhancers.tflite import to_tflite
-from pipelines.model_files import content_version
-from pipelines.packaged import package
 from pipelines.pixels import Pixels, to_float
-from pipelines.rebuild import command_line, read_report
-from trigger.errors import TriggerError
-from trigger.files import write_atomically
+from pipelines.rebuild import command_line
 
 NAME = Deblocker.name
 TRAINING = ["--epochs", "90", "--precision", "mixed_bfloat16"]
 QUALITIES = (5, 10, 20, 40, 70)
-DETAIL = 512
-"""Side of what is compared of larger photos."""
 CROPPED = (3, 5)
 """Rows and columns that are cut off a compressed photo, so that its grid begins elsewhere."""
 
 
-def compare(photos: Sequence[Pixels], enhancer: Enhancer) -> dict[str, dict[str, float]]:
-    """Mean gains over the compressed photo, by quality: "q10", "q10 cropped" and so on."""
-    report: dict[str, dict[str, float]] = {}
-    photos = [photo[:DETAIL, :DETAIL] for photo in photos]
-    for quality in QUALITIES:
-        for suffix, (top, left) in (("", (0, 0)), (" cropped", CROPPED)):
-            gains = []
-            for photo in tqdm(photos, f"{enhancer.name} q{quality}{suffix}", disable=None):
-                factors = Factors(jpeg_quality=quality)
-                degraded = degrade(to_float(photo), factors, np.random.default_rng(0))[top:, left:]
-                original = photo[top:, left:]
-                enhanced = enhance_pixels(enhancer, degraded)
-                gains.append(
-                    (
-                        peak_signal_noise_ratio(original, enhanced)
-                        - peak_signal_noise_ratio(original, degraded),
-                        similarity(original, enhanced) - similarity(original, degraded),
-                    )
-                )
-            psnr, ssim = np.mean(gains, axis=0)
-            report[f"q{quality}{suffix}"] = {"psnr_gain": float(psnr), "ssim_gain": float(ssim)}
-    return report
+def compressed(
+    quality: int, corner: tuple[int, int], photo: Pixels, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """A photo, and what is left of it by JPEG, both from ``corner`` on."""
+    top, left = corner
+    degraded = degrade(to_float(photo), Factors(jpeg_quality=quality), rng)
+    return photo[top:, left:], degraded[top:, left:]
 
 
-def card(report: dict[str, Any], quality: dict[str, dict[str, dict[str, float]]]) -> str:
+CASES = {
+    f"q{quality}{suffix}": partial(compressed, quality, corner)
+    for quality in QUALITIES
+    for suffix, corner in (("", (0, 0)), (" cropped", CROPPED))
+}
+
+
+def card(report: dict[str, Any], quality: Mapping[str, Gains]) -> str:
     """The model card, from what was measured."""
-    names = list(quality)
-    rows = [
-        f"| {case} | "
-        + " | ".join(
-            f"{quality[name][case]['psnr_gain']:+.2f} dB, {quality[name][case]['ssim_gain']:+.4f}"
-            for name in names
-        )
-        + " |"
-        for case in quality[names[0]]
-    ]
     qualities = " to ".join(map(str, training.QUALITIES))
     seen = f"{report['patches']:,} patches of {report['patch_side']}x{report['patch_side']} pixels"
     return f"""\
@@ -98,19 +71,11 @@ held out.
 PSNR over RGB, SSIM of luminance; "cropped" by {CROPPED[0]} rows and {CROPPED[1]} columns after
 compression.
 
-| quality | {" | ".join(f"`{name}`" for name in names)} |
-|---|{"---|" * len(names)}
-{chr(10).join(rows)}
+{gains_table(quality)}
 
 ## Data
 
-| set | licence |
-|---|---|
-| BSDS500 train + val, 300 photographs | research |
-| CQ100, Urban100/SunHays, wallpapers: 98 sharp photographs | CC BY-SA, Flickr CC, mixed |
-
-None of the photographs is part of this package.
-
+{DATA_TABLE}
 ## Not for
 
 Photos that are hardly compressed: most show no grid and stay as they are, but where an older,
@@ -126,37 +91,18 @@ def rebuild(data: Path, out: Path) -> None:
     Raises:
         TriggerError: photos do not fit, or the network does not beat ``deblock``.
     """
-    folder = out / NAME
-    options = [NAME, str(data / "clean"), "--out", str(folder), *TRAINING]
-    if not (folder / "report.json").exists():
-        training.train(training.parse(options))
-    report = read_report(folder)
-    if report["quality"] is not None:
-        raise TriggerError(
-            f"{folder} holds a network for JPEG quality {report['quality']} alone; give another "
-            "--out"
-        )
-    network = training.load_network(NAME, folder / f"{NAME}.weights.h5")
-    file, text = folder / f"{NAME}.tflite", folder / f"{NAME}.md"
-    write_atomically(file, to_tflite(network))
-    held_out = training.read_photos([data / "clean"], training.RECIPES[NAME].side)[1]
-    quality = {e.name: compare(held_out, e) for e in (Deblocker(file), Deblocking())}
-    ours, classical = quality.values()
-    lost = [
-        case
-        for case, gains in ours.items()
-        if any(gain <= classical[case][measure] for measure, gain in gains.items())
-    ]
-    if lost:
-        raise TriggerError(
-            f"{NAME} does not beat deblock at {', '.join(lost)}, so it is not packaged; train on "
-            f"with python -m pipelines.enhancers.train {NAME} {data / 'clean'} --out {folder} "
-            f"--init {folder / NAME}.weights.h5 {' '.join(TRAINING)}, and run this again"
-        )
-    write_atomically(text, card(report, quality).encode())
-    facts = {"training": report, "quality": quality, "trained_by": Deblocker.built_by}
-    package(file, text, MODELS, content_version(file), facts)
-    print(f"packaged: {file.name}")  # noqa: T201
+    rebuild_network(
+        NAME,
+        data,
+        out,
+        options=TRAINING,
+        enhancer=Deblocker,
+        rival=Deblocking(),
+        cases=CASES,
+        card=card,
+        built_by=Deblocker.built_by,
+        folder=MODELS,
+    )
 
 
 if __name__ == "__main__":

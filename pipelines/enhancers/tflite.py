@@ -2,7 +2,8 @@
 ``python -m pipelines.enhancers.tflite NETWORK FILE.weights.h5 FILE.tflite``.
 
 The file takes photos of any size, so that ``--enhancer FILE.tflite`` takes it: all but blockcnn,
-which sees single blocks, and the deblocker, which must be laid on the photo's grid.
+which sees single blocks, the deblocker, which must be laid on the photo's grid, and the restorer,
+which goes over what others have repaired.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pipelines.enhancers.train import load_network
 from trigger.errors import TriggerError
 from trigger.files import write_atomically
 
-NETWORKS = ("arcnn", "fast-arcnn", "restorer")
+NETWORKS = ("arcnn", "fast-arcnn")
 
 
 def to_tflite(network: keras.Model) -> bytes:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.pixels import FloatPhoto
+from pipelines.pixels import FloatPhoto, Pixels
 from trigger.errors import EnhancerError, OptionError
 
+Photo = TypeVar("Photo", FloatPhoto, Pixels)
 Watcher = Callable[[int, int], None]
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
@@ -59,8 +61,8 @@ class _Span:
 
 
 def tiled(
-    function: Callable[[FloatPhoto], FloatPhoto],
-    photo: FloatPhoto,
+    function: Callable[[Photo], FloatPhoto],
+    photo: Photo,
     tiling: Tiling,
     *,
     scale: int = 1,
@@ -68,9 +70,9 @@ def tiled(
     """Apply ``function`` to windows of a photo and blend what comes out.
 
     Args:
-        function: (h, w, 3) float32 to (scale * h, scale * w, 3), with h and w at most
+        function: (h, w, C) windows to (scale * h, scale * w, 3) float32, with h and w at most
             ``tiling.tile``.
-        photo: (H, W, 3) float32.
+        photo: (H, W, C).
         tiling: the windows.
         scale: how many times larger the results are.
 
@@ -133,8 +135,8 @@ def _spans(length: int, axis: int, tiling: Tiling) -> Iterator[_Span]:
 
 
 def _on_window(
-    function: Callable[[FloatPhoto], FloatPhoto],
-    window: FloatPhoto,
+    function: Callable[[Photo], FloatPhoto],
+    window: Photo,
     pad_to: tuple[int, int],
     scale: int,
 ) -> FloatPhoto:

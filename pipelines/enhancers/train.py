@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +22,17 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import fitting
-from pipelines.degradation import BEST_QUALITY, KINDS, Factors, random_factors
+from pipelines.degradation import BEST_QUALITY, Factors, Kind, random_factors
 from pipelines.enhancers import networks
-from pipelines.enhancers.patches import PatchBatches
+from pipelines.enhancers.patches import (
+    Crops,
+    DegradedCrops,
+    Draw,
+    PatchBatches,
+    Repair,
+    RepairedCrops,
+)
+from pipelines.enhancers.restorer import first_repair
 from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
 from trigger.commands.common import positive_number
@@ -33,12 +41,16 @@ from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
-Draw = Callable[[np.random.Generator], Factors]
 QUALITIES = (5, 90)
 """JPEG qualities that the blind deblocker learns, drawn evenly on a logarithmic scale."""
+FAULTS: tuple[Kind, ...] = ("none", "noise", "blur", "jpeg", "mixed")
+SAVED, SAVED_QUALITIES = 1 / 3, (75, 95)
+"""Share of photos that are compressed besides, as cameras save them, and how much."""
 LEAST_ERROR = 1e-4
 """Squared error below which :func:`log_error` hardly asks for less; a PSNR of 40 dB."""
 HELD_OUT_PATCHES = 256
+REPAIRED_CROPS = 4000
+"""Of a training on what has been repaired already; 2.8 GB."""
 
 
 def squared_error(target: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
@@ -77,6 +89,7 @@ class Recipe:
         aligned: share of patches on the grid of JPEG.
         draw: factors of the degradation; None: JPEG of the one quality that is asked for.
         one_quality: whether JPEG of one quality may be asked for.
+        repair: what the network goes on from; None: from the degraded photo.
     """
 
     build: Callable[[], keras.Model]
@@ -86,6 +99,7 @@ class Recipe:
     aligned: float = 0.5
     draw: Draw | None = None
     one_quality: bool = True
+    repair: Repair | None = None
 
 
 def _jpeg(quality: int, rng: np.random.Generator) -> Factors:
@@ -97,7 +111,11 @@ def _any_jpeg(rng: np.random.Generator) -> Factors:
 
 
 def _any_fault(rng: np.random.Generator) -> Factors:
-    return random_factors(KINDS[rng.integers(len(KINDS))], rng)
+    """Overexposure comes in mixtures alone, as it is not the network's to repair."""
+    factors = random_factors(FAULTS[rng.integers(len(FAULTS))], rng)
+    if factors.jpeg_quality is None and rng.random() < SAVED:
+        return replace(factors, jpeg_quality=int(rng.integers(*SAVED_QUALITIES, endpoint=True)))
+    return factors
 
 
 RECIPES = {
@@ -105,7 +123,13 @@ RECIPES = {
     "fast-arcnn": Recipe(networks.build_fast_arcnn, squared_error),
     "blockcnn": Recipe(networks.build_blockcnn, smooth_error, 24, 8, aligned=1),
     "deblocker": Recipe(networks.build_deblocker, log_error, aligned=1, draw=_any_jpeg),
-    "restorer": Recipe(networks.build_restorer, log_error, draw=_any_fault, one_quality=False),
+    "restorer": Recipe(
+        networks.build_restorer,
+        log_error,
+        draw=_any_fault,
+        one_quality=False,
+        repair=first_repair,
+    ),
 }
 
 
@@ -182,17 +206,24 @@ def train(args: argparse.Namespace) -> None:
     with _policy(args.precision):
         network = load_network(args.network, args.init) if args.init else recipe.build()
     photos, held_out_photos = read_photos(args.photos, recipe.side)
+
     build = partial(
         PatchBatches,
-        draw=draw,
         faults=faults,
         side=recipe.side,
         target_side=recipe.target_side,
         aligned=recipe.aligned,
         batch_size=args.batch_size,
     )
-    batches = build(photos, steps=args.steps, seed=args.seed)
-    held_out = build(held_out_photos, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
+    crops, held_out_crops = (
+        _crops(recipe.repair, side, draw, count, seed)
+        for side, count, seed in (
+            (photos, REPAIRED_CROPS, args.seed),
+            (held_out_photos, HELD_OUT_PATCHES, 0),
+        )
+    )
+    batches = build(crops, steps=args.steps, seed=args.seed)
+    held_out = build(held_out_crops, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
     make_folder(args.out)
     fitting.fit(
         network,
@@ -220,6 +251,15 @@ def train(args: argparse.Namespace) -> None:
     }
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
     print(json.dumps(report, indent=2))  # noqa: T201
+
+
+def _crops(
+    repair: Repair | None, photos: Sequence[Pixels], draw: Draw, count: int, seed: int
+) -> Crops:
+    """``count`` crops, or where nothing comes before the network, as many as are asked for."""
+    if repair is None:
+        return DegradedCrops(photos, draw)
+    return RepairedCrops(photos, draw, repair, count, seed)
 
 
 @contextmanager

@@ -1,0 +1,139 @@
+"""Train a repair network, hold it against what it would replace, and package it only if it wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio
+from tqdm import tqdm
+
+from pipelines.demo_photos import similarity
+from pipelines.enhancers import Enhancer, enhance_pixels
+from pipelines.enhancers import train as training
+from pipelines.enhancers.tflite import to_tflite
+from pipelines.model_files import content_version
+from pipelines.packaged import package
+from pipelines.pixels import Pixels
+from pipelines.rebuild import read_report
+from trigger.errors import TriggerError
+from trigger.files import write_atomically
+
+Case = Callable[[Pixels, np.random.Generator], tuple[Pixels, Pixels]]
+"""From a flawless photo to what an enhancer should give, and to what it is given."""
+Gains = dict[str, dict[str, float]]
+"""By case: ``psnr_gain`` in dB and ``ssim_gain``."""
+
+DETAIL = 512
+"""Side of what is compared of larger photos."""
+CAPPED_PSNR = 60.0
+"""Identical photos count as this; an infinite mean would say nothing."""
+DATA_TABLE = """\
+| set | licence |
+|---|---|
+| BSDS500 train + val, 300 photographs | research |
+| CQ100, Urban100/SunHays, wallpapers: 98 sharp photographs | CC BY-SA, Flickr CC, mixed |
+
+None of the photographs is part of this package.
+"""
+
+
+def compare(photos: Sequence[Pixels], enhancer: Enhancer, cases: Mapping[str, Case]) -> Gains:
+    """Mean gains over what the enhancer is given; faults depend on case and photo alone."""
+    gains = {}
+    for name, case in cases.items():
+        rows = []
+        for number, photo in enumerate(tqdm(photos, f"{enhancer.name} {name}", disable=None)):
+            rng = np.random.default_rng(number)
+            original, degraded = case(photo[:DETAIL, :DETAIL], rng)
+            enhanced = enhance_pixels(enhancer, degraded)
+            rows.append(np.subtract(_closeness(original, enhanced), _closeness(original, degraded)))
+        psnr, ssim = np.mean(rows, axis=0)
+        gains[name] = {"psnr_gain": float(psnr), "ssim_gain": float(ssim)}
+    return gains
+
+
+def _closeness(original: Pixels, photo: Pixels) -> tuple[float, float]:
+    """PSNR over RGB and SSIM of luminance."""
+    with np.errstate(divide="ignore"):
+        psnr = float(peak_signal_noise_ratio(original, photo))
+    return min(psnr, CAPPED_PSNR), similarity(original, photo)
+
+
+def gains_table(quality: Mapping[str, Gains]) -> str:
+    """Markdown: a row for each case, a column for each enhancer."""
+    lines = [
+        f"| | {' | '.join(f'`{name}`' for name in quality)} |",
+        f"|---|{'---|' * len(quality)}",
+    ]
+    for case in next(iter(quality.values())):
+        cells = [
+            f"{gains[case]['psnr_gain']:+.2f} dB, {gains[case]['ssim_gain']:+.4f}"
+            for gains in quality.values()
+        ]
+        lines.append(f"| {case} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def rebuild_network(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    options: Sequence[str],
+    enhancer: Callable[[Path], Enhancer],
+    rival: Enhancer,
+    cases: Mapping[str, Case],
+    card: Callable[[dict[str, Any], Mapping[str, Gains]], str],
+    built_by: str,
+    folder: Path,
+) -> None:
+    """Train, convert, compare and package; a training that has ended is not run again.
+
+    Args:
+        name: of the network, in ``pipelines.enhancers.train``.
+        data: folder laid out as for :mod:`pipelines.rebuild`.
+        out: where training and results go, in a folder of that name.
+        options: of the training.
+        enhancer: from the converted network.
+        rival: what it has to beat.
+        cases: in each of which, by PSNR and by SSIM.
+        card: from the training's report and the gains of both.
+        built_by: command that does this.
+        folder: of the package.
+
+    Raises:
+        TriggerError: photos do not fit, or the network does not win.
+    """
+    made = out / name
+    arguments = [name, str(data / "clean"), "--out", str(made), *options]
+    if not (made / "report.json").exists():
+        training.train(training.parse(arguments))
+    report = read_report(made)
+    if report["quality"] is not None:
+        raise TriggerError(
+            f"{made} holds a network for JPEG quality {report['quality']} alone; give another --out"
+        )
+    weights = made / f"{name}.weights.h5"
+    file, text = made / f"{name}.tflite", made / f"{name}.md"
+    write_atomically(file, to_tflite(training.load_network(name, weights)))
+    held_out = training.read_photos([data / "clean"], training.RECIPES[name].side)[1]
+    quality = {e.name: compare(held_out, e, cases) for e in (enhancer(file), rival)}
+    ours, theirs = quality.values()
+    lost = [
+        case
+        for case, gains in ours.items()
+        if any(gain <= theirs[case][measure] for measure, gain in gains.items())
+    ]
+    if lost:
+        raise TriggerError(
+            f"{name} does not beat {rival.name} at {', '.join(lost)}, so it is not packaged; train "
+            f"on with python -m pipelines.enhancers.train {' '.join(arguments)} --init {weights}, "
+            "and run this again"
+        )
+    write_atomically(text, card(report, quality).encode())
+    facts = {"training": report, "quality": quality, "trained_by": built_by}
+    package(file, text, folder, content_version(file), facts)
+    print(f"packaged: {file.name}")  # noqa: T201

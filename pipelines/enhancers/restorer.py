@@ -1,0 +1,72 @@
+"""The ``restorer``: classical repairs, which a network of our own goes over.
+
+The network sees the photo as it was and as the ``deblocker`` or else denoising, and then deblurring
+left it; it takes back what they did too much and goes on where they did too little. Overexposure is
+left to ``desaturate``, since nothing around a pixel tells how bright a scene was.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.enhancers.classical import repair
+from pipelines.enhancers.deblocker import MODELS, Deblocker
+from pipelines.enhancers.desaturate import desaturate
+from pipelines.enhancers.shrinkage import BLOCK
+from pipelines.enhancers.tiling import Tiling, tiled
+from pipelines.model_files import load_model_file
+from pipelines.packaged import read_packaged
+from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
+
+TILE = (512, 512)
+REACH = 48
+"""Pixels from which the network draws, a little rounded up: this margin leaves no seam."""
+
+
+class Restorer:
+    """Blind repair of JPEG blocks or else noise, of blur, of what these leave, and overexposure.
+
+    Photos in which none of that is found are returned as they are. The model card is
+    ``pipelines/enhancers/models/restorer.md``.
+    """
+
+    name = "restorer"
+    tile_multiple = 1
+    built_by = "python -m pipelines.enhancers.rebuild_restorer DATA"
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Load the packaged network, or one from a file.
+
+        Raises:
+            ModelError: it or the deblocker is not there, or was altered.
+        """
+        if file is None:
+            file = MODELS / read_packaged(MODELS, self.name, self.built_by)[0]["file"]
+        self._network = load_model_file(file)
+        self.version = f"{self._network.version}-{_deblocker().version}"
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        repaired = first_repair(photo)
+        if repaired is not photo:
+            # In 8 bits, as in training; it also takes less memory.
+            seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
+            tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
+            repaired = tiled(self._window, seen, tiling)
+        return desaturate(repaired)
+
+    def _window(self, window: Pixels) -> FloatPhoto:
+        return np.clip(self._network(to_float(window)[None])[0][0], 0, 1)
+
+
+def first_repair(photo: FloatPhoto) -> FloatPhoto:
+    """What comes before the network, (H, W, 3); the same object where nothing is found."""
+    return repair(photo, _deblocker().enhance)
+
+
+@cache
+def _deblocker() -> Deblocker:
+    return Deblocker()
