@@ -145,7 +145,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``trigger enhance``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Enhance photos into new files beside them: IMG_0042.jpg becomes IMG_0042-classical.jpg.\n"
+        "Enhance photos into new files beside them: IMG_0042.jpg becomes IMG_0042-restorer.jpg.\n"
         "EXIF data, ICC profile and orientation are kept, and the photos themselves not touched."
     )
     parser.epilog = (

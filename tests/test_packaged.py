@@ -26,7 +26,7 @@ def test_record_and_card_are_those_of_the_model_file(folder: Path, name: str, ca
         assert inside.read("MODEL_CARD.md") == (folder / card).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["colorize", "deblocker"])
+@pytest.mark.parametrize("name", ["colorize", "deblocker", "restorer"])
 def test_enhancers_are_the_networks_of_their_records_and_small(name: str) -> None:
     record = json.loads((ENHANCERS / f"{name}.json").read_text())
     file = ENHANCERS / record["file"]

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pipelines.enhancers import (
+    Enhancer,
     deblocker,
     networks,
     rebuild_deblocker,
@@ -107,6 +108,22 @@ def test_colours_alone_do_not_win(data: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(rebuilding, "compare", gaining(gains))
     with pytest.raises(TriggerError, match="does not beat deblock at some case"):
         rebuild_deblocker.rebuild(data, data / "build")
+
+
+@pytest.mark.parametrize(("lost", "packaged"), [(0.04, True), (0.06, False)])
+def test_a_tie_is_enough_where_both_take_the_same_step(
+    lost: float, packaged: bool, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(_: object, enhancer: Enhancer, __: object) -> Gains:
+        less = lost if enhancer.name == "restorer" else 0
+        return {"saturation": {"psnr_gain": 6.0 - less, "ssim_gain": 0.05}}
+
+    monkeypatch.setattr(rebuilding, "compare", compare)
+    if packaged:
+        rebuild_restorer.rebuild(data, data / "build")
+    else:
+        with pytest.raises(TriggerError, match="at saturation"):
+            rebuild_restorer.rebuild(data, data / "build")
 
 
 @pytest.mark.parametrize("name", rebuild_restorer.CASES)

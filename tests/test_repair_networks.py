@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pipelines.degradation import Factors
+from pipelines.degradation import KINDS, Factors
 from pipelines.enhancers import load_enhancer, networks, tflite, train
 from pipelines.enhancers.networks import multiply_adds, repair
 from pipelines.enhancers.patches import DegradedCrops, PatchBatches, RepairedCrops, degraded_pair
@@ -185,8 +185,8 @@ def test_blind_networks_see_all_faults() -> None:
     assert (min(qualities), max(qualities)) == pytest.approx(train.QUALITIES, abs=2)
     faults = [train._any_fault(rng) for _ in range(200)]
     assert Factors() in faults
-    assert len({tuple(factors.to_json()) for factors in faults}) > len(train.FAULTS)
-    assert all(len(factors.to_json()) > 2 for factors in faults if factors.exposure > 1)
+    assert len({tuple(factors.to_json()) for factors in faults}) > len(KINDS)
+    assert any(factors.exposure > 1 for factors in faults)
 
 
 def blurred(photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -74,7 +74,7 @@ class Registered:
     weights: str
 
 
-DEFAULT_ENHANCER = "classical"
+DEFAULT_ENHANCER = "restorer"
 _MAXIM = "pipelines.enhancers.maxim:"
 _MAXIM_LICENCE, _MAXIM_WEIGHTS = "Apache-2.0, package MIT", "npm @upscalerjs/maxim-*"
 ENHANCERS = {

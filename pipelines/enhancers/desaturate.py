@@ -49,21 +49,27 @@ class Desaturating:
 
 def desaturate(photo: FloatPhoto) -> FloatPhoto:
     """Take overexposure back; the same object if the photo is well exposed."""
+    gain = exposure_gain(photo)
+    return photo if gain is None else photo * gain
+
+
+def exposure_gain(photo: FloatPhoto) -> FloatPhoto | None:
+    """What takes overexposure back by multiplication, (H, W, 1); None if it is well exposed."""
     signs = signs_of_exposure(photo)
     logarithm = float(WEIGHTS @ signs + CONSTANT)
     white = signs[1] ** 2
     if signs[2] < LEAST_SHARE or white > MOST_WHITE or logarithm < LEAST_EXPOSURE:
-        return photo
+        return None
     exposure = np.exp(np.float32(logarithm))
     # A function of the brightest channel, common to all: hues stay, and rims cannot show.
-    gain = photo.max(axis=2)
+    gain = photo.max(axis=2, keepdims=True)
     gain -= SHOULDER
     gain *= 1 / (1 - SHOULDER)
     np.square(gain.clip(0, 1, out=gain), out=gain)
     gain *= FILLING * (exposure - 1)
     gain += 1
     gain /= exposure
-    return photo * gain[..., None]
+    return gain
 
 
 def signs_of_exposure(photo: FloatPhoto) -> npt.NDArray[np.float64]:

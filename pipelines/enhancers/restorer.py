@@ -14,7 +14,7 @@ import numpy as np
 
 from pipelines.enhancers.classical import repair
 from pipelines.enhancers.deblocker import MODELS, Deblocker
-from pipelines.enhancers.desaturate import desaturate
+from pipelines.enhancers.desaturate import exposure_gain
 from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.model_files import load_model_file
@@ -51,12 +51,15 @@ class Restorer:
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same."""
         repaired = first_repair(photo)
+        # From here, where it is smooth: grain that the network gives back would be amplified in
+        # bright places.
+        gain = exposure_gain(repaired)
         if repaired is not photo:
             # In 8 bits, as in training; it also takes less memory.
             seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
             tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
             repaired = tiled(self._window, seen, tiling)
-        return desaturate(repaired)
+        return repaired if gain is None else repaired * gain
 
     def _window(self, window: Pixels) -> FloatPhoto:
         return np.clip(self._network(to_float(window)[None])[0][0], 0, 1)

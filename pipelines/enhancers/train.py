@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines import fitting
-from pipelines.degradation import BEST_QUALITY, Factors, Kind, random_factors
+from pipelines.degradation import BEST_QUALITY, KINDS, Factors, random_factors
 from pipelines.enhancers import networks
 from pipelines.enhancers.patches import (
     Crops,
@@ -43,14 +43,13 @@ from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 QUALITIES = (5, 90)
 """JPEG qualities that the blind deblocker learns, drawn evenly on a logarithmic scale."""
-FAULTS: tuple[Kind, ...] = ("none", "noise", "blur", "jpeg", "mixed")
 SAVED, SAVED_QUALITIES = 1 / 3, (75, 95)
 """Share of photos that are compressed besides, as cameras save them, and how much."""
 LEAST_ERROR = 1e-4
 """Squared error below which :func:`log_error` hardly asks for less; a PSNR of 40 dB."""
 HELD_OUT_PATCHES = 256
-REPAIRED_CROPS = 4000
-"""Of a training on what has been repaired already; 2.8 GB."""
+REPAIRED_CROPS = 8000
+"""Of a training on what has been repaired already; 5.5 GB."""
 
 
 def squared_error(target: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
@@ -111,8 +110,7 @@ def _any_jpeg(rng: np.random.Generator) -> Factors:
 
 
 def _any_fault(rng: np.random.Generator) -> Factors:
-    """Overexposure comes in mixtures alone, as it is not the network's to repair."""
-    factors = random_factors(FAULTS[rng.integers(len(FAULTS))], rng)
+    factors = random_factors(KINDS[rng.integers(len(KINDS))], rng)
     if factors.jpeg_quality is None and rng.random() < SAVED:
         return replace(factors, jpeg_quality=int(rng.integers(*SAVED_QUALITIES, endpoint=True)))
     return factors
