@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.enhancers import DEFAULT_ENHANCER
-
 DATA = """\
 | set | used for | licence |
 |---|---|---|
@@ -146,8 +144,8 @@ scorer, nor the baseline, nor the fine-tuning saw.
 |---|---|---|---|---|
 {chr(10).join(correlations)}
 
-Mean measured delta (enhancer `{DEFAULT_ENHANCER}`, packaged NIMA) and mean prediction by
-degradation; "as found" are ordinary photos, "none" flawless ones:
+Mean measured delta (enhancer `{", ".join(baseline["labels"]["enhancer"])}`, packaged NIMA) and mean
+prediction by degradation; "as found" are ordinary photos, "none" flawless ones:
 
 | degradation | n | mean delta | mean baseline score |
 |---|---|---|---|

@@ -35,7 +35,7 @@ from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "5"
+TRIGGER_VERSION = "6"
 NIMA_VERSION = "4"
 
 

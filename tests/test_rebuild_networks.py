@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from pipelines.enhancers import (
-    Enhancer,
     deblocker,
     networks,
     rebuild_deblocker,
@@ -21,14 +20,17 @@ from pipelines.enhancers import (
     rebuilding,
     restorer,
 )
+from pipelines.enhancers.classical import ClassicalEnhancer
 from pipelines.enhancers.rebuilding import Gains
 from pipelines.packaged import read_packaged
-from trigger.errors import TriggerError
+from trigger.errors import ModelError, TriggerError
 
 REPORT = {
     **{"parameters": 9, "multiply_adds_per_pixel": 8.0, "patches": 7000},
     **{"patch_side": 96, "photos": {"train": 5, "held_out": 3}, "quality": None},
+    "stages": [{"patches": 7000, "faults": "all", "repaired_crops": 500, "learning_rate": 0.001}],
 }
+REPAIRED_BY = {"deblocker": None, "restorer": restorer.first_repair_version()}
 MODULES = {"deblocker": rebuild_deblocker, "restorer": rebuild_restorer}
 RIVALS = {"deblocker": "deblock", "restorer": "classical"}
 
@@ -49,7 +51,8 @@ def data(
         args.out.mkdir(parents=True)
         build = {"deblocker": networks.build_deblocker, "restorer": networks.build_restorer}
         build[args.network]().save_weights(args.out / f"{args.network}.weights.h5")
-        (args.out / "report.json").write_text(json.dumps(REPORT))
+        report = REPORT | {"repaired_by": REPAIRED_BY[args.network]}
+        (args.out / "report.json").write_text(json.dumps(report))
 
     monkeypatch.setattr(rebuilding.training, "train", train)
     for module in MODULES.values():
@@ -89,10 +92,12 @@ def test_a_network_that_wins_is_packaged_with_what_was_measured(
     monkeypatch.setattr(rebuilding, "compare", gaining({name: won, RIVALS[name]: lost}))
     MODULES[name].rebuild(data, data / "build")
     record, content = read_packaged(data / "package", name, "")
-    for module in (deblocker, restorer):
-        monkeypatch.setattr(module, "MODELS", data / "package")
-    make = {"deblocker": deblocker.Deblocker, "restorer": restorer.Restorer}[name]
-    assert make().version.startswith(record["version"])
+    module, make = {
+        "deblocker": (deblocker, deblocker.Deblocker),
+        "restorer": (restorer, restorer.Restorer),
+    }[name]
+    monkeypatch.setattr(module, "MODELS", data / "package")
+    assert make().version.endswith(record["version"])
     assert record["quality"][name]["some case"] == won
     assert len(content) < 8e6
     card = (data / "package" / f"{name}.md").read_text()
@@ -110,20 +115,17 @@ def test_colours_alone_do_not_win(data: Path, monkeypatch: pytest.MonkeyPatch) -
         rebuild_deblocker.rebuild(data, data / "build")
 
 
-@pytest.mark.parametrize(("lost", "packaged"), [(0.04, True), (0.06, False)])
-def test_a_tie_is_enough_where_both_take_the_same_step(
-    lost: float, packaged: bool, data: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_belongs_to_what_came_before_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compare(_: object, enhancer: Enhancer, __: object) -> Gains:
-        less = lost if enhancer.name == "restorer" else 0
-        return {"saturation": {"psnr_gain": 6.0 - less, "ssim_gain": 0.05}}
-
-    monkeypatch.setattr(rebuilding, "compare", compare)
-    if packaged:
+    folder = data / "build" / "restorer"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(REPORT | {"repaired_by": "1-other"}))
+    with pytest.raises(TriggerError, match="trained on what repairs 1-other leave"):
         rebuild_restorer.rebuild(data, data / "build")
-    else:
-        with pytest.raises(TriggerError, match="at saturation"):
-            rebuild_restorer.rebuild(data, data / "build")
+    monkeypatch.setattr(ClassicalEnhancer, "version", "next")
+    with pytest.raises(ModelError, match=r"here are repairs next-.*rebuild_restorer"):
+        restorer.Restorer()
 
 
 @pytest.mark.parametrize("name", rebuild_restorer.CASES)

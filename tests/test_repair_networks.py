@@ -20,6 +20,7 @@ from pipelines.degradation import KINDS, Factors
 from pipelines.enhancers import load_enhancer, networks, tflite, train
 from pipelines.enhancers.networks import multiply_adds, repair
 from pipelines.enhancers.patches import DegradedCrops, PatchBatches, RepairedCrops, degraded_pair
+from pipelines.enhancers.restorer import first_repair_version
 from pipelines.pixels import to_float, to_pixels
 from pipelines.splits import is_held_out
 from trigger.errors import DataError, ModelError, OptionError
@@ -41,9 +42,14 @@ def batches(photo: npt.NDArray[np.uint8], **changes: object) -> PatchBatches:
 
 @pytest.mark.parametrize(
     ("name", "parameters", "work"),
-    [("arcnn", 117_731, 117_616), ("fast-arcnn", 85_571, 21_344)],
+    [
+        ("arcnn", 117_731, 117_616),
+        ("fast-arcnn", 85_571, 21_344),
+        ("deblocker", 1_365_632, 21_312),
+        ("restorer", 628_032, 41_472),
+    ],
 )
-def test_published_networks_have_the_published_size(name: str, parameters: int, work: int) -> None:
+def test_networks_have_the_published_size(name: str, parameters: int, work: int) -> None:
     network = train.RECIPES[name].build()
     assert network.count_params() == parameters
     assert multiply_adds(network) == work
@@ -165,6 +171,26 @@ def test_a_training_logs_what_it_gains_and_saves_what_it_learned(
     assert (np.asarray(network.get_layer("gain").kernel) != 0).any()
     with pytest.raises(ModelError, match="does not hold weights of arcnn"):
         train.load_network("arcnn", out / "deblocker.weights.h5")
+
+
+def test_a_training_goes_on_from_repaired_photos(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "REPAIRED_CROPS", 16)
+    monkeypatch.setattr(train, "HELD_OUT_PATCHES", 8)
+    one, two = tmp_path / "one", tmp_path / "two"
+    short = ["--epochs", "1", "--steps", "2", "--batch-size", "4"]
+    train.train(train.parse(["restorer", str(folder), "--out", str(one), *short]))
+    weights = one / "restorer.weights.h5"
+    with pytest.raises(OptionError, match="give another --out"):
+        train.train(
+            train.parse(["restorer", str(folder), "--out", str(one), "--init", str(weights)])
+        )
+    options = ["--init", str(weights), *short]
+    train.train(train.parse(["restorer", str(folder), "--out", str(two), *options]))
+    report = json.loads((two / "report.json").read_text())
+    assert [stage["patches"] for stage in report["stages"]] == [8, 8]
+    assert (report["patches"], report["repaired_by"]) == (16, first_repair_version())
 
 
 def test_wrong_options_are_errors(folder: Path, tmp_path: Path) -> None:

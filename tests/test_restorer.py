@@ -11,6 +11,7 @@ from skimage.data import astronaut, chelsea, coffee
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipelines.degradation import Factors, degrade
+from pipelines.demo_photos import similarity
 from pipelines.enhancers import enhance_pixels, load_enhancer, restorer
 from pipelines.enhancers.networks import build_restorer, repair
 from pipelines.enhancers.restorer import Restorer, first_repair
@@ -52,6 +53,28 @@ def test_the_packaged_network_repairs_more_than_the_classical_steps(
 def test_photos_without_faults_stay_as_they_are() -> None:
     photo = to_float(PHOTOS[0])
     assert load_enhancer("restorer").enhance(photo) is photo
+
+
+def test_gray_photos_stay_gray() -> None:
+    gray = np.repeat(PHOTOS[0].mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    faulty = degraded(gray, Factors(jpeg_quality=10))
+    repaired = enhance_pixels(load_enhancer("restorer"), faulty)
+    assert (repaired != faulty).any()
+    assert np.ptp(repaired, axis=2).max() == 0
+
+
+def test_overexposure_is_taken_back_and_its_grain_is_not_amplified() -> None:
+    factors = Factors(exposure=1.5, spill=0.3, read_noise=8 / 255)
+    more = []
+    for photo in (astronaut(), coffee(), chelsea()):
+        grainy = degraded(photo, factors)
+        classical, ours = (
+            enhance_pixels(load_enhancer(name), grainy) for name in ("classical", "restorer")
+        )
+        gain = peak_signal_noise_ratio(photo, ours) - peak_signal_noise_ratio(photo, grainy)
+        assert gain > 6
+        more.append(similarity(photo, ours) - similarity(photo, classical))
+    assert np.mean(more) > 0.02
 
 
 @pytest.fixture(scope="module")

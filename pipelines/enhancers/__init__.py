@@ -150,7 +150,7 @@ ENHANCERS = {
         "pipelines.enhancers.restorer:Restorer",
         "noise, JPEG, blur, overexposure",
         512,
-        2.0,
+        2.7,
         "Apache-2.0",
         "packaged, trained here",
     ),

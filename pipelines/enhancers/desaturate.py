@@ -53,8 +53,16 @@ def desaturate(photo: FloatPhoto) -> FloatPhoto:
     return photo if gain is None else photo * gain
 
 
-def exposure_gain(photo: FloatPhoto) -> FloatPhoto | None:
-    """What takes overexposure back by multiplication, (H, W, 1); None if it is well exposed."""
+def exposure_gain(photo: FloatPhoto, softness: float = 0) -> FloatPhoto | None:
+    """What takes overexposure back by multiplication.
+
+    Args:
+        photo: (H, W, 3) float32 in [0, 1].
+        softness: sigma in pixels of the blur through which brightness is seen; 0: none.
+
+    Returns:
+        (H, W, 1) float32; None if the photo is well exposed.
+    """
     signs = signs_of_exposure(photo)
     logarithm = float(WEIGHTS @ signs + CONSTANT)
     white = signs[1] ** 2
@@ -62,14 +70,16 @@ def exposure_gain(photo: FloatPhoto) -> FloatPhoto | None:
         return None
     exposure = np.exp(np.float32(logarithm))
     # A function of the brightest channel, common to all: hues stay, and rims cannot show.
-    gain = photo.max(axis=2, keepdims=True)
+    gain = photo.max(axis=2)
+    if softness:
+        gain = cv2.GaussianBlur(gain, (0, 0), softness)
     gain -= SHOULDER
     gain *= 1 / (1 - SHOULDER)
     np.square(gain.clip(0, 1, out=gain), out=gain)
     gain *= FILLING * (exposure - 1)
     gain += 1
     gain /= exposure
-    return gain
+    return gain[..., None]
 
 
 def signs_of_exposure(photo: FloatPhoto) -> npt.NDArray[np.float64]:

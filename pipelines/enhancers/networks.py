@@ -1,7 +1,8 @@
 """Networks that are trained here to repair photos: three as published, two of our own.
 
-All take float32 RGB in [0, 1] of any size (BlockCNN: 24x24) and give the same; what leaves [0, 1]
-is for the caller to clip.
+All take float32 RGB in [0, 1] and give the same (the restorer takes two photos, in six channels);
+what leaves [0, 1] is for the caller to clip. Sizes are free but for BlockCNN's, 24x24, and what the
+builders say.
 
 * ARCNN: Dong, Deng, Loy, Tang, "Compression artifacts reduction by a deep convolutional network",
   ICCV 2015, arXiv:1504.06993.
@@ -12,7 +13,8 @@ is for the caller to clip.
   whose wide kernels are square here, since a block is seen with all of its eight neighbours.
 * Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
   and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
-  and a shift, zero at first: they start as the identity. Where blocks do not overlap, changes of
+  and a shift (the restorer's also a share of what the repairs changed), zero at first: they start
+  as the identity. Where blocks do not overlap, changes of
   other blocks, half a block to the right and down, are added, which reach across all borders.
 
 Their last layers compute in float32 under mixed precision too, as photos have finer steps than
@@ -244,5 +246,6 @@ def multiply_adds(network: keras.Model, side: int = 48) -> float:
         if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
             transposed = isinstance(layer, layers.Conv2DTranspose)
             grid = (layer.input if transposed else layer.output).shape[1:3]
-            total += math.prod(grid) * math.prod(layer.kernel.shape)
+            times = len(layer._inbound_nodes)  # where one layer sees two photos
+            total += times * math.prod(grid) * math.prod(layer.kernel.shape)
     return total / math.prod(sized.output.shape[1:3])

@@ -4,7 +4,7 @@
 DATA is laid out as for :mod:`pipelines.rebuild`; interrupted, it goes on where it stopped. The
 network is trained on what the packaged ``deblocker`` leaves, so that one comes first. It is
 packaged only if it beats ``classical`` on held-out photos at every kind of fault and on flawless
-ones, by PSNR and by SSIM; at overexposure, which both leave to ``desaturate``, it must be as good.
+ones, by PSNR and by SSIM.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.degradation import KINDS, Kind, degrade, random_factors
-from pipelines.enhancers import train as training
 from pipelines.enhancers.classical import ClassicalEnhancer
-from pipelines.enhancers.rebuilding import DATA_TABLE, Gains, gains_table, rebuild_network
-from pipelines.enhancers.restorer import MODELS, Restorer
+from pipelines.enhancers.rebuilding import DATA_TABLE, DETAIL, Gains, gains_table, rebuild_network
+from pipelines.enhancers.restorer import MODELS, Restorer, first_repair_version
 from pipelines.pixels import Pixels, to_float
 from pipelines.rebuild import command_line
 
@@ -47,7 +46,11 @@ CASES = {kind: partial(faulty, kind, False) for kind in KINDS} | {
 
 def card(report: dict[str, Any], quality: Mapping[str, Gains]) -> str:
     """The model card, from what was measured."""
-    seen = f"{report['patches']:,} patches of {report['patch_side']}x{report['patch_side']} pixels"
+    stages = [
+        f"* {stage['patches']:,} patches from {stage['repaired_crops']:,} crops, learning rate "
+        f"{stage['learning_rate']:g} at its peak; {stage['faults']}"
+        for stage in report["stages"]
+    ]
     return f"""\
 # Restorer
 
@@ -59,16 +62,20 @@ each of the 192 coefficients a gain, a share of what the repairs changed and a s
 pixel; float16 TFLite, checked by sha256 on load (`{NAME}.json`). Photos in which the repairs find
 nothing never reach it; overexposure is left to `desaturate`, which comes after it.
 
-Trained by `{Restorer.built_by}` (step `pipelines.enhancers.train`) on {seen}, from
-{training.REPAIRED_CROPS:,} crops of {report["photos"]["train"]} photographs with noise, blur, JPEG,
-mixtures of these and overexposure, or none; {report["photos"]["held_out"]} photographs were held
-out.
+Trained by `python -m pipelines.enhancers.train`, compared and packaged by
+`{Restorer.built_by}`, on {report["patches"]:,} patches of
+{report["patch_side"]}x{report["patch_side"]} pixels from crops of {report["photos"]["train"]}
+photographs; {report["photos"]["held_out"]} photographs were held out. Crops in which the repairs
+found nothing were left out. In this order:
+
+{chr(10).join(stages)}
 
 ## Gain over the faulty photo, held-out photographs
 
 PSNR over RGB, up to 60 dB, and SSIM of luminance, both enhancers from end to end. Strengths of
 faults are drawn as `trigger degrade` draws them, the same for both; "saved": compressed besides, as
-cameras do, with quality {SAVED_QUALITY}.
+cameras do, with quality {SAVED_QUALITY}. Of photos larger than {DETAIL}x{DETAIL} pixels the upper
+left corner.
 
 {gains_table(quality)}
 
@@ -96,7 +103,7 @@ def rebuild(data: Path, out: Path) -> None:
         enhancer=Restorer,
         rival=ClassicalEnhancer(),
         cases=CASES,
-        shared=("saturation",),
+        repaired_by=first_repair_version(),
         card=card,
         built_by=Restorer.built_by,
         folder=MODELS,

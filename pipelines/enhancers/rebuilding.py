@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,9 @@ Gains = dict[str, dict[str, float]]
 """By case: ``psnr_gain`` in dB and ``ssim_gain``."""
 
 DETAIL = 512
-"""Side of what is compared of larger photos."""
+"""Side of what is compared of larger photos, from their upper left corner."""
 CAPPED_PSNR = 60.0
 """Identical photos count as this; an infinite mean would say nothing."""
-TIE = {"psnr_gain": 0.05, "ssim_gain": 0.005}
-"""What may be lost where both enhancers take the same step."""
 DATA_TABLE = """\
 | set | licence |
 |---|---|
@@ -88,10 +87,10 @@ def rebuild_network(
     enhancer: Callable[[Path], Enhancer],
     rival: Enhancer,
     cases: Mapping[str, Case],
-    shared: Collection[str] = (),
     card: Callable[[dict[str, Any], Mapping[str, Gains]], str],
     built_by: str,
     folder: Path,
+    repaired_by: str | None = None,
 ) -> None:
     """Train, convert, compare and package; a training that has ended is not run again.
 
@@ -103,22 +102,27 @@ def rebuild_network(
         enhancer: from the converted network.
         rival: what it has to beat.
         cases: in each of which, by PSNR and by SSIM.
-        shared: those of them that both leave to the same step, where ``TIE`` may be lost.
         card: from the training's report and the gains of both.
         built_by: command that does this.
         folder: of the package.
+        repaired_by: version of what must have come before the network in its training.
 
     Raises:
         TriggerError: photos do not fit, or the network does not win.
     """
     made = out / name
-    arguments = [name, str(data / "clean"), "--out", str(made), *options]
+    arguments = [name, str(data / "clean"), *options, "--out"]
     if not (made / "report.json").exists():
-        training.train(training.parse(arguments))
+        training.train(training.parse([*arguments, str(made)]))
     report = read_report(made)
     if report["quality"] is not None:
         raise TriggerError(
             f"{made} holds a network for JPEG quality {report['quality']} alone; give another --out"
+        )
+    if report["repaired_by"] != repaired_by:
+        raise TriggerError(
+            f"{made} holds a network that was trained on what repairs {report['repaired_by']} "
+            f"leave, here are repairs {repaired_by}; give another --out"
         )
     weights = made / f"{name}.weights.h5"
     file, text = made / f"{name}.tflite", made / f"{name}.md"
@@ -129,16 +133,13 @@ def rebuild_network(
     lost = [
         case
         for case, gains in ours.items()
-        if any(
-            gain <= theirs[case][measure] - (TIE[measure] if case in shared else 0)
-            for measure, gain in gains.items()
-        )
+        if any(gain <= theirs[case][measure] for measure, gain in gains.items())
     ]
     if lost:
         raise TriggerError(
             f"{name} does not beat {rival.name} at {', '.join(lost)}, so it is not packaged; train "
-            f"on with python -m pipelines.enhancers.train {' '.join(arguments)} --init {weights}, "
-            "and run this again"
+            f"on with python -m pipelines.enhancers.train {shlex.join(arguments)} OTHER --init "
+            f"{shlex.quote(str(weights))}, put OTHER in place of {made}, and run this again"
         )
     write_atomically(text, card(report, quality).encode())
     facts = {"training": report, "quality": quality, "trained_by": built_by}

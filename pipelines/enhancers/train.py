@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,7 +33,7 @@ from pipelines.enhancers.patches import (
     Repair,
     RepairedCrops,
 )
-from pipelines.enhancers.restorer import first_repair
+from pipelines.enhancers.restorer import first_repair, first_repair_version
 from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
 from trigger.commands.common import positive_number
@@ -87,6 +88,7 @@ class Recipe:
         target_side: of the part that it predicts.
         aligned: share of patches on the grid of JPEG.
         draw: factors of the degradation; None: JPEG of the one quality that is asked for.
+        faults: these in words.
         one_quality: whether JPEG of one quality may be asked for.
         repair: what the network goes on from; None: from the degraded photo.
     """
@@ -97,6 +99,7 @@ class Recipe:
     target_side: int = 96
     aligned: float = 0.5
     draw: Draw | None = None
+    faults: str = ""
     one_quality: bool = True
     repair: Repair | None = None
 
@@ -120,11 +123,18 @@ RECIPES = {
     "arcnn": Recipe(networks.build_arcnn, squared_error),
     "fast-arcnn": Recipe(networks.build_fast_arcnn, squared_error),
     "blockcnn": Recipe(networks.build_blockcnn, smooth_error, 24, 8, aligned=1),
-    "deblocker": Recipe(networks.build_deblocker, log_error, aligned=1, draw=_any_jpeg),
+    "deblocker": Recipe(
+        networks.build_deblocker,
+        log_error,
+        aligned=1,
+        draw=_any_jpeg,
+        faults="JPEG quality {} to {}".format(*QUALITIES),
+    ),
     "restorer": Recipe(
         networks.build_restorer,
         log_error,
         draw=_any_fault,
+        faults=f"{', '.join(KINDS)}, saved or not",
         one_quality=False,
         repair=first_repair,
     ),
@@ -197,9 +207,11 @@ def train(args: argparse.Namespace) -> None:
         draw: Draw = partial(_jpeg, args.quality)
         faults = f"JPEG quality {args.quality}"
     elif recipe.draw is not None:
-        draw, faults = recipe.draw, args.network
+        draw, faults = recipe.draw, recipe.faults
     else:
         raise OptionError(f"{args.network} learns one quality of JPEG; give it by --quality")
+    if args.init and args.init.parent.resolve() == args.out.resolve():
+        raise OptionError(f"--init {args.init} lies in --out {args.out}; give another --out")
     keras.utils.set_random_seed(args.seed)
     with _policy(args.precision):
         network = load_network(args.network, args.init) if args.init else recipe.build()
@@ -223,6 +235,7 @@ def train(args: argparse.Namespace) -> None:
     batches = build(crops, steps=args.steps, seed=args.seed)
     held_out = build(held_out_crops, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
     make_folder(args.out)
+    (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
         network,
         batches,
@@ -234,17 +247,27 @@ def train(args: argparse.Namespace) -> None:
         save=partial(network.save_weights, args.out / f"{args.network}.weights.h5"),
         held_out=held_out,
     )
-    earlier = _patches_seen(args.init.parent) if args.init else 0
+    stages = _stages(args.init.parent) if args.init else []
+    stages.append(
+        {
+            "patches": args.epochs * args.steps * args.batch_size,
+            "faults": faults,
+            "repaired_crops": REPAIRED_CROPS if recipe.repair else None,
+            "learning_rate": args.learning_rate,
+            "precision": args.precision,
+        }
+    )
     report = {
         "network": args.network,
         "quality": args.quality,
-        "precision": args.precision,
         "parameters": network.count_params(),
         # Of a fresh network: one that is compiled with a loss of ours cannot be cloned.
         "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
         "photos": {"train": len(photos), "held_out": len(held_out_photos)},
-        "patches": earlier + args.epochs * args.steps * args.batch_size,
+        "patches": sum(stage["patches"] for stage in stages),
         "patch_side": recipe.side,
+        "stages": stages,
+        "repaired_by": first_repair_version() if recipe.repair else None,
         "held_out_gain_db": network.evaluate(held_out, verbose=0, return_dict=True)["gain"],
     }
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
@@ -271,10 +294,10 @@ def _policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _patches_seen(folder: Path) -> int:
-    """By a training that has ended in this folder."""
+def _stages(folder: Path) -> list[dict[str, Any]]:
+    """Of a training that has ended in this folder."""
     report = folder / "report.json"
-    return int(json.loads(report.read_text())["patches"]) if report.is_file() else 0
+    return list(json.loads(report.read_text())["stages"]) if report.is_file() else []
 
 
 def _jpeg_quality(text: str) -> int:
