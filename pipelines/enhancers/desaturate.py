@@ -26,6 +26,8 @@ FILLING = 0.5
 """How far from 1 / exposure to 1 clipped light is put."""
 SHOULDER = 0.8
 """Brightness from which light is raised towards that."""
+GRAIN = (9, 0.1, 3.0)
+"""Diameter in pixels, brightness and distance (sigmas) of what is taken for one brightness."""
 SAMPLE = 256
 """Longer side of the small version that is judged; averaging hides noise and lone bright pixels."""
 # Ridge regression of the logarithm of the exposure on ``signs_of_exposure``, from 150 photographs
@@ -53,12 +55,13 @@ def desaturate(photo: FloatPhoto) -> FloatPhoto:
     return photo if gain is None else photo * gain
 
 
-def exposure_gain(photo: FloatPhoto, softness: float = 0) -> FloatPhoto | None:
+def exposure_gain(photo: FloatPhoto, *, without_grain: bool = False) -> FloatPhoto | None:
     """What takes overexposure back by multiplication.
 
     Args:
         photo: (H, W, 3) float32 in [0, 1].
-        softness: sigma in pixels of the blur through which brightness is seen; 0: none.
+        without_grain: whether brightness is seen without grain (bilateral filter), which is
+            amplified otherwise, for the gain is steep in bright places.
 
     Returns:
         (H, W, 1) float32; None if the photo is well exposed.
@@ -71,8 +74,8 @@ def exposure_gain(photo: FloatPhoto, softness: float = 0) -> FloatPhoto | None:
     exposure = np.exp(np.float32(logarithm))
     # A function of the brightest channel, common to all: hues stay, and rims cannot show.
     gain = photo.max(axis=2)
-    if softness:
-        gain = cv2.GaussianBlur(gain, (0, 0), softness)
+    if without_grain:
+        gain = cv2.bilateralFilter(gain, *GRAIN)
     gain -= SHOULDER
     gain *= 1 / (1 - SHOULDER)
     np.square(gain.clip(0, 1, out=gain), out=gain)

@@ -27,9 +27,6 @@ TILE = (512, 512)
 REACH = 48
 """Pixels from which the network draws, a little rounded up: this margin leaves no seam."""
 
-SOFTNESS = 1.5
-"""Pixels (sigma); chosen by PSNR and SSIM on overexposed photographs that are trained on."""
-
 
 class Restorer:
     """Blind repair of JPEG blocks or else noise, of blur, of what these leave, and overexposure.
@@ -65,8 +62,7 @@ class Restorer:
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same."""
         repaired = first_repair(photo)
-        # The gain is steep in bright places: of single pixels it would amplify their grain.
-        gain = exposure_gain(repaired, SOFTNESS)
+        gain = exposure_gain(repaired, without_grain=True)
         if repaired is not photo:
             # In 8 bits, as in training; it also takes less memory.
             seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
