@@ -24,15 +24,15 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
-from skimage.metrics import peak_signal_noise_ratio
 from tqdm import tqdm
 
 from faults import FAULTS
 from pipelines.degradation import degrade
 from pipelines.demo_photos import similarity, telling_window
 from pipelines.enhancers import ENHANCERS, enhance_pixels, load_enhancer
+from pipelines.fidelity import capped_psnr
 from pipelines.pixels import Pixels, to_float
-from pipelines.scorers import checked_opinions, load_scorer, mean_score
+from pipelines.scorers import DEFAULT_SCORER, checked_opinions, load_scorer, mean_score
 from trigger.errors import MissingExtra, ModelError
 from trigger.photo import find_photos, read_photo
 
@@ -49,8 +49,6 @@ REPAIRED = (
     "mixed",
 )
 MEASURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "delta": "delta, points of 1..10"}
-CAPPED_PSNR = 60.0
-"""Identical photos count as this; an infinite mean would say nothing."""
 
 
 def photo_windows(folder: Path, count: int) -> list[Pixels]:
@@ -98,16 +96,14 @@ def measure(
     originals: Sequence[Pixels], degraded: Sequence[Pixels], enhanced: Sequence[Pixels]
 ) -> dict[str, float]:
     """Means of the measures over photos."""
-    scorer = load_scorer("nima")
+    scorer = load_scorer(DEFAULT_SCORER)
     before, after = (
         [float(mean_score(checked_opinions(scorer, [photo]))[0]) for photo in photos]
         for photos in (degraded, enhanced)
     )
     pairs = list(zip(originals, enhanced, strict=True))
-    with np.errstate(divide="ignore"):
-        psnr = [min(peak_signal_noise_ratio(*pair), CAPPED_PSNR) for pair in pairs]
     return {
-        "psnr": float(np.mean(psnr)),
+        "psnr": float(np.mean([capped_psnr(*pair) for pair in pairs])),
         "ssim": float(np.mean([similarity(*pair) for pair in pairs])),
         "delta": float(np.mean(np.subtract(after, before))),
     }

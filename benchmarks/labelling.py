@@ -34,7 +34,6 @@ from trigger.photo import find_photos
 
 TARGET = 1.05
 TARGET_WORKERS = 1.8
-SCORER = "nima"
 CROP = (360, 480)
 Run = dict[str, dict[str, float]]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
@@ -139,10 +138,10 @@ def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
     import pandas as pd
 
     from pipelines.enhancers import enhance_pixels, load_enhancer
-    from pipelines.scorers import load_scorer, mean_score
+    from pipelines.scorers import DEFAULT_SCORER, load_scorer, mean_score
     from trigger.photo import photo_hash, read_photo
 
-    enhancer, scorer = load_enhancer(DEFAULT_ENHANCER), load_scorer(SCORER)
+    enhancer, scorer = load_enhancer(DEFAULT_ENHANCER), load_scorer(DEFAULT_SCORER)
 
     def work() -> int:
         out.mkdir()
@@ -169,13 +168,14 @@ def pipeline(photos: Path, out: Path, workers: int = 1) -> Callable[[], dict[str
         shards,
     )
     from pipelines.label import label_photos
+    from pipelines.scorers import DEFAULT_SCORER
 
-    shards.load_models([DEFAULT_ENHANCER], SCORER)
+    shards.load_models([DEFAULT_ENHANCER], DEFAULT_SCORER)
     # Here stages are asked for their CPU seconds; each is the work of one thread.
     shards.time = SimpleNamespace(perf_counter=time.thread_time)
 
     def work() -> dict[str, float]:
-        run = label_photos([photos], out, scorer=SCORER, workers=workers)
+        run = label_photos([photos], out, workers=workers)
         return {"photos": run["counts"]["labelled"]} | run["stages"]
 
     return work

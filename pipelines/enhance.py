@@ -29,15 +29,13 @@ from pipelines.enhancers import (
 )
 from pipelines.enhancers.tiling import windows_watched
 from pipelines.photo_files import WRITABLE, check_writable, encode_like
-from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
+from pipelines.scorers import DEFAULT_SCORER, Scorer, checked_opinions, load_scorer, mean_score
 from trigger.assessment import Trigger
 from trigger.commands.common import printable
 from trigger.errors import DataError, EnhancerError, PhotoError, ScorerError, TriggerError
 from trigger.files import write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 from trigger.quiet import native_messages_muted
-
-SCORER = "nima"
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|PATH",
         help=f"{ENHANCER_SPECS} (default: %(default)s)",
     )
-    parser.add_argument("--scorer", default=SCORER, help="default: %(default)s")
+    parser.add_argument("--scorer", default=DEFAULT_SCORER, help="default: %(default)s")
     parser.add_argument(
         "--keep-if-better", action="store_true", help="write only where it helped (delta above 0)"
     )

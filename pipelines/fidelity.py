@@ -5,10 +5,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
+from skimage.metrics import peak_signal_noise_ratio
 
 from pipelines.pixels import Pixels
 
 BLOCK = 8
+CAPPED_PSNR = 60.0
+"""Identical photos count as this; an infinite mean would say nothing."""
+
+
+def capped_psnr(original: Pixels, photo: Pixels) -> float:
+    """PSNR over RGB in dB, at most ``CAPPED_PSNR``; (H, W, 3) uint8 of the same size."""
+    with np.errstate(divide="ignore"):
+        return min(float(peak_signal_noise_ratio(original, photo)), CAPPED_PSNR)
 
 
 def windowed_similarity(original: Pixels, photo: Pixels) -> float:

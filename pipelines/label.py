@@ -40,6 +40,7 @@ from pipelines.labels import (
 from pipelines.listing import Listing
 from pipelines.lock import exclusive
 from pipelines.plan import LARGEST_SHARD, Plan, make_plan, photos_in, plan_file, read_plan
+from pipelines.scorers import DEFAULT_SCORER
 from pipelines.shards import (
     ENHANCED_FORMATS,
     STAGES,
@@ -56,7 +57,6 @@ from trigger.files import make_folder
 from trigger.quiet import native_messages_muted
 
 PACKAGES = ("trigger", "apache-beam", "numpy", "pillow", "opencv-python-headless", "ai-edge-litert")
-SCORER = "nima"
 SECONDS_PER_STEP = 600.0
 
 
@@ -65,7 +65,7 @@ def label_photos(
     folder: str | os.PathLike[str],
     *,
     enhancers: Sequence[str] = (DEFAULT_ENHANCER,),
-    scorer: str = SCORER,
+    scorer: str = DEFAULT_SCORER,
     shard_size: int | None = None,
     enhanced_format: EnhancedFormat | None = "png",
     photo_seconds: float = SECONDS_PER_STEP,
@@ -349,7 +349,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--scorer",
-        default=SCORER,
+        default=DEFAULT_SCORER,
         metavar="NAME",
         help="a name, or a .tflite file, SavedModel directory or TF-Hub handle that gives ten "
         "shares of opinions or their mean; PATH#size=S,range=LOW..HIGH (default: %(default)s)",

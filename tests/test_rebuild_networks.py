@@ -55,8 +55,7 @@ def data(
         (args.out / "report.json").write_text(json.dumps(report))
 
     monkeypatch.setattr(rebuilding.training, "train", train)
-    for module in MODULES.values():
-        monkeypatch.setattr(module, "MODELS", tmp_path / "package")
+    monkeypatch.setattr(rebuilding, "MODELS", tmp_path / "package")
     (tmp_path / "package").mkdir()
     return tmp_path
 

@@ -99,7 +99,7 @@ def degraded_pair(crop: Pixels, factors: Factors, rng: np.random.Generator) -> P
     """
     values = to_float(crop)
     exposed = Factors(exposure=factors.exposure, spill=factors.spill)
-    target = sensor(values, exposed, rng)
+    target = crop if exposed == Factors() else sensor(values, exposed, rng)
     return np.concatenate([target, degrade(values, factors, rng)], axis=2)
 
 

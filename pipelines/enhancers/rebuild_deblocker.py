@@ -17,7 +17,7 @@ import numpy as np
 
 from pipelines.degradation import Factors, degrade
 from pipelines.enhancers import train as training
-from pipelines.enhancers.deblocker import MODELS, Deblocker
+from pipelines.enhancers.deblocker import Deblocker
 from pipelines.enhancers.rebuilding import DATA_TABLE, Gains, gains_table, rebuild_network
 from pipelines.enhancers.shrinkage import Deblocking
 from pipelines.pixels import Pixels, to_float
@@ -92,16 +92,13 @@ def rebuild(data: Path, out: Path) -> None:
         TriggerError: photos do not fit, or the network does not beat ``deblock``.
     """
     rebuild_network(
-        NAME,
+        Deblocker,
         data,
         out,
         options=TRAINING,
-        enhancer=Deblocker,
         rival=Deblocking(),
         cases=CASES,
         card=card,
-        built_by=Deblocker.built_by,
-        folder=MODELS,
     )
 
 

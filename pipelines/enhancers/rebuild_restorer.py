@@ -20,7 +20,7 @@ import numpy as np
 from pipelines.degradation import KINDS, Kind, degrade, random_factors
 from pipelines.enhancers.classical import ClassicalEnhancer
 from pipelines.enhancers.rebuilding import DATA_TABLE, DETAIL, Gains, gains_table, rebuild_network
-from pipelines.enhancers.restorer import MODELS, Restorer, first_repair_version
+from pipelines.enhancers.restorer import Restorer
 from pipelines.pixels import Pixels, to_float
 from pipelines.rebuild import command_line
 
@@ -96,17 +96,13 @@ def rebuild(data: Path, out: Path) -> None:
         TriggerError: photos do not fit, or the network does not beat ``classical``.
     """
     rebuild_network(
-        NAME,
+        Restorer,
         data,
         out,
         options=TRAINING,
-        enhancer=Restorer,
         rival=ClassicalEnhancer(),
         cases=CASES,
-        repaired_by=first_repair_version(),
         card=card,
-        built_by=Restorer.built_by,
-        folder=MODELS,
     )
 
 

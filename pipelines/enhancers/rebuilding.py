@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio
 from tqdm import tqdm
 
 from pipelines.demo_photos import similarity
 from pipelines.enhancers import Enhancer, enhance_pixels
 from pipelines.enhancers import train as training
+from pipelines.enhancers.deblocker import MODELS, Deblocker
+from pipelines.enhancers.restorer import Restorer
 from pipelines.enhancers.tflite import to_tflite
+from pipelines.fidelity import capped_psnr
 from pipelines.model_files import content_version
 from pipelines.packaged import package
 from pipelines.pixels import Pixels
@@ -29,8 +31,6 @@ Gains = dict[str, dict[str, float]]
 
 DETAIL = 512
 """Side of what is compared of larger photos, from their upper left corner."""
-CAPPED_PSNR = 60.0
-"""Identical photos count as this; an infinite mean would say nothing."""
 DATA_TABLE = """\
 | set | licence |
 |---|---|
@@ -58,9 +58,7 @@ def compare(photos: Sequence[Pixels], enhancer: Enhancer, cases: Mapping[str, Ca
 
 def _closeness(original: Pixels, photo: Pixels) -> tuple[float, float]:
     """PSNR over RGB and SSIM of luminance."""
-    with np.errstate(divide="ignore"):
-        psnr = float(peak_signal_noise_ratio(original, photo))
-    return min(psnr, CAPPED_PSNR), similarity(original, photo)
+    return capped_psnr(original, photo), similarity(original, photo)
 
 
 def gains_table(quality: Mapping[str, Gains]) -> str:
@@ -79,37 +77,32 @@ def gains_table(quality: Mapping[str, Gains]) -> str:
 
 
 def rebuild_network(
-    name: str,
+    enhancer: type[Deblocker | Restorer],
     data: Path,
     out: Path,
     *,
     options: Sequence[str],
-    enhancer: Callable[[Path], Enhancer],
     rival: Enhancer,
     cases: Mapping[str, Case],
     card: Callable[[dict[str, Any], Mapping[str, Gains]], str],
-    built_by: str,
-    folder: Path,
-    repaired_by: str | None = None,
 ) -> None:
     """Train, convert, compare and package; a training that has ended is not run again.
 
     Args:
-        name: of the network, in ``pipelines.enhancers.train``.
+        enhancer: made from the converted network, which ``pipelines.enhancers.train`` knows by the
+            same name.
         data: folder laid out as for :mod:`pipelines.rebuild`.
         out: where training and results go, in a folder of that name.
         options: of the training.
-        enhancer: from the converted network.
         rival: what it has to beat.
         cases: in each of which, by PSNR and by SSIM.
         card: from the training's report and the gains of both.
-        built_by: command that does this.
-        folder: of the package.
-        repaired_by: version of what must have come before the network in its training.
 
     Raises:
         TriggerError: photos do not fit, or the network does not win.
     """
+    name = enhancer.name
+    recipe = training.RECIPES[name]
     made = out / name
     arguments = [name, str(data / "clean"), *options, "--out"]
     if not (made / "report.json").exists():
@@ -119,15 +112,15 @@ def rebuild_network(
         raise TriggerError(
             f"{made} holds a network for JPEG quality {report['quality']} alone; give another --out"
         )
-    if report["repaired_by"] != repaired_by:
+    if report["repaired_by"] != training.repaired_by(recipe):
         raise TriggerError(
             f"{made} holds a network that was trained on what repairs {report['repaired_by']} "
-            f"leave, here are repairs {repaired_by}; give another --out"
+            f"leave, here are repairs {training.repaired_by(recipe)}; give another --out"
         )
     weights = made / f"{name}.weights.h5"
     file, text = made / f"{name}.tflite", made / f"{name}.md"
     write_atomically(file, to_tflite(training.load_network(name, weights)))
-    held_out = training.read_photos([data / "clean"], training.RECIPES[name].side)[1]
+    held_out = training.read_photos([data / "clean"], recipe.side)[1]
     quality = {e.name: compare(held_out, e, cases) for e in (enhancer(file), rival)}
     ours, theirs = quality.values()
     lost = [
@@ -142,6 +135,6 @@ def rebuild_network(
             f"{shlex.quote(str(weights))}, put OTHER in place of {made}, and run this again"
         )
     write_atomically(text, card(report, quality).encode())
-    facts = {"training": report, "quality": quality, "trained_by": built_by}
-    package(file, text, folder, content_version(file), facts)
+    facts = {"training": report, "quality": quality, "trained_by": enhancer.built_by}
+    package(file, text, MODELS, content_version(file), facts)
     print(f"packaged: {file.name}")  # noqa: T201

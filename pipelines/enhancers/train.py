@@ -216,7 +216,6 @@ def train(args: argparse.Namespace) -> None:
     with _policy(args.precision):
         network = load_network(args.network, args.init) if args.init else recipe.build()
     photos, held_out_photos = read_photos(args.photos, recipe.side)
-
     build = partial(
         PatchBatches,
         faults=faults,
@@ -225,13 +224,8 @@ def train(args: argparse.Namespace) -> None:
         aligned=recipe.aligned,
         batch_size=args.batch_size,
     )
-    crops, held_out_crops = (
-        _crops(recipe.repair, side, draw, count, seed)
-        for side, count, seed in (
-            (photos, REPAIRED_CROPS, args.seed),
-            (held_out_photos, HELD_OUT_PATCHES, 0),
-        )
-    )
+    crops = _crops(recipe.repair, photos, draw, REPAIRED_CROPS, args.seed)
+    held_out_crops = _crops(recipe.repair, held_out_photos, draw, HELD_OUT_PATCHES, 0)
     batches = build(crops, steps=args.steps, seed=args.seed)
     held_out = build(held_out_crops, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
     make_folder(args.out)
@@ -267,11 +261,16 @@ def train(args: argparse.Namespace) -> None:
         "patches": sum(stage["patches"] for stage in stages),
         "patch_side": recipe.side,
         "stages": stages,
-        "repaired_by": first_repair_version() if recipe.repair else None,
+        "repaired_by": repaired_by(recipe),
         "held_out_gain_db": network.evaluate(held_out, verbose=0, return_dict=True)["gain"],
     }
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
     print(json.dumps(report, indent=2))  # noqa: T201
+
+
+def repaired_by(recipe: Recipe) -> str | None:
+    """Version of what comes before the network."""
+    return first_repair_version() if recipe.repair else None
 
 
 def _crops(

@@ -13,7 +13,7 @@ from pipelines.model_files import is_model_file
 from pipelines.scorers.model_file import ModelFileScorer
 from trigger.errors import OptionError, ScorerError
 
-__all__ = ["SCORERS", "Scorer", "checked_opinions", "load_scorer", "mean_score"]
+__all__ = ["DEFAULT_SCORER", "SCORERS", "Scorer", "checked_opinions", "load_scorer", "mean_score"]
 
 # How far a regressor may stray from 1..10. A model on another scale strays further.
 STRAY = 0.5
@@ -42,6 +42,7 @@ class Scorer(Protocol):
         ...
 
 
+DEFAULT_SCORER = "nima"
 # Imported on use: training a scorer must not need the packaged one.
 SCORERS = {
     "nima": "pipelines.scorers.nima:NimaScorer",
