@@ -28,9 +28,9 @@ from tqdm import tqdm
 
 from faults import FAULTS
 from pipelines.degradation import degrade
-from pipelines.demo_photos import similarity, telling_window
+from pipelines.demo_photos import telling_window
 from pipelines.enhancers import ENHANCERS, enhance_pixels, load_enhancer
-from pipelines.fidelity import capped_psnr
+from pipelines.fidelity import capped_psnr, similarity
 from pipelines.pixels import Pixels, to_float
 from pipelines.scorers import DEFAULT_SCORER, checked_opinions, load_scorer, mean_score
 from trigger.errors import MissingExtra, ModelError

@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import RECORD
+from annotation.origins import RECORD, read_record
 from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
@@ -81,6 +81,9 @@ def run(args: argparse.Namespace) -> int:
 def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Row], int]:
     """Degrade photos and record them; returns what was made, and how many could not be read."""
     known = _read_rows(args.out)
+    # What was made from photos that were degraded before stays with the scene of their original.
+    records = [read_record(folder) for folder in {path.parent for path in photos}]
+    scenes = pd.concat(records)["scene"].to_dict()
     unfinished = args.out / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
     unfinished.mkdir(parents=True)
@@ -97,7 +100,7 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
                 print(f"left out {result}", file=sys.stderr)  # noqa: T201
             else:
                 made += result
-    made = _one_each(made)
+    made = [row | {"scene": scenes.get(row["scene"], row["scene"])} for row in _one_each(made)]
     # Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
     # lies here without its row, which would count as a scene of its own in training.
     _write_rows(args.out, [*known, *made])

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw
-from skimage.metrics import structural_similarity
 from tqdm import tqdm
 
 from pipelines.degradation import Kind
 from pipelines.degrade import RECORD
 from pipelines.demo_page import Card
+from pipelines.fidelity import similarity
 from pipelines.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
 from pipelines.splits import is_held_out
 from trigger.files import write_atomically
@@ -41,25 +41,6 @@ def rating_of(gain: float) -> int:
     if gain >= 0.02:
         return 1
     return 0 if gain > -0.01 else -1
-
-
-def similarity(original: Pixels, photo: Pixels) -> float:
-    """Structural similarity of luminance, at most 1, which means identical.
-
-    With the weights of Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861.
-
-    Args:
-        original, photo: (H, W, 3) uint8 of the same size.
-    """
-    return float(
-        structural_similarity(
-            *(np.asarray(Image.fromarray(pixels).convert("L")) for pixels in (original, photo)),
-            data_range=255,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-    )
 
 
 @dataclass(frozen=True)

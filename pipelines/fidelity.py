@@ -1,11 +1,12 @@
-"""How close a repaired photo is to its original, as papers on JPEG artifacts measure it."""
+"""How close a repaired photo is to its original, as papers measure it."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skimage.metrics import peak_signal_noise_ratio
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pipelines.pixels import Pixels
 
@@ -18,6 +19,25 @@ def capped_psnr(original: Pixels, photo: Pixels) -> float:
     """PSNR over RGB in dB, at most ``CAPPED_PSNR``; (H, W, 3) uint8 of the same size."""
     with np.errstate(divide="ignore"):
         return min(float(peak_signal_noise_ratio(original, photo)), CAPPED_PSNR)
+
+
+def similarity(original: Pixels, photo: Pixels) -> float:
+    """Structural similarity of luminance, at most 1, which means identical.
+
+    With the weights of Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861.
+
+    Args:
+        original, photo: (H, W, 3) uint8 of the same size.
+    """
+    return float(
+        structural_similarity(
+            *(np.asarray(Image.fromarray(pixels).convert("L")) for pixels in (original, photo)),
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+    )
 
 
 def windowed_similarity(original: Pixels, photo: Pixels) -> float:

@@ -113,7 +113,7 @@ def load_model_file(spec: str | os.PathLike[str]) -> ModelFunction:
     if _HANDLE.match(source):
         return _load_saved_model(_download(source), source)
     if source.endswith(".tflite"):
-        return _load_tflite(source)
+        return load_tflite(read_model_bytes(source), source)
     return _load_saved_model(Path(source), source)
 
 
@@ -182,8 +182,12 @@ def _tensor(name: str, spec: Any) -> Tensor:
     return Tensor(name, shape, np.dtype(spec.dtype.as_numpy_dtype))
 
 
-def _load_tflite(source: str) -> ModelFunction:
-    data = read_model_bytes(source)
+def load_tflite(data: bytes, source: str) -> ModelFunction:
+    """Load the content of a TFLite file; ``source`` is what errors call it.
+
+    Raises:
+        ModelError: it is damaged, of another kind, or does not have exactly one input.
+    """
     per_thread = threading.local()  # interpreters are not thread-safe
 
     def interpreter() -> Any:

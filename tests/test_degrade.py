@@ -58,6 +58,15 @@ def test_a_second_run_adds_to_the_record_of_the_first(clean: Path, tmp_path: Pat
     assert (tmp_path / RECORD).read_bytes() == record
 
 
+def test_photos_degraded_again_stay_with_their_scene(clean: Path, tmp_path: Path) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    run(clean, once, "--kinds", "blur")
+    run(once, twice, "--kinds", "jpeg")
+    run(twice, once, "--kinds", "noise")
+    originals = {photo_hash(path.read_bytes()) for path in clean.iterdir()}
+    assert set(scenes_of_photos(twice)) == set(scenes_of_photos(once)) == originals
+
+
 def test_whenever_it_is_stopped_all_photos_are_on_record(
     clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,6 @@ from pipelines.demo_photos import (
     derive_ratings,
     describe,
     rating_of,
-    similarity,
     telling_window,
 )
 from pipelines.enhancers import enhance_pixels, load_enhancer
@@ -223,15 +222,6 @@ def test_more_gain_never_lowers_the_derived_rating(one: float, other: float) -> 
     low, high = sorted([one, other])
     assert rating_of(low) <= rating_of(high)
     assert {rating_of(gain) for gain in (-1.0, 0.0, 0.05, 1.0)} == set(RATINGS)
-
-
-def test_similarity_is_one_for_the_same_photo_and_falls_with_noise(
-    coffee: np.ndarray,
-) -> None:
-    noise = np.random.default_rng(0).normal(0, 1, coffee.shape)
-    noisy = [np.clip(coffee + sigma * noise, 0, 255).astype(np.uint8) for sigma in (10, 30)]
-    assert similarity(coffee, coffee) == 1
-    assert 1 > similarity(coffee, noisy[0]) > similarity(coffee, noisy[1])
 
 
 def test_telling_window_finds_detail_and_fits_small_photos() -> None:

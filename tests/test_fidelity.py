@@ -1,4 +1,4 @@
-"""SSIM and PSNR-B follow their definitions."""
+"""Both SSIMs and PSNR-B mean what they say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipelines.degradation import Factors, degrade
-from pipelines.fidelity import psnr_b, windowed_similarity
+from pipelines.fidelity import psnr_b, similarity, windowed_similarity
 from pipelines.pixels import to_float
 
 Pixels = npt.NDArray[np.uint8]
@@ -18,6 +18,13 @@ Pixels = npt.NDArray[np.uint8]
 def pair(coffee: Pixels) -> tuple[Pixels, Pixels]:
     photo = coffee[100:141, 200:251]
     return photo, degrade(to_float(photo), Factors(jpeg_quality=10), np.random.default_rng(0))
+
+
+def test_similarity_is_one_for_the_same_photo_and_falls_with_noise(coffee: Pixels) -> None:
+    noise = np.random.default_rng(0).normal(0, 1, coffee.shape)
+    noisy = [np.clip(coffee + sigma * noise, 0, 255).astype(np.uint8) for sigma in (10, 30)]
+    assert similarity(coffee, coffee) == 1
+    assert 1 > similarity(coffee, noisy[0]) > similarity(coffee, noisy[1])
 
 
 def test_similarity_is_the_mean_over_all_windows(pair: tuple[Pixels, Pixels]) -> None:

@@ -11,11 +11,11 @@ from skimage.data import astronaut, chelsea, coffee
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipelines.degradation import Factors, degrade
-from pipelines.demo_photos import similarity
 from pipelines.enhancers import enhance_pixels, load_enhancer, restorer
 from pipelines.enhancers.networks import build_restorer, repair
 from pipelines.enhancers.restorer import Restorer, first_repair
 from pipelines.enhancers.tflite import to_tflite
+from pipelines.fidelity import similarity
 from pipelines.pixels import to_float, to_pixels
 from trigger.errors import ModelError
 

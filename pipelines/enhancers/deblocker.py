@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.enhancers.grid import find_grid
 from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.enhancers.tiling import Tiling, tiled
-from pipelines.model_files import load_model_file
+from pipelines.model_files import load_model_file, load_tflite
 from pipelines.packaged import read_packaged
 from pipelines.pixels import FloatPhoto
 
@@ -37,8 +37,10 @@ class Deblocker:
             ModelError: it is not there, or was altered.
         """
         if file is None:
-            file = MODELS / read_packaged(MODELS, self.name, self.built_by)[0]["file"]
-        self._network = load_model_file(file)
+            _, data = read_packaged(MODELS, self.name, self.built_by)
+            self._network = load_tflite(data, self.name)
+        else:
+            self._network = load_model_file(file)
         self.version = self._network.version
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:

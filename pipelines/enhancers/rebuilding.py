@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipelines.demo_photos import similarity
 from pipelines.enhancers import Enhancer, enhance_pixels
 from pipelines.enhancers import train as training
 from pipelines.enhancers.deblocker import MODELS, Deblocker
 from pipelines.enhancers.restorer import Restorer
 from pipelines.enhancers.tflite import to_tflite
-from pipelines.fidelity import capped_psnr
+from pipelines.fidelity import capped_psnr, similarity
 from pipelines.model_files import content_version
 from pipelines.packaged import package
 from pipelines.pixels import Pixels

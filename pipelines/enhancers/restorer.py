@@ -18,7 +18,7 @@ from pipelines.enhancers.deblocker import MODELS, Deblocker
 from pipelines.enhancers.desaturate import exposure_gain
 from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.enhancers.tiling import Tiling, tiled
-from pipelines.model_files import load_model_file
+from pipelines.model_files import load_model_file, load_tflite
 from pipelines.packaged import read_packaged
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from trigger.errors import ModelError
@@ -47,7 +47,7 @@ class Restorer:
                 other repairs leave.
         """
         if file is None:
-            record, _ = read_packaged(MODELS, self.name, self.built_by)
+            record, data = read_packaged(MODELS, self.name, self.built_by)
             learned_from = record["training"]["repaired_by"]
             if learned_from != first_repair_version():
                 raise ModelError(
@@ -55,8 +55,9 @@ class Restorer:
                     f"here are repairs {first_repair_version()}; train it anew with: "
                     f"{self.built_by}"
                 )
-            file = MODELS / record["file"]
-        self._network = load_model_file(file)
+            self._network = load_tflite(data, self.name)
+        else:
+            self._network = load_model_file(file)
         self.version = f"{first_repair_version()}-{self._network.version}"
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
