@@ -132,12 +132,18 @@ def judge_raters(rows: Sequence[Rating]) -> list[Rater]:
 
 
 def aggregate(rows: Sequence[Rating], raters: Sequence[Rater]) -> list[RatedPair]:
-    """One rating per pair, sorted by pair; opinions of unnamed raters weigh 1."""
+    """One rating per pair, sorted by pair; opinions of unnamed raters weigh 1.
+
+    Raises:
+        DataError: one name stands for several pairs.
+    """
     weights = {rater.rater: rater.weight for rater in raters}
     grouped: dict[str, list[Rating]] = defaultdict(list)
     for row in rows:
         if is_opinion(row):
             grouped[row.pair].append(row)
+    for pair, group in grouped.items():
+        _check_same(pair, group)
     opinions = {pair: _opinions(group, weights) for pair, group in sorted(grouped.items())}
     trusts = _trust(list(opinions.values()))
     return [
@@ -271,6 +277,22 @@ def _chance_difference(frequencies: Mapping[int, int]) -> float:
     """Mean squared difference of two ratings drawn at random."""
     values = np.repeat(list(frequencies), list(frequencies.values()))
     return 2 * float(values.var()) if len(values) else 0.0
+
+
+def _check_same(pair: str, rows: Sequence[Rating]) -> None:
+    """Refuse to average opinions on different photos; a photo may lie in several folders."""
+    said = {
+        "photo": {row.photo for row in rows},
+        "path": {Path(row.path).name for row in rows},
+        "enhancer": {row.enhancer for row in rows},
+    }
+    for column, values in said.items():
+        if len(values - {""}) > 1:
+            listed = " and ".join(map(repr, sorted(values - {""})[:2]))
+            raise DataError(
+                f"pair {pair!r} stands for different things, {column} {listed}; give each pair a "
+                f"name of its own, or leave the column 'pair' out"
+            )
 
 
 def _opinions(

@@ -126,6 +126,13 @@ def panel() -> list[Rating]:
     return [*rows, rating("p50", "ann", None)]
 
 
+@pytest.mark.parametrize("column", ["photo", "path", "enhancer"])
+def test_opinions_on_different_things_are_not_averaged(column: str) -> None:
+    rows = [rating("1", "ann", 2, **{column: "a"}), rating("1", "ben", 0, **{column: "b"})]
+    with pytest.raises(DataError, match=f"'1' stands for different things, {column} 'a' and 'b'"):
+        aggregate(rows, [])
+
+
 def test_a_careless_rater_is_found_and_counts_for_little() -> None:
     raters = {rater.rater: rater for rater in judge_raters(panel())}
     assert (raters["ann"].passed, raters["ann"].sentinels) == (6, 6)
