@@ -128,8 +128,12 @@ def panel() -> list[Rating]:
 
 @pytest.mark.parametrize("column", ["photo", "path", "enhancer"])
 def test_opinions_on_different_things_are_not_averaged(column: str) -> None:
-    rows = [rating("1", "ann", 2, **{column: "a"}), rating("1", "ben", 0, **{column: "b"})]
-    with pytest.raises(DataError, match=f"'1' stands for different things, {column} 'a' and 'b'"):
+    first, second = "a" * 64, "b" * 64
+    rows = [
+        rating("1", "ann", 2, **{column: first}),
+        rating("1", "ben", 0, **{column: second}),
+    ]
+    with pytest.raises(DataError, match=f"different things, {column} '{first}' and '{second}'"):
         aggregate(rows, [])
 
 

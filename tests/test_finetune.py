@@ -100,7 +100,7 @@ def test_a_head_is_fitted_and_the_rest_of_the_network_stays(
     assert report["photos"] == {"train": 24, "held_out": 8}
     assert report["opinions"] == 56
     assert report["enhancers"] == {"denoise-3": 32}
-    assert report["held_out"]["scores"]["fine-tuned"]["gain"] > 0
+    assert report["cross_validated"]["scores"]["fine-tuned"]["gain"] > 0
     assert set(report["by_rater"]) == {"Ann", "Ben"}
     assert report["by_rater"]["Ben"]["cross_validated"]["n"] == 24
     assert [point["ratings"] for point in report["learning_curve"]] == [24]
