@@ -280,10 +280,10 @@ def _chance_difference(frequencies: Mapping[int, int]) -> float:
 
 
 def _check_same(pair: str, rows: Sequence[Rating]) -> None:
-    """Refuse to average opinions on different photos; a photo may lie in several folders."""
+    """Refuse to average opinions on different photos; one photo may lie in several places."""
     said = {
         "photo": {row.photo for row in rows},
-        "path": {Path(row.path).name for row in rows},
+        "path": {Path(row.path).name for row in rows if not row.photo},
         "enhancer": {row.enhancer for row in rows},
     }
     for column, values in said.items():
