@@ -287,8 +287,9 @@ def _check_same(pair: str, rows: Sequence[Rating]) -> None:
         "enhancer": {row.enhancer for row in rows},
     }
     for column, values in said.items():
-        if len(values - {""}) > 1:
-            listed = " and ".join(map(repr, sorted(values - {""})[:2]))
+        named = sorted(values - {""})
+        if len(named) > 1:
+            listed = " and ".join(map(repr, named[:2]))
             raise DataError(
                 f"pair {pair!r} stands for different things, {column} {listed}; give each pair a "
                 f"name of its own, or leave the column 'pair' out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +34,20 @@ def read_record(folder: Path) -> pd.DataFrame:
         ) from error
 
 
+def read_records(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """What ``read_record`` says of the folders of these photos, each photo once.
+
+    Args:
+        paths: of at least one photo.
+
+    Raises:
+        DataError: a record cannot be read.
+    """
+    folders = sorted({Path(path).parent for path in paths})
+    record = pd.concat([read_record(folder) for folder in folders])
+    return record[~record.index.duplicated()]
+
+
 def origins_of(photos: pd.DataFrame) -> pd.DataFrame:
     """Scene and kind of each photo: as recorded beside one of them, else itself, as found.
 
@@ -45,10 +60,7 @@ def origins_of(photos: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: a record cannot be read.
     """
-    folders = sorted({str(Path(path).parent) for path in photos["path"]})
-    record = pd.concat([read_record(Path(folder)) for folder in folders])
-    record = record[~record.index.duplicated()]
-    origins = record.reindex(photos["photo"]).set_index(photos.index)
+    origins = read_records(photos["path"]).reindex(photos["photo"]).set_index(photos.index)
     return origins.fillna({"kind": "as found"}).assign(
         scene=origins["scene"].fillna(photos["photo"])
     )

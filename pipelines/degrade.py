@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import RECORD, read_record
+from annotation.origins import RECORD, read_records
 from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
@@ -82,8 +82,7 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
     """Degrade photos and record them; returns what was made, and how many could not be read."""
     known = _read_rows(args.out)
     # What was made from photos that were degraded before stays with the scene of their original.
-    records = [read_record(folder) for folder in {path.parent for path in photos}]
-    scenes = pd.concat(records)["scene"].to_dict()
+    scenes = read_records(photos)["scene"].to_dict()
     unfinished = args.out / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
     unfinished.mkdir(parents=True)

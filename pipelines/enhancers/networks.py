@@ -14,8 +14,8 @@ builders say.
 * Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
   and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
   and a shift (the restorer's also a share of what the repairs changed), zero at first: they start
-  as the identity. Where blocks do not overlap, changes of
-  other blocks, half a block to the right and down, are added, which reach across all borders.
+  as the identity. Where blocks do not overlap, changes of other blocks, half a block to the right
+  and down, are added, which reach across all borders.
 
 Their last layers compute in float32 under mixed precision too, as photos have finer steps than
 bfloat16.
