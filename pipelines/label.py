@@ -25,6 +25,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pipelines.enhanced_photos import ENHANCED_FORMATS, EnhancedFormat
 from pipelines.enhancers import DEFAULT_ENHANCER, ENHANCER_SPECS
 from pipelines.label_report import describe_deltas, draw_deltas, plan_text, summary_text
 from pipelines.labels import (
@@ -41,15 +42,7 @@ from pipelines.listing import Listing
 from pipelines.lock import exclusive
 from pipelines.plan import LARGEST_SHARD, Plan, make_plan, photos_in, plan_file, read_plan
 from pipelines.scorers import DEFAULT_SCORER
-from pipelines.shards import (
-    ENHANCED_FORMATS,
-    STAGES,
-    EnhancedFormat,
-    Job,
-    Labeller,
-    load_models,
-    recipes_of,
-)
+from pipelines.shards import STAGES, Job, Labeller, load_models, recipes_of
 from pipelines.storage import Folder
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.enhanced_photos import ENHANCED_EXTENSIONS
 from pipelines.html_page import image, jpeg, numbers, page, table
 from pipelines.label_report import describe_deltas, draw_deltas, draw_scores
 from pipelines.labels import (
@@ -26,7 +27,6 @@ from pipelines.labels import (
     recipes_in,
 )
 from pipelines.pixels import Pixels
-from pipelines.shards import ENHANCED_EXTENSIONS
 from pipelines.storage import Folder, read_photo_file
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, PhotoError

@@ -6,18 +6,22 @@ whichever engine, writes the same bytes.
 
 from __future__ import annotations
 
-import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from pipelines.enhanced_photos import (
+    ENHANCED_EXTENSIONS,
+    EnhancedFormat,
+    decode_enhanced,
+    encode_enhanced,
+)
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.labels import (
     Recipe,
@@ -29,24 +33,16 @@ from pipelines.labels import (
     write_rejects,
 )
 from pipelines.patience import OutOfTimeError, PatientThread
+from pipelines.pixels import Pixels
 from pipelines.plan import Shard
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from pipelines.storage import Folder, read_photo_file
 from trigger.errors import EnhancerError, ModelError, OptionError, PhotoError
 from trigger.photo import photo_hash, read_photo
 
-Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 Clock = dict[str, float]
 Models = tuple[list[Enhancer], Scorer]
-EnhancedFormat = Literal["png", "jpeg", "webp"]
-# PNG keeps what was scored, bit for bit; the others are for the eye and for small disks.
-ENHANCED_FORMATS: dict[EnhancedFormat, dict[str, Any]] = {
-    "png": {"compress_level": 1},
-    "jpeg": {"quality": 95, "subsampling": 0},
-    "webp": {"quality": 95},
-}
-ENHANCED_EXTENSIONS: dict[EnhancedFormat, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 STAGES = ("decode", "enhance", "score", "encode", "write")
 MOST_STUCK = 4
 
@@ -173,15 +169,34 @@ class Labeller:
     def _measure(self, opened: _Opened, name: str, report: ShardReport) -> dict[str, Any]:
         enhancer, scorer, recipe = self._enhancers[name], self._scorer, self._recipes[name]
         stored_as = self.job.enhanced_format
-        row, encoded = self._in_time(
-            lambda clock: _measure(opened, enhancer, scorer, recipe, stored_as, clock), name, report
-        )
-        if stored_as:
+        extension = ENHANCED_EXTENSIONS[stored_as] if stored_as else ""
+        file = enhanced_file(recipe, opened.photo, extension)
+        start = time.perf_counter()
+        enhanced = self._stored(file) if stored_as == "png" else None
+        report.seconds["decode"] += time.perf_counter() - start
+
+        def work(clock: Clock) -> tuple[dict[str, Any], bytes]:
+            pixels = _enhance(opened, enhancer, clock) if enhanced is None else enhanced
+            row = _score(opened, pixels, scorer, recipe, clock)
+            encoded = b""
+            if stored_as and enhanced is None:
+                with _stage("encode", clock):
+                    encoded = encode_enhanced(pixels, stored_as)
+            return row, encoded
+
+        row, encoded = self._in_time(work, name, report)
+        if encoded:
             start = time.perf_counter()
-            name = enhanced_file(recipe, opened.photo, ENHANCED_EXTENSIONS[stored_as])
-            self._folder.write(name, encoded)
+            self._folder.write(file, encoded)
             report.seconds["write"] += time.perf_counter() - start
         return row
+
+    def _stored(self, file: str) -> Pixels | None:
+        """What an earlier run made of the photo, for another scorer or before it was killed."""
+        try:
+            return decode_enhanced(self._folder.read(file))
+        except OSError:
+            return None
 
     def _in_time(self, work: Callable[[Clock], T], what: str, report: ShardReport) -> T:
         clock: Clock = {}
@@ -248,16 +263,14 @@ def _open(photo: str, path: str, scorer: Scorer, clock: Clock) -> _Opened:
         return _Opened(photo, path, pixels, checked_opinions(scorer, [pixels])[0])
 
 
-def _measure(
-    opened: _Opened,
-    enhancer: Enhancer,
-    scorer: Scorer,
-    recipe: Recipe,
-    stored_as: EnhancedFormat | None,
-    clock: Clock,
-) -> tuple[dict[str, Any], bytes]:
+def _enhance(opened: _Opened, enhancer: Enhancer, clock: Clock) -> Pixels:
     with _stage("enhance", clock):
-        enhanced = enhance_pixels(enhancer, opened.pixels)
+        return enhance_pixels(enhancer, opened.pixels)
+
+
+def _score(
+    opened: _Opened, enhanced: Pixels, scorer: Scorer, recipe: Recipe, clock: Clock
+) -> dict[str, Any]:
     with _stage("score", clock):
         # Always one photo, never a batch: a batch of another size may change the last bits of a
         # score, and a photo's label would depend on its neighbours in the shard.
@@ -265,11 +278,7 @@ def _measure(
         if not np.array_equal(enhanced, opened.pixels):
             opinions = checked_opinions(scorer, [enhanced])[0]
         before, after = mean_score(np.stack([opened.opinions, opinions]))
-    encoded = b""
-    if stored_as:
-        with _stage("encode", clock):
-            encoded = _encode(enhanced, stored_as)
-    row = {
+    return {
         "photo": opened.photo,
         "path": storable(opened.path),
         "width": opened.pixels.shape[1],
@@ -280,10 +289,3 @@ def _measure(
         "delta": after - before,
         **asdict(recipe),
     }
-    return row, encoded
-
-
-def _encode(pixels: Pixels, stored_as: EnhancedFormat) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, stored_as, **ENHANCED_FORMATS[stored_as])
-    return buffer.getvalue()

@@ -6,6 +6,9 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +21,7 @@ from label_helpers import (
     start,
     wait_for_labels,
 )
-from label_models import Brightness
+from label_models import Brighten, Brightness
 from PIL import Image
 
 from pipelines.label_compact import compact_labels
@@ -72,6 +75,41 @@ def test_an_added_enhancer_labels_what_it_has_not_seen(
     assert len(read(out, enhancer="darken")) == 10
     assert run["counts"] | {"rejected": 1, "labelled": 9} == run["counts"]
     assert list(read_rejects(out)["enhancer"]) == ["brighten"]
+
+
+def test_another_scorer_looks_at_the_enhanced_photos_that_are_there(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enhanced = 0
+
+    def enhance(self: Brighten, photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        nonlocal enhanced
+        enhanced += 1
+        return plain(self, photo)
+
+    plain = Brighten.enhance
+    monkeypatch.setattr(Brighten, "enhance", enhance)
+    out, fresh, lossy = tmp_path / "out", tmp_path / "fresh", tmp_path / "lossy"
+    label(photos, out)
+    label(photos, lossy, enhanced_format="jpeg")
+    cut, changed, *_ = sorted(out.rglob("enhanced/*/*/*.png"))
+    cut.write_bytes(cut.read_bytes()[:-200])
+    with Image.open(changed) as image:
+        size = image.size
+    Image.new("RGB", size).save(changed)
+    monkeypatch.setattr(Brightness, "version", "2")
+    calls = []
+    for folder, options in ((out, {}), (fresh, {}), (lossy, {"enhanced_format": "jpeg"})):
+        enhanced = 0
+        label(photos, folder, **options)
+        calls.append(enhanced)
+    assert calls == [2, 8, 8]  # what was damaged, all, and all: JPEG is not what was scored
+    for name in ("out", "lossy"):
+        again = read(tmp_path / name, scorer="brightness 2").reset_index(drop=True)
+        pd.testing.assert_frame_equal(again, read(fresh).reset_index(drop=True))
+    enhanced = 0
+    label(photos, out)
+    assert enhanced == 0
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
