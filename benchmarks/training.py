@@ -1,13 +1,14 @@
 """Which choices in training the trigger pay? One change at a time, on the same labels.
 
-``python benchmarks/training.py LABELS RATINGS --init WEIGHTS [--share 0.25] [--epochs 4] [--out
-FOLDER]`` with a folder that ``trigger label`` wrote, a CSV that ``trigger derive-ratings`` wrote,
-and weights of an ImageNet trunk. Every variant is trained on the same share of the training scenes
-with the same seed, order and number of steps. Written is how well it predicts delta on the held-out
-scenes, with 95 % bootstrap intervals over scenes, the paired interval of its difference to the
-recipe of ``trigger train``, and the area under the precision-recall curve that fine-tuning to the
-ratings reaches, on held-out scenes and cross-validated. An interrupted run goes on where it
-stopped.
+``python benchmarks/training.py LABELS RATINGS --init WEIGHTS --teacher WEIGHTS [--share 0.25]
+[--epochs 4] [--out FOLDER]`` with a folder that ``trigger label`` wrote, a CSV that ``trigger
+derive-ratings`` wrote, and weights of ImageNet trunks of alpha 0.35 and 1.0. Every variant is
+trained on the same share of the training scenes with the same seed, order and number of steps.
+Written is how well it predicts delta on the held-out scenes, with 95 % bootstrap intervals over
+scenes, the paired interval of its difference to the recipe of ``trigger train``, and the area under
+the precision-recall curve that fine-tuning to the ratings reaches, on held-out scenes and
+cross-validated. The larger network that one variant learns from is shown too. An interrupted run
+goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -31,10 +32,16 @@ from pipelines import fitting
 from pipelines.labels import read
 from pipelines.metrics import interval, resample_scenes
 from pipelines.networks import (
+    ALPHA,
+    NIMA_OUTPUT,
+    TAP,
+    build_nima,
     build_trigger,
+    cut_trunk,
     load_network,
     predict_in_slices,
     save_network,
+    save_whole,
     warm_start,
 )
 from pipelines.photo_store import preprocess_photos
@@ -42,9 +49,13 @@ from pipelines.splits import is_held_out
 from pipelines.train import QUALITY_WEIGHT, delta_loss, huber, with_quality_head
 from trigger import cli
 from trigger.files import make_folder
+from trigger.preprocessing import STANDARD
 
 BATCH_SIZE = 24
 LEARNING_RATE = 5e-4
+TEACHER_LEARNING_RATE = 2e-4
+TEACHER = "(the teacher itself)"
+SIDES = ("held_out", "cross_validated")
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
@@ -69,18 +80,53 @@ class Variant:
         loss: of delta and score, (N, 2) each.
         warm: start from the ImageNet trunk; else from random weights, and then batch
             normalisation learns too.
+        side: of the random square of a photo that training shows.
+        scales: how many sizes of the photo the network sees, 1 or 2.
+        taught: learn the mean of what was measured and what the teacher says of the same photos
+            (Hinton et al., arXiv:1503.02531).
     """
 
     loss: Loss = delta_loss
     warm: bool = True
+    side: int = STANDARD.size
+    scales: int = 1
+    taught: bool = False
+
+
+def at_two_scales(trigger: keras.Model) -> keras.Model:
+    """The trigger that sees the photo at 448 and at 224 pixels: one trunk, mean of the features."""
+    body = keras.applications.MobileNetV2(
+        (None, None, 3), alpha=ALPHA, include_top=False, weights=None
+    )
+    pooled = keras.layers.GlobalAveragePooling2D()(body.get_layer(TAP).output)
+    trunk = keras.Model(body.input, pooled, name="trunk")
+    trunk.set_weights(cut_trunk(trigger).get_weights())
+    for layer in trunk.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    photo = trigger.get_layer("normalise").output
+    half = keras.layers.AveragePooling2D(2, name="half")(photo)
+    features = keras.layers.Average(name="pool")([trunk(photo), trunk(half)])
+    return keras.Model(trigger.input, trigger.layers[-1](features), name="trigger")
+
+
+def build_teacher() -> keras.Model:
+    """NIMA's trunk of alpha 1.0 with its features of four depths; delta and score, (N, 2)."""
+    nima = build_nima()
+    head = keras.layers.Dense(2, kernel_initializer="zeros", name=NIMA_OUTPUT)
+    return keras.Model(nima.input, head(nima.get_layer("dropout").output), name="nima")
 
 
 VARIANTS = {
     "as trigger train": Variant(),
+    "parts of 320 pixels": Variant(side=320),
+    "parts of 224 pixels": Variant(side=224),
+    "two scales": Variant(scales=2),
+    "squared error": Variant(loss_with(QUALITY_WEIGHT, keras.ops.square)),
     "score as heavy as delta": Variant(loss_with(1.0)),
     "delta alone": Variant(loss_with(0.0)),
-    "squared error": Variant(loss_with(QUALITY_WEIGHT, keras.ops.square)),
     "from scratch": Variant(warm=False),
+    "taught by alpha 1.0": Variant(taught=True),
 }
 
 
@@ -90,20 +136,44 @@ def trained(
     """The trigger, trained this way; read from ``out`` if that was done before."""
     file = out / "trigger.keras"
     if not file.exists():
+        make_folder(out)
         keras.utils.set_random_seed(0)
-        model = build_trigger()
+        model = build_trigger(variant.side)
         if variant.warm:
             warm_start(model, init)
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = not variant.warm
-        out.mkdir(parents=True, exist_ok=True)
+        whole = build_trigger()
+        if variant.scales == 2:
+            model = whole = at_two_scales(model)
         fitting.fit(
             with_quality_head(model, mean),
             batches,
             loss=variant.loss,
             metrics=[],
             learning_rate=LEARNING_RATE,
+            epochs=epochs,
+            out=out,
+            save=partial(save_whole, model, whole, file, {}),
+        )
+    return load_network(file)
+
+
+def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) -> keras.Model:
+    """The larger network, trained on the same photos; read from ``out`` if that was done before."""
+    file = out / "teacher.keras"
+    if not file.exists():
+        make_folder(out)
+        keras.utils.set_random_seed(0)
+        model = build_teacher()
+        warm_start(model, init)
+        fitting.fit(
+            model,
+            batches,
+            loss=delta_loss,
+            metrics=[],
+            learning_rate=TEACHER_LEARNING_RATE,
             epochs=epochs,
             out=out,
             save=partial(save_network, model, file, {}),
@@ -119,8 +189,7 @@ def finetuned(folder: Path, ratings: Path) -> dict[str, float]:
         if cli.main(["finetune", network, str(ratings), "--out", str(out)]) != 0:
             sys.exit(f"{folder}: fine-tuning failed, see above")
     report = json.loads((out / "report.json").read_text())
-    sides = ("held_out", "cross_validated")
-    return {f"auc_pr_{side}": report[side]["scores"]["fine-tuned"]["auc_pr"] for side in sides}
+    return {f"auc_pr_{side}": report[side]["scores"]["fine-tuned"]["auc_pr"] for side in SIDES}
 
 
 def spearman(pairs: npt.NDArray[np.float32]) -> float:
@@ -157,6 +226,7 @@ def main() -> int:
     parser.add_argument("labels", help="folder that trigger label wrote")
     parser.add_argument("ratings", type=Path, help="CSV that trigger derive-ratings wrote")
     parser.add_argument("--init", required=True, help="ImageNet trunk, .weights.h5")
+    parser.add_argument("--teacher", required=True, help="the same of alpha 1.0")
     parser.add_argument("--share", type=float, default=0.25, help="of the training scenes")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("training-variants"))
@@ -180,11 +250,16 @@ def main() -> int:
     held_out = labels["scene"].map(is_held_out)
     rows, unseen = np.flatnonzero(known & ~held_out), np.flatnonzero(known & held_out)
     targets = labels[["delta", "input_score"]].to_numpy(np.float32)
-    batches = fitting.PhotoBatches(photos, rows, targets[rows], BATCH_SIZE, 0)
     mean = float(targets[rows, 1].mean())
     predictions, areas = {}, {}
     for name, variant in VARIANTS.items():
-        folder = args.out / name.replace(" ", "-")
+        folder, answers = args.out / name.replace(" ", "-"), targets[rows]
+        if variant.taught:
+            batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0)
+            large = teacher(args.teacher, batches, args.epochs, args.out / "teacher")
+            answers = np.mean([answers, predict_in_slices(large, photos, rows)], axis=0)
+            predictions[TEACHER] = predict_in_slices(large, photos, unseen)[:, 0]
+        batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
         network = trained(variant, args.init, batches, mean, args.epochs, folder)
         predictions[name] = predict_in_slices(network, photos, unseen)[:, 0]
         areas[name] = finetuned(folder, args.ratings)
@@ -202,8 +277,8 @@ def main() -> int:
         less, more = figures["difference_interval"]
         print(
             f"| {name} | {figures['spearman']:.3f} [{low:.3f}, {high:.3f}] | "
-            f"[{less:+.3f}, {more:+.3f}] | {figures['mean_absolute_error']:.3f} | "
-            f"{figures['auc_pr_held_out']:.3f} | {figures['auc_pr_cross_validated']:.3f} |"
+            f"[{less:+.3f}, {more:+.3f}] | {figures['mean_absolute_error']:.3f} | ",
+            *(f"{figures[f'auc_pr_{side}']:.3f} |" for side in SIDES if name != TEACHER),
         )
     return 0
 

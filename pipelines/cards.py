@@ -55,10 +55,9 @@ features pooled at four depths, Dense(10), softmax; squared earth mover's distan
 & Milanfar 2018), plus the error in the difference between versions of one photo. A score is the
 mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).
 
-Trained by `python -m pipelines.rebuild DATA` (two steps `trigger train-scorer`;
-the result is the mean of the weights after each) on
-{report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples of a fifth of the
-scenes were held out and never trained on.
+Trained by `python -m pipelines.rebuild DATA` (one step, `trigger train-scorer`) on random squares
+of 320 pixels of {report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples
+of a fifth of the scenes were held out and never trained on.
 
 ## Agreement with people
 
@@ -68,8 +67,9 @@ scenes were held out and never trained on.
 
 ## Restoration, held-out scenes
 
-Delta is the score after the classical enhancer minus the score before. "True" is the full-reference
-judge, fitted on TID2013 and knowing the original; clear means that it sees at least half a point.
+Delta is the score after an enhancer, `classical` or `restorer`, minus the score before. "True" is
+the full-reference judge, fitted on TID2013 and knowing the original; clear means that it sees at
+least half a point.
 
 | degradation | n | mean delta | mean true delta | clear | sign agrees where clear |
 |---|---|---|---|---|---|
@@ -105,6 +105,10 @@ def trigger_card(quality: dict[str, Any]) -> str:
         f"{baseline[side]['pearson']:.3f} | {baseline[side]['spearman']:.3f} |"
         for side in ("train", "held_out")
     ]
+    made_with = ", ".join(
+        f"{part} `{baseline['labels'][part][0]}` {baseline['labels'][f'{part}_version'][0]}"
+        for part in ("enhancer", "scorer")
+    )
     comparisons = (("held out", "held_out"), ("five-fold cross-validation", "cross_validated"))
     areas = []
     for photos, reports in RATED.items():
@@ -144,8 +148,8 @@ scorer, nor the baseline, nor the fine-tuning saw.
 |---|---|---|---|---|
 {chr(10).join(correlations)}
 
-Mean measured delta (enhancer `{", ".join(baseline["labels"]["enhancer"])}`, packaged NIMA) and mean
-prediction by degradation; "as found" are ordinary photos, "none" flawless ones:
+Mean measured delta ({made_with}) and mean prediction
+by degradation; "as found" are ordinary photos, "none" flawless ones:
 
 | degradation | n | mean delta | mean baseline score |
 |---|---|---|---|

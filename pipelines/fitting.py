@@ -33,10 +33,9 @@ class Batches(keras.utils.PyDataset):
 
 
 class PhotoBatches(Batches):
-    """Shuffled batches of preprocessed photos, half of them mirrored.
+    """Shuffled batches of preprocessed photos, half of them mirrored, cut at random if asked for.
 
-    Mirroring is the one augmentation here that surely leaves quality as it is: crops change what
-    is seen, rotations and scalings resample, colour changes are degradations.
+    Both leave quality much as it is; rotations and scalings resample, colour changes degrade.
     """
 
     def __init__(
@@ -49,6 +48,7 @@ class PhotoBatches(Batches):
         groups: npt.NDArray[np.intp] | None = None,
         often: npt.NDArray[np.bool_] | None = None,
         share: float = 1.0,
+        side: int | None = None,
     ) -> None:
         """Describe the batches.
 
@@ -63,6 +63,8 @@ class PhotoBatches(Batches):
             often: (n,) rows shown in every epoch, the same for all of a group; default: all.
             share: of the other rows, drawn anew for each epoch by groups, of which the last may
                 be cut.
+            side: of the square at a random place that is shown of each photo, the same place for
+                all of a group, so that like is compared with like; default: all of the photo.
         """
         super().__init__()
         self._photos, self._rows, self._targets = photos, rows, targets
@@ -71,17 +73,21 @@ class PhotoBatches(Batches):
         self._share = share
         self._shown = self._often.sum() + round(share * (~self._often).sum())
         self._batch_size, self._seed = batch_size, seed
+        self._side = side or photos.shape[1]
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Shuffle for this epoch; the order depends on seed and epoch alone, so resuming works."""
         rng = np.random.default_rng([self._seed, epoch])
-        place = rng.permutation(self._groups.max() + 1)[self._groups]
+        groups = self._groups.max() + 1
+        place = rng.permutation(groups)[self._groups]
         # A lot of its own: drawn by their place in the epoch, the other rows would all come first.
-        lot = np.random.default_rng([self._seed, epoch, 1]).permutation(self._groups.max() + 1)
+        lot = np.random.default_rng([self._seed, epoch, 1]).permutation(groups)
         drawn = np.lexsort((lot[self._groups], ~self._often))[: self._shown]
         self._order = drawn[np.lexsort((rng.random(len(drawn)), place[drawn]))]
         self._mirrored = rng.random(len(self._rows)) < 0.5
+        room = self._photos.shape[1] - self._side
+        self._corners = rng.integers(room + 1, size=(groups, 2))[self._groups]
 
     def fingerprint(self) -> dict[str, object]:  # noqa: D102
         return {
@@ -89,6 +95,7 @@ class PhotoBatches(Batches):
             "seed": self._seed,
             "labels": _digest([self._rows, self._targets, self._groups, self._often]),
             "share": self._share,
+            "side": self._side,
         }
 
     def __len__(self) -> int:
@@ -96,7 +103,12 @@ class PhotoBatches(Batches):
 
     def __getitem__(self, batch: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         chosen = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
-        photos = self._photos[self._rows[chosen]]
+        photos = np.stack(
+            [
+                self._photos[row, top : top + self._side, left : left + self._side]
+                for row, (top, left) in zip(self._rows[chosen], self._corners[chosen], strict=True)
+            ]
+        )
         mirrored = self._mirrored[chosen]
         photos[mirrored] = photos[mirrored][:, :, ::-1]
         return photos, self._targets[chosen]

@@ -36,8 +36,8 @@ SLICE = 256  # photos, 154 MB
 PACKAGED_TRUNK = Path(__file__).parent / "models" / "trunk.weights.h5"
 
 
-def _mobilenet(alpha: float) -> tuple[keras.KerasTensor, keras.Model]:
-    photo = keras.Input((STANDARD.size, STANDARD.size, 3), dtype="uint8", name="image")
+def _mobilenet(alpha: float, side: int) -> tuple[keras.KerasTensor, keras.Model]:
+    photo = keras.Input((side, side, 3), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="normalise")(photo)
     body = keras.applications.MobileNetV2(
         alpha=alpha, include_top=False, weights=None, input_tensor=scaled
@@ -48,20 +48,20 @@ def _mobilenet(alpha: float) -> tuple[keras.KerasTensor, keras.Model]:
     return photo, body
 
 
-def build_trigger() -> keras.Model:
-    """The trigger network with fresh weights: uint8 (N, 448, 448, 3) to delta (N, 1).
+def build_trigger(side: int = STANDARD.size) -> keras.Model:
+    """The trigger network with fresh weights: uint8 (N, side, side, 3) to delta (N, 1).
 
     The head starts at zero: an untrained head predicts no gain.
     """
-    photo, body = _mobilenet(ALPHA)
+    photo, body = _mobilenet(ALPHA, side)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(body.get_layer(TAP).output)
     head = keras.layers.Dense(1, kernel_initializer="zeros", name=TRIGGER_OUTPUT)
     return keras.Model(photo, head(pooled), name="trigger")
 
 
-def build_nima() -> keras.Model:
-    """The NIMA network with fresh weights: uint8 (N, 448, 448, 3) to (N, 10), rows sum to 1."""
-    photo, body = _mobilenet(NIMA_ALPHA)
+def build_nima(side: int = STANDARD.size) -> keras.Model:
+    """The NIMA network with fresh weights: uint8 (N, side, side, 3) to (N, 10), rows sum to 1."""
+    photo, body = _mobilenet(NIMA_ALPHA, side)
     pooled = [
         keras.layers.GlobalAveragePooling2D(name=f"pool_{name}")(body.get_layer(name).output)
         for name in NIMA_TAPS
@@ -155,6 +155,14 @@ def save_network(model: keras.Model, path: Path, record: Mapping[str, str]) -> N
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_whole(
+    model: keras.Model, whole: keras.Model, path: Path, record: Mapping[str, str]
+) -> None:
+    """Bring what ``model`` learned on parts of photos to the network for whole ones; save that."""
+    whole.set_weights(model.get_weights())
+    save_network(whole, path, record)
 
 
 def predict_in_slices(

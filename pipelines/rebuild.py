@@ -35,8 +35,8 @@ from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "6"
-NIMA_VERSION = "4"
+TRIGGER_VERSION = "7"
+NIMA_VERSION = "5"
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,16 @@ def train_scorer(data: Path, out: Path) -> list[str]:
     ]
 
 
-def scorer_steps(data: Path, out: Path) -> list[Step]:
-    """Train the scorer, first above all on what people rated, then on more of the graded photos."""
-    first, second = out / "scorer-first", out / "scorer"
-    common = [*train_scorer(data, out), "--learning-rate", "2e-4", "--batch-size", "16"]
+def scorer_step(data: Path, out: Path, fold: int = 0) -> Step:
+    """Train the scorer; all rated photos in every epoch, of the graded ones a third."""
+    folder = out / "scorers" / f"fold-{fold}"
     trunk = data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5"
-    return [
-        Step(
-            [
-                *(*common, "--init", str(trunk), "--epochs", "5", "--graded-share", "0.25"),
-                *("--out", str(first)),
-            ],
-            first / "report.json",
-        ),
-        Step(
-            [
-                *(*common, "--init", str(first / "nima.keras"), "--epochs", "3"),
-                *("--graded-share", "0.5", "--keep", "0.5", "--out", str(second)),
-            ],
-            second / "report.json",
-        ),
+    arguments = [
+        *(*train_scorer(data, out), "--init", str(trunk), "--fold", str(fold)),
+        *("--epochs", "8", "--graded-share", "0.33", "--batch-size", "16"),
+        *("--learning-rate", "2e-4", "--out", str(folder)),
     ]
+    return Step(arguments, folder / "report.json")
 
 
 def trigger_steps(data: Path, out: Path) -> list[Step]:
@@ -111,7 +100,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
         Step(
             [
                 *("label", str(degraded), str(references), *found, "--out", str(out / "labels")),
-                *("--no-enhanced", "--workers", "2"),
+                *("--workers", "2"),
             ],
             out / "labels" / "deltas.png",
         ),
@@ -188,12 +177,13 @@ def rebuild(data: Path, out: Path) -> None:
         TriggerError: a step failed, and has said why.
     """
     claim(out)
-    for step in scorer_steps(data, out):
-        step.run()
-    scorer = read_report(out / "scorer")
+    training = scorer_step(data, out)
+    training.run()
+    folder = training.result.parent
+    scorer = read_report(folder)
     card, file = out / "NIMA.md", out / "nima.tflite"
     write_atomically(card, nima_card(scorer).encode())
-    export_step(out / "scorer" / "nima.keras", file, card, NIMA_VERSION).run()
+    export_step(folder / "nima.keras", file, card, NIMA_VERSION).run()
     facts: dict[str, Any] = {
         "preprocessing": STANDARD.version,
         "quality": scorer,

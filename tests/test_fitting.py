@@ -143,3 +143,22 @@ def test_some_rows_come_in_every_epoch_and_a_share_of_the_others() -> None:
         seen.append(order)
         assert set(order[-5:]) - set(range(8)), "the others do not all come first"
     assert set(np.concatenate(seen)) == set(rows)
+
+
+def test_parts_are_of_one_place_for_a_group_and_of_others_in_the_next_epoch() -> None:
+    places = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64, 1)
+    photos = np.repeat(np.concatenate([places % 256, places // 256, 0 * places], -1), 8, 0)
+    rows = np.arange(8)
+    batches = PhotoBatches(
+        photos.astype(np.uint8), rows, rows.astype(np.float32), 8, 0, rows // 4, side=48
+    )
+    seen = []
+    for epoch in range(4):
+        batches.start_epoch(epoch)
+        shown, numbers = batches[0]
+        assert shown.shape == (8, 48, 48, 3)
+        corners = np.minimum(shown[:, 0, 0], shown[:, 0, -1]).astype(int)[np.argsort(numbers)]
+        assert (corners[:4] == corners[0]).all()
+        assert (corners[4:] == corners[4]).all()
+        seen += [tuple(corners[0]), tuple(corners[4])]
+    assert len(set(seen)) > 4

@@ -28,9 +28,9 @@ MARGIN = 0.3
 RANK_WEIGHT = 1.0
 
 
-def build_alexnet_rank() -> keras.Model:
-    """The network with fresh weights: uint8 (N, 448, 448, 3) to mean opinions (N, 1), unbounded."""
-    photo = keras.Input((STANDARD.size, STANDARD.size, 3), dtype="uint8", name="image")
+def build_alexnet_rank(side: int = STANDARD.size) -> keras.Model:
+    """Fresh weights: uint8 (N, side, side, 3) to mean opinions (N, 1), unbounded."""
+    photo = keras.Input((side, side, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="normalise")(photo)
     x = _convolve(x, 1, 48, 11, stride=8)
     x = _convolve(_shrink(x), 2, 128, 5)

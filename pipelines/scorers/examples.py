@@ -4,7 +4,7 @@ Three sources, on one scale (see :mod:`pipelines.rated`):
 
 * LIVE Challenge photos with their opinions, and each degraded twice with every degradation;
 * TID2013 distortions, made again, with theirs;
-* clean photos with degradations, and what the enhancer and clumsy filters make of them.
+* clean photos with degradations, and what enhancers and clumsy filters make of them.
 
 No person rated what is made here. :class:`~pipelines.reference.ReferenceJudge`, fitted on TID2013,
 grades it against the original, and the grade scales the original's own score. So the scorer learns
@@ -24,7 +24,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,8 +34,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipelines.degradation import KINDS, Kind, degrade, random_factors
-from pipelines.enhancers import enhance_pixels
-from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.enhancers.shrinkage import shrink
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
@@ -50,6 +49,7 @@ from trigger.preprocessing import STANDARD
 
 CROP = 512
 STRENGTHS = 2  # versions of one degradation, so that strong can be told from mild
+RESTORED_BY = ("classical", "restorer")  # one or the other, so that the scorer is partial to none
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,10 @@ def plan_examples(
     for number, photo in originals.items():
         rated = opinions[opinions["kodak"] == number].to_csv(index=False)
         jobs[_file_name("tid", photo, rated)] = partial(_tid_scene, tid, number)
-    enhancer = f"{ClassicalEnhancer.name} {ClassicalEnhancer.version}"
+    versions = [enhancer.version for enhancer in _enhancers()]
     for photo in find_photos(clean):
-        jobs[_file_name("clean", photo, seed, enhancer)] = partial(_clean_scene, photo, seed)
+        name = _file_name("clean", photo, seed, RESTORED_BY, versions)
+        jobs[name] = partial(_clean_scene, photo, seed)
     if live is not None:
         for opinion in read_live_challenge(live):
             name = _file_name("live", opinion.path, seed, opinion.score, opinion.deviation)
@@ -231,18 +232,27 @@ def _views(pixels: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixe
 
 def _versions(original: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixels]]:
     """The original, degraded and restored versions, and clumsy processing of each sort."""
-    enhancer = ClassicalEnhancer()
+    enhancers = _enhancers()
+
+    def restored(photo: Pixels) -> Pixels:
+        return enhance_pixels(enhancers[rng.integers(len(enhancers))], photo)
+
     yield "original", original
-    yield "original/restored", enhance_pixels(enhancer, original)
+    yield "original/restored", restored(original)
     values = to_float(original)
     for kind, degraded in _degraded(values, [kind for kind in KINDS if kind != "none"], rng):
         yield f"{kind}/degraded", degraded
-        yield f"{kind}/restored", enhance_pixels(enhancer, degraded)
+        yield f"{kind}/restored", restored(degraded)
         if rng.random() < 0.1:
             yield f"{kind}/oversharp", _oversharpen(degraded, rng)
     yield "original/oversharp", _oversharpen(original, rng)
     smooth = shrink(values, float(rng.uniform(30, 120)) / 255)
     yield "original/oversmooth", to_pixels(smooth)
+
+
+@cache
+def _enhancers() -> list[Enhancer]:
+    return [load_enhancer(name) for name in RESTORED_BY]
 
 
 def _degraded(
