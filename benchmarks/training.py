@@ -40,7 +40,6 @@ from pipelines.networks import (
     cut_trunk,
     load_network,
     predict_in_slices,
-    save_network,
     save_whole,
     warm_start,
 )
@@ -88,7 +87,7 @@ class Variant:
 
     loss: Loss = delta_loss
     warm: bool = True
-    side: int = STANDARD.size
+    side: int = fitting.SIDE
     scales: int = 1
     taught: bool = False
 
@@ -110,18 +109,18 @@ def at_two_scales(trigger: keras.Model) -> keras.Model:
     return keras.Model(trigger.input, trigger.layers[-1](features), name="trigger")
 
 
-def build_teacher() -> keras.Model:
+def build_teacher(side: int) -> keras.Model:
     """NIMA's trunk of alpha 1.0 with its features of four depths; delta and score, (N, 2)."""
-    nima = build_nima()
+    nima = build_nima(side)
     head = keras.layers.Dense(2, kernel_initializer="zeros", name=NIMA_OUTPUT)
     return keras.Model(nima.input, head(nima.get_layer("dropout").output), name="nima")
 
 
 VARIANTS = {
     "as trigger train": Variant(),
-    "parts of 320 pixels": Variant(side=320),
+    "whole photos": Variant(side=STANDARD.size),
     "parts of 224 pixels": Variant(side=224),
-    "two scales": Variant(scales=2),
+    "two scales, whole photos": Variant(side=STANDARD.size, scales=2),
     "squared error": Variant(loss_with(QUALITY_WEIGHT, keras.ops.square)),
     "score as heavy as delta": Variant(loss_with(1.0)),
     "delta alone": Variant(loss_with(0.0)),
@@ -166,7 +165,7 @@ def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) ->
     if not file.exists():
         make_folder(out)
         keras.utils.set_random_seed(0)
-        model = build_teacher()
+        model, whole = build_teacher(fitting.SIDE), build_teacher(STANDARD.size)
         warm_start(model, init)
         fitting.fit(
             model,
@@ -176,7 +175,7 @@ def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) ->
             learning_rate=TEACHER_LEARNING_RATE,
             epochs=epochs,
             out=out,
-            save=partial(save_network, model, file, {}),
+            save=partial(save_whole, model, whole, file, {}),
         )
     return load_network(file)
 
@@ -253,9 +252,9 @@ def main() -> int:
     mean = float(targets[rows, 1].mean())
     predictions, areas = {}, {}
     for name, variant in VARIANTS.items():
-        folder, answers = args.out / name.replace(" ", "-"), targets[rows]
+        folder, answers = args.out / name.replace(",", "").replace(" ", "-"), targets[rows]
         if variant.taught:
-            batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0)
+            batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
             large = teacher(args.teacher, batches, args.epochs, args.out / "teacher")
             answers = np.mean([answers, predict_in_slices(large, photos, rows)], axis=0)
             predictions[TEACHER] = predict_in_slices(large, photos, unseen)[:, 0]

@@ -21,7 +21,7 @@ from pipelines.model_record import MADE_WITH
 from pipelines.networks import (
     build_trigger,
     predict_in_slices,
-    save_network,
+    save_whole,
     warm_start,
 )
 from pipelines.photo_store import preprocess_photos
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             f"needs at least {args.batch_size} and 1: label more photos"
         )
     targets = labels[["delta", "input_score"]].to_numpy(np.float32)
-    model = build_trigger()
+    model, whole = build_trigger(fitting.SIDE), build_trigger()
     copied = warm_start(model, args.init)
     print(  # noqa: T201
         f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
@@ -103,15 +103,17 @@ def run(args: argparse.Namespace) -> int:
     )
     fitting.fit(
         with_quality_head(model, float(targets[train, 1].mean())),
-        fitting.PhotoBatches(photos, train, targets[train], args.batch_size, args.seed),
+        fitting.PhotoBatches(
+            photos, train, targets[train], args.batch_size, args.seed, side=fitting.SIDE
+        ),
         loss=delta_loss,
         metrics=[delta_error],
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        save=partial(save_network, model, args.out / "baseline.keras", _origin(labels)),
+        save=partial(save_whole, model, whole, args.out / "baseline.keras", _origin(labels)),
     )
-    labels["score"] = predict_in_slices(model, photos)[:, 0]
+    labels["score"] = predict_in_slices(whole, photos)[:, 0]
     labels["held_out"] = held_out
     report = _report(labels.loc[usable], args)
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())

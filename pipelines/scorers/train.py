@@ -31,12 +31,6 @@ from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float32]
 
-SIDE = 320
-"""Training sees squares of this many pixels out of the 448, at random places, scores are made of
-all. It costs half, and what is learned of few scenes holds better for others: on rated photos alone
-and at equal cost, held-out Spearman was 0.77 instead of 0.73 (LIVE Challenge), 0.70 instead of 0.67
-(TID2013)."""
-
 
 @dataclass(frozen=True)
 class ExampleTable:
@@ -215,7 +209,7 @@ def run(args: argparse.Namespace) -> int:
     table = gather(files, args.out / "photos.npy", args.fold)
     train = np.flatnonzero(~table.held_out)
     targets = architecture.targets(table.scores[train], table.deviations[train])
-    model, whole = architecture.build(SIDE), architecture.build(STANDARD.size)
+    model, whole = architecture.build(fitting.SIDE), architecture.build(STANDARD.size)
     if architecture.trunk:
         warm_start(model, args.init or architecture.trunk)
     families = [_family(table.scenes[row], table.kinds[row]) for row in train]
@@ -230,7 +224,7 @@ def run(args: argparse.Namespace) -> int:
         groups,
         often=rated[train],
         share=args.graded_share,
-        side=SIDE,
+        side=fitting.SIDE,
     )
     fitting.fit(
         model,
