@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.fitting import SIDE
+
 DATA = """\
 | set | used for | licence |
 |---|---|---|
@@ -56,7 +58,7 @@ features pooled at four depths, Dense(10), softmax; squared earth mover's distan
 mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).
 
 Trained by `python -m pipelines.rebuild DATA` (one step, `trigger train-scorer`) on random squares
-of 320 pixels of {report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples
+of {SIDE} pixels of {report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples
 of a fifth of the scenes were held out and never trained on.
 
 ## Agreement with people

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "MobileNetV2 .weights.h5 file, or a .keras file of a trigger, whose head is kept too "
         "(default: packaged)",
     )
-    fitting.add_options(parser, epochs=10, seeded="order and mirroring")
+    fitting.add_options(parser, epochs=10, seeded="order, mirroring and squares")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -186,7 +186,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which fifth of the scenes is held out; packaged scorers have not seen fold 0 "
         "(default: %(default)s); a .keras file for --init must have held out the same",
     )
-    fitting.add_options(parser, epochs=8, seeded="examples, order and mirroring")
+    fitting.add_options(parser, epochs=8, seeded="examples, order, mirroring and squares")
 
 
 def run(args: argparse.Namespace) -> int:
