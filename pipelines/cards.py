@@ -44,6 +44,7 @@ def nima_card(report: dict[str, Any]) -> str:
         f"{entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
         for kind, entry in report["restoration_held_out"].items()
     ]
+    counts = report["examples"]
     orderings = [
         f"| {title} | {kind} | {entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
         for title, name in (("mild above strong", "strength"), ("good above clumsy", "processing"))
@@ -58,7 +59,7 @@ features pooled at four depths, Dense(10), softmax; squared earth mover's distan
 mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).
 
 Trained by `python -m pipelines.rebuild DATA` (one step, `trigger train-scorer`) on random squares
-of {SIDE} pixels of {report["examples"]["train"]} examples; {report["examples"]["held_out"]} examples
+of {SIDE} pixels of {counts["train"]} examples; {counts["held_out"]} examples
 of a fifth of the scenes were held out and never trained on.
 
 ## Agreement with people
