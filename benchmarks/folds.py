@@ -13,14 +13,13 @@ sees a clear step.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipelines.rebuild import scorer_step
+from pipelines.rebuild import read_report, scorer_step
 from pipelines.splits import FOLDS
 from trigger.errors import TriggerError
 
@@ -61,7 +60,7 @@ def main() -> int:
             step.run()
         except TriggerError as error:
             sys.exit(f"folds: {error}")
-        reports.append(json.loads(step.result.read_text()))
+        reports.append(read_report(step.result.parent))
     print("| people |", *(f"fold {fold} |" for fold in args.folds), "mean |")
     print("|---|", "---|" * (len(reports) + 1), sep="")
     for name, key in SOURCES.items():

@@ -171,18 +171,19 @@ class Labeller:
         stored_as = self.job.enhanced_format
         extension = ENHANCED_EXTENSIONS[stored_as] if stored_as else ""
         file = enhanced_file(recipe, opened.photo, extension)
-        start = time.perf_counter()
-        enhanced = self._stored(file) if stored_as == "png" else None
-        report.seconds["decode"] += time.perf_counter() - start
 
         def work(clock: Clock) -> tuple[dict[str, Any], bytes]:
-            pixels = _enhance(opened, enhancer, clock) if enhanced is None else enhanced
-            row = _score(opened, pixels, scorer, recipe, clock)
-            encoded = b""
-            if stored_as and enhanced is None:
-                with _stage("encode", clock):
-                    encoded = encode_enhanced(pixels, stored_as)
-            return row, encoded
+            enhanced, encoded = None, b""
+            if stored_as == "png":
+                with _stage("decode", clock):
+                    enhanced = self._stored(file)
+            if enhanced is None:
+                with _stage("enhance", clock):
+                    enhanced = enhance_pixels(enhancer, opened.pixels)
+                if stored_as:
+                    with _stage("encode", clock):
+                        encoded = encode_enhanced(enhanced, stored_as)
+            return _score(opened, enhanced, scorer, recipe, clock), encoded
 
         row, encoded = self._in_time(work, name, report)
         if encoded:
@@ -261,11 +262,6 @@ def _open(photo: str, path: str, scorer: Scorer, clock: Clock) -> _Opened:
         del data
     with _stage("score", clock):
         return _Opened(photo, path, pixels, checked_opinions(scorer, [pixels])[0])
-
-
-def _enhance(opened: _Opened, enhancer: Enhancer, clock: Clock) -> Pixels:
-    with _stage("enhance", clock):
-        return enhance_pixels(enhancer, opened.pixels)
 
 
 def _score(

@@ -18,12 +18,7 @@ from pipelines import fitting, plots
 from pipelines.labels import read
 from pipelines.metrics import agreement
 from pipelines.model_record import MADE_WITH
-from pipelines.networks import (
-    build_trigger,
-    predict_in_slices,
-    save_whole,
-    warm_start,
-)
+from pipelines.networks import build_trigger, predict_in_slices, save_whole, warm_start
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from trigger.commands.common import local_path
