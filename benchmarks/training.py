@@ -118,6 +118,7 @@ def build_teacher(side: int) -> keras.Model:
 
 VARIANTS = {
     "as trigger train": Variant(),
+    "taught by alpha 1.0": Variant(taught=True),
     "whole photos": Variant(side=STANDARD.size),
     "parts of 224 pixels": Variant(side=224),
     "two scales, whole photos": Variant(side=STANDARD.size, scales=2),
@@ -125,7 +126,6 @@ VARIANTS = {
     "score as heavy as delta": Variant(loss_with(1.0)),
     "delta alone": Variant(loss_with(0.0)),
     "from scratch": Variant(warm=False),
-    "taught by alpha 1.0": Variant(taught=True),
 }
 
 
@@ -133,48 +133,63 @@ def trained(
     variant: Variant, init: str, batches: fitting.PhotoBatches, mean: float, epochs: int, out: Path
 ) -> keras.Model:
     """The trigger, trained this way; read from ``out`` if that was done before."""
-    file = out / "trigger.keras"
-    if not file.exists():
-        make_folder(out)
-        keras.utils.set_random_seed(0)
+
+    def build() -> tuple[keras.Model, keras.Model, keras.Model]:
         model = build_trigger(variant.side)
         if variant.warm:
             warm_start(model, init)
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = not variant.warm
-        whole = build_trigger()
         if variant.scales == 2:
-            model = whole = at_two_scales(model)
-        fitting.fit(
-            with_quality_head(model, mean),
-            batches,
-            loss=variant.loss,
-            metrics=[],
-            learning_rate=LEARNING_RATE,
-            epochs=epochs,
-            out=out,
-            save=partial(save_whole, model, whole, file, {}),
-        )
-    return load_network(file)
+            model = at_two_scales(model)
+            return with_quality_head(model, mean), model, model
+        return with_quality_head(model, mean), model, build_trigger()
+
+    return fitted(build, batches, variant.loss, LEARNING_RATE, epochs, out / "trigger.keras")
 
 
 def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) -> keras.Model:
     """The larger network, trained on the same photos; read from ``out`` if that was done before."""
-    file = out / "teacher.keras"
-    if not file.exists():
-        make_folder(out)
-        keras.utils.set_random_seed(0)
-        model, whole = build_teacher(fitting.SIDE), build_teacher(STANDARD.size)
+
+    def build() -> tuple[keras.Model, keras.Model, keras.Model]:
+        model = build_teacher(fitting.SIDE)
         warm_start(model, init)
+        return model, model, build_teacher(STANDARD.size)
+
+    return fitted(build, batches, delta_loss, TEACHER_LEARNING_RATE, epochs, out / "teacher.keras")
+
+
+def fitted(
+    build: Callable[[], tuple[keras.Model, keras.Model, keras.Model]],
+    batches: fitting.PhotoBatches,
+    loss: Loss,
+    learning_rate: float,
+    epochs: int,
+    file: Path,
+) -> keras.Model:
+    """A trained network, read from ``file`` if it is there.
+
+    Args:
+        build: what is trained, what is saved of it, and a network of whole photos to save it in.
+        batches: what it is trained on.
+        loss: of delta and score.
+        learning_rate: at its peak.
+        epochs: how many.
+        file: where it is kept.
+    """
+    if not file.exists():
+        make_folder(file.parent)
+        keras.utils.set_random_seed(0)
+        trained, model, whole = build()
         fitting.fit(
-            model,
+            trained,
             batches,
-            loss=delta_loss,
+            loss=loss,
             metrics=[],
-            learning_rate=TEACHER_LEARNING_RATE,
+            learning_rate=learning_rate,
             epochs=epochs,
-            out=out,
+            out=file.parent,
             save=partial(save_whole, model, whole, file, {}),
         )
     return load_network(file)
