@@ -22,7 +22,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from annotation.origins import RECORD, read_records
-from pipelines.degradation import KINDS, Factors, Kind, jpeg_bytes, random_factors, sensor
+from pipelines.degradation import (
+    BEST_QUALITY,
+    KINDS,
+    Factors,
+    Kind,
+    jpeg_bytes,
+    random_factors,
+    sensor,
+)
+from pipelines.hard_negatives import HARD_NEGATIVES, HardNegative, hard_negative
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
 from pipelines.storage import Folder
@@ -33,6 +42,8 @@ from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
 Row = dict[str, str]
+AnyKind = Kind | HardNegative
+ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
 UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
 
 
@@ -42,17 +53,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Write degraded versions of photos: v = C(S(u * k) + n) with blur k, sensor saturation S, "
         f"noise n and JPEG compression C. The applied factors are recorded in OUT/{RECORD}, with "
         "the scene each version belongs to. The same seed gives the same files; a folder that "
-        "holds degraded photos already gains the new ones."
+        "holds degraded photos already gains the new ones. Hard negatives, pictures that look "
+        "faulty though nothing can be mended, are made on request: thumbnails of the photos, pages "
+        "of text and plain areas in their colours."
     )
-    parser.epilog = "example: trigger degrade clean --out degraded --versions 2"
+    parser.epilog = (
+        "examples: trigger degrade clean --out degraded --versions 2; "
+        "trigger degrade clean --out negatives --kinds thumbnail text plain"
+    )
     parser.add_argument("photos", nargs="+", type=Path, help="flawless photos or folders of them")
     parser.add_argument("--out", type=Path, required=True, help="folder for the degraded photos")
     parser.add_argument(
         "--kinds",
         nargs="+",
-        choices=KINDS,
+        choices=ALL_KINDS,
         default=list(KINDS),
-        help="which degradations; 'none' copies the photo as it is (default: all)",
+        help="which degradations; 'none' copies the photo as it is; thumbnail, text and plain are "
+        "hard negatives (default: all but those)",
     )
     parser.add_argument(
         "--versions",
@@ -140,7 +157,7 @@ def _write_rows(folder: Path, rows: list[Row]) -> None:
 
 
 def _degrade_photo(
-    path: Path, out: Path, kinds: list[Kind], versions: int, seed: int
+    path: Path, out: Path, kinds: list[AnyKind], versions: int, seed: int
 ) -> list[Row] | PhotoError:
     cv2.setNumThreads(1)
     try:
@@ -155,7 +172,8 @@ def _degrade_photo(
         if kind == "none":
             target, content = out / f"{stem}{path.suffix.lower()}", data
         else:
-            target, content = _encode(out / stem, pixels, factors, rng)
+            made = hard_negative(kind, pixels, rng) if kind in HARD_NEGATIVES else pixels
+            target, content = _encode(out / stem, made, factors, rng)
         write_atomically(target, content)
         records.append(
             {
@@ -171,13 +189,22 @@ def _degrade_photo(
 
 
 def _plan(
-    scene: str, kinds: list[Kind], versions: int, seed: int
-) -> Iterator[tuple[Kind, int, Factors, np.random.Generator]]:
+    scene: str, kinds: list[AnyKind], versions: int, seed: int
+) -> Iterator[tuple[AnyKind, int, Factors, np.random.Generator]]:
     for kind in kinds:
         for version in range(1 if kind == "none" else versions):
             # Named by what is made, so that adding kinds or photos changes no other file.
-            rng = np.random.default_rng([seed, int(scene[:12], 16), KINDS.index(kind), version])
-            yield kind, version, random_factors(kind, rng), rng
+            words = [seed, int(scene[:12], 16), ALL_KINDS.index(kind), version]
+            rng = np.random.default_rng(words)
+            factors = random_factors(kind, rng) if kind in KINDS else _saved(rng)
+            yield kind, version, factors, rng
+
+
+def _saved(rng: np.random.Generator) -> Factors:
+    """How thumbnails and screenshots are kept: as PNG or as a JPEG of fair quality."""
+    return Factors(
+        jpeg_quality=int(rng.integers(60, BEST_QUALITY + 1)) if rng.random() < 0.5 else None
+    )
 
 
 def _encode(

@@ -80,12 +80,14 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
     """Degrade, label, train and fine-tune; the packaged scorer must be in place."""
     clean, rated = data / "clean", data / "rated"
     found = [str(data / "unlabeled"), str(rated / "live_challenge")]
-    degraded, references = out / "degraded", out / "references"
+    degraded, references, thumbnails = (
+        out / name for name in ("degraded", "references", "thumbnails")
+    )
     baseline, finetuned = out / "baseline", out / "finetuned"
     return [
         # What the enhancer mends mostly is made from every photo in two strengths, for variety;
-        # what is flawless or overexposed, which it often leaves alone, from the clean ones alone,
-        # so that labels near zero do not outweigh the rest.
+        # what is flawless or overexposed, which it often leaves alone, and pages and plain areas
+        # from the clean ones alone, so that labels near zero do not outweigh the rest.
         Step(
             [
                 *("degrade", str(clean), *found, "--out", str(degraded)),
@@ -94,13 +96,20 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
             degraded / "degradations.csv",
         ),
         Step(
-            ["degrade", str(clean), "--out", str(references), "--kinds", "none", "saturation"],
+            [
+                *("degrade", str(clean), "--out", str(references)),
+                *("--kinds", "none", "saturation", "text", "plain"),
+            ],
             references / "degradations.csv",
         ),
         Step(
+            ["degrade", str(clean), *found, "--out", str(thumbnails), "--kinds", "thumbnail"],
+            thumbnails / "degradations.csv",
+        ),
+        Step(
             [
-                *("label", str(degraded), str(references), *found, "--out", str(out / "labels")),
-                *("--workers", "2"),
+                *("label", str(degraded), str(references), str(thumbnails), *found),
+                *("--out", str(out / "labels"), "--workers", "2"),
             ],
             out / "labels" / "deltas.png",
         ),
