@@ -193,12 +193,12 @@ def rated_photos(path: Path) -> pd.DataFrame:
     """What to learn from: the rated pairs of a CSV, raw or aggregated, whose photos are at hand.
 
     Returns:
-        One row per pair, ``AGGREGATED_COLUMNS``: path (absolute, str), rating (float, -1..2),
-        weight (float, 0..1), scene (str; where none is given what ``trigger degrade`` made the
-        photo from, else the SHA-256 of the photo, as in labels), ...
+        One row per pair, ``AGGREGATED_COLUMNS``: photo (SHA-256), path (absolute, str),
+        rating (float, -1..2), weight (float, 0..1), scene (str; where none is given what
+        ``trigger degrade`` made the photo from, else the SHA-256 of the photo, as in labels), ...
 
     Raises:
-        DataError: as ``read_rated_pairs``, or a photo is missing.
+        DataError: as ``read_rated_pairs``, or a photo is missing, unreadable or not what was rated.
     """
     table = pd.DataFrame([vars(pair) for pair in read_rated_pairs(path)])
     missing = [photo for photo in table["path"] if not Path(photo).is_file() or not photo]
@@ -207,13 +207,21 @@ def rated_photos(path: Path) -> pd.DataFrame:
             f"{path}: {len(missing)} rated photos are not there, first "
             f"{missing[0] or '(no path given)'}; put them back or mend the column 'path'"
         )
-    unnamed = table[table["scene"] == ""]
     try:
-        hashes = [photo_hash(read_photo_bytes(photo)) for photo in unnamed["path"]]
+        hashes = [photo_hash(read_photo_bytes(photo)) for photo in table["path"]]
     except PhotoError as error:
         raise DataError(f"{path}: a rated photo cannot be read: {error}") from error
-    if hashes:
-        table.loc[unnamed.index, "scene"] = origins_of(unnamed.assign(photo=hashes))["scene"]
+    changed = table["path"][(table["photo"] != "") & (table["photo"] != hashes)]
+    if len(changed):
+        raise DataError(
+            f"{path}: {len(changed)} photos are no longer what was rated (their SHA-256 is not "
+            f"that of column 'photo'), first {changed.iloc[0]}; put the rated files back or remove "
+            f"their rows"
+        )
+    table["photo"] = hashes
+    unnamed = table[table["scene"] == ""]
+    if len(unnamed):
+        table.loc[unnamed.index, "scene"] = origins_of(unnamed)["scene"]
     return table
 
 

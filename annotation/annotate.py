@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = read_manifest(args.pairs)
     tokens = read_raters(args.raters) if args.raters else {}
     # Tokens protect under every name, such as that of a proxy in front.
-    hosts = frozenset[str]() if tokens else LOOPBACK
+    hosts = frozenset[str]() if tokens else LOOPBACK | {_in_address(args.host)}
     settings = Settings(args.blind, args.fixed_sides, tokens, hosts)
     listener = _listen(args.host, args.port)
     store = Store(args.pairs / RATINGS_FILE)
@@ -85,6 +85,11 @@ def run(args: argparse.Namespace) -> int:
         listener.close()
     sys.stdout.write(f"{count} answers in {args.pairs / RATINGS_FILE}\n")
     return 0
+
+
+def _in_address(host: str) -> str:
+    """A host as addresses name it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_loopback(host: str) -> bool:

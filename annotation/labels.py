@@ -19,20 +19,21 @@ RECIPE = ["enhancer", "enhancer_version", "scorer", "scorer_version", "preproces
 COLUMNS = ["photo", "path", "input_score", "delta", *RECIPE]
 
 
-def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
+def read_labels(folder: Path, enhancer: str | None, scorer: str | None) -> pd.DataFrame:
     """The labels of a folder, sorted by photo.
 
     Args:
         folder: LABELS.
         enhancer: only labels made with it, "NAME" or "NAME VERSION"; needed where the folder
             holds several.
+        scorer: the same of the scorer.
 
     Returns:
         ``COLUMNS``, scene (what the photo was made from, else the photo) and enhanced (the path
         of the enhanced photo, "" where there is none).
 
     Raises:
-        DataError: it is not a labels folder, is damaged or holds no labels of this enhancer.
+        DataError: it is not a labels folder, is damaged or holds no labels of these.
         OptionError: it holds labels that were made in several ways.
     """
     try:
@@ -47,19 +48,21 @@ def read_labels(folder: Path, enhancer: str | None) -> pd.DataFrame:
     # An interrupted ``trigger label compact`` can leave a label in two files.
     labels = table.to_pandas().drop_duplicates(["photo", *RECIPE])
     labels = labels.sort_values("photo", ignore_index=True)
-    if enhancer is not None:
-        versioned = labels["enhancer"] + " " + labels["enhancer_version"]
-        made_with = (labels["enhancer"] == enhancer) | (versioned == enhancer)
-        labels = labels[made_with].reset_index(drop=True)
+    wanted = {"enhancer": enhancer, "scorer": scorer}
+    for part, choice in wanted.items():
+        if choice is not None:
+            versioned = labels[part] + " " + labels[f"{part}_version"]
+            labels = labels[(labels[part] == choice) | (versioned == choice)]
+    labels = labels.reset_index(drop=True)
     if kind != RUN_KIND or labels.empty:
-        made = f" made with {enhancer}" if enhancer else ""
+        made = "".join(f" made with {choice}" for choice in wanted.values() if choice)
         raise DataError(f"{folder} holds no labels{made}")
     recipes = labels[RECIPE].drop_duplicates()
     if len(recipes) > 1:
         raise OptionError(
             f"{folder} holds labels made in {len(recipes)} ways "
             f"({'; '.join(' '.join(row) for row in recipes.itertuples(index=False))}); choose one "
-            f"with --enhancer, or label into a new folder"
+            "with --enhancer 'NAME VERSION' and --scorer 'NAME VERSION'"
         )
     labels["scene"] = origins_of(labels)["scene"]
     name = "-".join(recipes.iloc[0][["enhancer", "enhancer_version"]])

@@ -93,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="where LABELS holds labels of several: which one, 'NAME' or 'NAME VERSION'",
     )
+    parser.add_argument("--scorer", metavar="NAME", help="the same for scorers")
     parser.add_argument(
         "--seed", type=random_seed, default=0, help="the same seed chooses the same pairs"
     )
@@ -109,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     for file in (MANIFEST_FILE, RATINGS_FILE):
         if (args.out / file).exists():
             raise OptionError(f"{args.out} holds pairs already; name a new folder")
-    labels = read_labels(args.labels, args.enhancer)
+    labels = read_labels(args.labels, args.enhancer, args.scorer)
     if not labels["enhanced"].any():
         raise DataError(
             f"{args.labels} has no enhanced photos; label again with --enhanced-format png"

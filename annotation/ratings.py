@@ -35,8 +35,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-import pandas as pd
-
 from trigger.errors import DataError
 
 RATINGS = {2: "significant improvement", 1: "moderate improvement", 0: "neutral", -1: "regressed"}
@@ -45,7 +43,8 @@ SENTINELS = {"identical": (0,), "good": (1, 2), "bad": (-1,)}
 """Kinds of pairs with a known answer, and the ratings that a careful rater gives them."""
 SHOWN_PROBLEMS = 10
 
-NUMBERS = {str(number): number for number in RATINGS} | {
+# pandas writes whole numbers beside missing ones as 2.0.
+NUMBERS = {text: number for number in RATINGS for text in (str(number), f"{number}.0")} | {
     word: number for number, word in RATINGS.items()
 }
 N = TypeVar("N", int, float)
@@ -134,12 +133,6 @@ def to_csv(rows: Iterable[Rating]) -> str:
     writer.writerow(COLUMNS)
     writer.writerows(["" if cell is None else cell for cell in astuple(row)] for row in rows)
     return buffer.getvalue()
-
-
-def to_table(rows: Iterable[Rating]) -> pd.DataFrame:
-    """Rows as a table with the columns of the CSV; a missing rating is NaN."""
-    table = pd.DataFrame([astuple(row) for row in rows], columns=list(COLUMNS))
-    return table.astype({"rating": "float64", "seconds": "float64"})
 
 
 def is_opinion(row: Rating) -> bool:

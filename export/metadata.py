@@ -20,12 +20,11 @@ from export import metadata_schema
 from export.flatfile import parse, serialise
 from export.interface import INPUT, Output
 from trigger.errors import ModelError
+from trigger.model import PREPROCESSING_ENTRY
 from trigger.preprocessing import STANDARD
 
 CARD = "MODEL_CARD.md"
 _METADATA = b"TFLITE_METADATA"
-_PREPROCESSING = b"TRIGGER_PREPROCESSING"
-"""TFLite's own list of named buffers; TFLite Metadata has no field for it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,8 @@ def add_metadata(tflite: bytes, description: Description) -> bytes:
         raise ModelError("the TFLite file already has metadata; start from the converter's output")
     for name, content in (
         (_METADATA, metadata_schema.pack(_model_metadata(description))),
-        (_PREPROCESSING, STANDARD.version.encode()),
+        # In TFLite's own list of named buffers; TFLite Metadata has no field for it.
+        (PREPROCESSING_ENTRY, STANDARD.version.encode()),
     ):
         entries.append(schema.MetadataT(name=name, buffer=len(model.buffers)))
         model.buffers.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
@@ -107,7 +107,7 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
             entry.name: bytes(model.buffers[entry.buffer].data) for entry in model.metadata or []
         }
         metadata = metadata_schema.unpack(buffers[_METADATA])
-        preprocessing = buffers[_PREPROCESSING].decode()
+        preprocessing = buffers[PREPROCESSING_ENTRY].decode()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             card = archive.read(CARD).decode()
         return _readable(metadata) | {"preprocessing": preprocessing, "card": card}

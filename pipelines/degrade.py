@@ -44,6 +44,7 @@ COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
 Row = dict[str, str]
 AnyKind = Kind | HardNegative
 ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
+LONGEST_STEM = 190  # bytes of the photo's own name within that of its versions
 UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
 
 
@@ -82,14 +83,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Degrade all photos; unreadable ones are named on standard error and left out."""
-    photos = list(find_photos(args.photos))
+    inside = args.out.resolve()
+    found = find_photos(args.photos)
+    photos = [photo for photo in found if not photo.resolve().is_relative_to(inside)]
     if not photos:
-        raise DataError(f"no photos found in {', '.join(map(str, args.photos))}")
+        raise DataError(
+            f"no photos found in {', '.join(map(str, args.photos))}; those in --out do not count"
+        )
     make_folder(args.out)
     with exclusive(Folder(args.out)):
         made, rejected = _degrade_into(args, photos)
     print(  # noqa: T201
-        f"{len(made)} photos of {len(photos) - rejected} scenes in {args.out}; "
+        f"{len(made)} photos of {len({row['scene'] for row in made})} scenes in {args.out}; "
         f"{rejected} could not be read"
     )
     return 1 if rejected == len(photos) else 0
@@ -168,7 +173,9 @@ def _degrade_photo(
     scene = photo_hash(data)
     records = []
     for kind, version, factors, rng in _plan(scene, kinds, versions, seed):
-        stem = f"{path.stem}-{scene[:8]}-{kind}-{version}"
+        # File names hold 255 bytes; that of the temporary file is a little longer.
+        name = os.fsencode(path.stem)[:LONGEST_STEM].decode(errors="ignore")
+        stem = f"{name}-{scene[:8]}-{kind}-{version}"
         if kind == "none":
             target, content = out / f"{stem}{path.suffix.lower()}", data
         else:

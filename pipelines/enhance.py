@@ -141,7 +141,6 @@ def enhance_photo(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``trigger enhance``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "Enhance photos into new files beside them: IMG_0042.jpg becomes IMG_0042-restorer.jpg.\n"
         "EXIF data, ICC profile and orientation are kept, and the photos themselves not touched."
@@ -150,8 +149,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "score and left: what enhancement would gain before and after, by the packaged trigger\n"
         "delta: how much better the scorer finds the enhanced photo, in points of 1..10; above 0, "
         "it helped\n"
-        f"written are {WRITABLE}; others, and what would lose by it (animations, transparency,\n"
-        "more than 8 bits, CMYK), are refused\n"
+        f"written are {WRITABLE}; others, and what would lose by it (animations, "
+        "transparency, more than 8 bits, CMYK), are refused\n"
         "exit codes: 0 all done, 1 some photos failed (or an error), 2 wrong usage\n\n"
         "example: trigger enhance *.jpg --keep-if-better\n"
         "example: trigger enhance IMG_0042.jpg --enhancer deblur"

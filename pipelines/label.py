@@ -51,6 +51,7 @@ from trigger.quiet import native_messages_muted
 
 PACKAGES = ("trigger", "apache-beam", "numpy", "pillow", "opencv-python-headless", "ai-edge-litert")
 SECONDS_PER_STEP = 600.0
+MOST_SECONDS = 7 * 24 * 3600
 
 
 def label_photos(
@@ -98,8 +99,10 @@ def label_photos(
         raise OptionError(f"workers is {workers}; it must be 1 or more")
     if shard_size is not None and shard_size < 1:
         raise OptionError(f"shard size is {shard_size}; it must be 1 or more photos")
-    if not photo_seconds > 0:
-        raise OptionError(f"photo seconds is {photo_seconds}; it must be more than 0")
+    if not 0 < photo_seconds <= MOST_SECONDS:
+        raise OptionError(
+            f"photo seconds is {photo_seconds}; it must be more than 0 and at most {MOST_SECONDS}"
+        )
     if not enhancers or len(set(enhancers)) < len(enhancers):
         raise OptionError(f"enhancers are {list(enhancers)}; name each once, and at least one")
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -427,7 +430,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     counts = result["counts"]
     if not counts["labelled"] + counts["already"] and counts["rejected"]:
-        first = read_rejects(result["folder"]).iloc[0]
+        rejects = read_rejects(result["folder"])
+        of_all = int((rejects["enhancer"] == "").sum())
+        missing = of_all * len(enhancers) + len(rejects) - of_all
+        if missing < counts["rejected"] * len(enhancers):
+            return 0  # some enhancer managed some photo
+        first = rejects.iloc[0]
         raise DataError(
             f"none of {counts['photos']} photos could be labelled; {first['path']}: "
             f"{first['message']} All reasons are in {result['folder']}/rejects"

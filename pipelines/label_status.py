@@ -24,8 +24,8 @@ def label_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``state``: "planning", "labelling" or "finished"; ``running``: whether a driver is at work
         (None where that cannot be known, on object stores); ``photos``: all of the input, None
         while planning; ``done``: those whose shard is done or that needed nothing; ``rejected``:
-        how many of them have no label; ``remaining``; ``seconds_left``: an estimate by the pace so
-        far, None where nothing is done yet.
+        how many of them have no label, of one enhancer at least; ``remaining``;
+        ``seconds_left``: an estimate by the pace so far, None where nothing is done yet.
 
     Raises:
         DataError: it is not a labels folder.

@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         )
     make_folder(args.out)
     keras.utils.set_random_seed(args.seed)
+    model, whole = build_trigger(fitting.SIDE), build_trigger()
+    copied = warm_start(model, args.init)
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
@@ -90,8 +92,6 @@ def run(args: argparse.Namespace) -> int:
             f"needs at least {args.batch_size} and 1: label more photos"
         )
     targets = labels[["delta", "input_score"]].to_numpy(np.float32)
-    model, whole = build_trigger(fitting.SIDE), build_trigger()
-    copied = warm_start(model, args.init)
     print(  # noqa: T201
         f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
         f"{len(train)} labels to train on, {len(test)} held out"

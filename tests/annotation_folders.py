@@ -104,7 +104,8 @@ class Server:
             self.kill()
             raise AssertionError(f"the server did not start: {line!r}")
         self.port = int(found[2])
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.host = found[1]
+        self.url = f"http://{self.host}:{self.port}/"
 
     def kill(self) -> None:
         """End it as a power cut would: at once, wherever it is."""
@@ -126,8 +127,9 @@ def serving(pairs: Path, *options: str) -> Iterator[Server]:
 class Client:
     """A browser's requests without a browser; paths are sent as they are."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.port = port
+        self.host = host
         self.cookie = ""
         self.rater = ""
 
@@ -138,7 +140,7 @@ class Client:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        connection = HTTPConnection(self.host, self.port, timeout=WAIT)
         sent = {"Cookie": self.cookie} if self.cookie else {}
         data = None
         if body is not None:

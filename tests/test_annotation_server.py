@@ -239,6 +239,12 @@ def test_other_machines_need_an_invitation(pairs: Path, capsys: pytest.CaptureFi
     assert "--raters" in capsys.readouterr().err
 
 
+def test_the_announced_address_is_answered(pairs: Path) -> None:
+    with serving(pairs, "--host", "127.0.0.2") as server:
+        client = Client(server.port, "127.0.0.2")
+        assert client.request("GET", "/")[0] == 200
+
+
 def test_twenty_raters_at_once_lose_and_double_nothing(server: Server, pairs: Path) -> None:
     deadline = time.monotonic() + 2 * WAIT
 

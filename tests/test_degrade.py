@@ -6,6 +6,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -14,11 +15,12 @@ from skimage.data import astronaut, chelsea
 from annotation.origins import read_record
 from pipelines import degrade
 from pipelines.degrade import RECORD
+from pipelines.hard_negatives import HARD_NEGATIVES
 from pipelines.lock import exclusive
 from pipelines.storage import Folder
 from trigger.cli import main
 from trigger.errors import DataError
-from trigger.photo import find_photos, photo_hash
+from trigger.photo import find_photos, photo_hash, read_photo
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +97,33 @@ def test_whenever_it_is_stopped_all_photos_are_on_record(
         assert len(set(scenes_of_photos(out))) == 2
         run(clean, out, *changed)
         assert {path.name: path.read_bytes() for path in out.glob("[!.]*")} == expected
+
+
+def test_what_was_made_is_not_degraded_again(clean: Path, tmp_path: Path) -> None:
+    photos = shutil.copytree(clean, tmp_path / "photos")
+    longest = photos / f"{'長' * 80}.png"
+    Image.fromarray(astronaut()[::9, ::9]).save(longest)
+    out = photos / "degraded"
+    run(photos, out, "--kinds", "none", "jpeg")
+    record = (out / RECORD).read_bytes()
+    run(photos, out, "--kinds", "none", "jpeg")
+    assert (out / RECORD).read_bytes() == record
+    assert len(scenes_of_photos(out)) == 6
+
+
+def test_hard_negatives_are_made_on_request(clean: Path, tmp_path: Path) -> None:
+    run(clean, tmp_path / "faults")
+    assert not set(HARD_NEGATIVES) & set(pd.read_csv(tmp_path / "faults" / RECORD)["kind"])
+    for out in ("a", "b"):
+        run(clean, tmp_path / out, "--kinds", *HARD_NEGATIVES, "--versions", "3")
+    record = (tmp_path / "a" / RECORD).read_bytes()
+    assert record == (tmp_path / "b" / RECORD).read_bytes()
+    kinds = pd.read_csv(tmp_path / "a" / RECORD).set_index("path")["kind"]
+    assert kinds.value_counts().to_dict() == dict.fromkeys(HARD_NEGATIVES, 6)
+    for path, kind in kinds.items():
+        pixels = read_photo(tmp_path / "a" / str(path)).pixels.astype(float)
+        steps = np.abs(np.diff(pixels, axis=0)).mean()
+        assert steps > 1 if kind == "text" else kind == "thumbnail" or steps < 6
 
 
 @pytest.mark.parametrize(

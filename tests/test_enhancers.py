@@ -102,6 +102,7 @@ def test_factories_are_imported_and_their_multiples_respected() -> None:
         ("no_such_package.module:factory", OptionError, "no module 'no_such_package'"),
         ("test_enhancers:Nothing", OptionError, "no attribute 'Nothing'"),
         ("test_enhancers:Nameless", EnhancerError, "needs name and version"),
+        ("json:loads", EnhancerError, r"factory failed \(TypeError: "),
         ("gone.tflite", ModelError, "cannot be read"),
     ],
 )

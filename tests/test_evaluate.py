@@ -67,6 +67,10 @@ def test_the_command_prints_both_thresholds(
     assert report["at_target"]["precision"] == 1
     assert main(["evaluate", str(ratings), "--target-alert-rate", "0.01"]) == 1
     assert "alert rate on 6 photos is 0.167" in capsys.readouterr().err
+    changed = f"path,rating,photo\ncoffee.png,0,{'a' * 64}\n"
+    (tmp_path / "changed.csv").write_text(changed)
+    assert main(["evaluate", str(tmp_path / "changed.csv")]) == 1
+    assert "no longer what was rated" in capsys.readouterr().err
     (tmp_path / "coffee.png").write_bytes(b"Dear diary")
     assert main(["evaluate", str(ratings)]) == 1
     assert "coffee.png cannot be read: is not a photo" in capsys.readouterr().err

@@ -77,6 +77,17 @@ def test_an_added_enhancer_labels_what_it_has_not_seen(
     assert list(read_rejects(out)["enhancer"]) == ["brighten"]
 
 
+def test_photos_that_one_enhancer_of_two_managed_are_no_failure(
+    photographs: Mapping[str, Pixels], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = tmp_path / "raises.png"
+    Image.fromarray(photographs["coffee"][:40, :31]).save(photo)
+    assert main(command(photo, tmp_path / "both", "--enhancer=darken")) == 0
+    assert len(read(tmp_path / "both")) == 1
+    assert main(command(photo, tmp_path / "one")) == 1
+    assert "none of 1 photos could be labelled" in capsys.readouterr().err
+
+
 def test_another_scorer_looks_at_the_enhanced_photos_that_are_there(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

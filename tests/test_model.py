@@ -59,6 +59,7 @@ def test_images_of_another_shape_or_type_are_refused() -> None:
     [
         (lambda data: data.replace(b"score", b"other"), "not 'score'"),
         (lambda data: data.replace(b"improvability", b"deterioration"), "gives 1 value"),
+        (lambda data: data.replace(b"upright-", b"sideway-"), "another preprocessing"),
         (lambda data: data[: len(data) // 2], "damaged"),
         (lambda _: b"\x89PNG and so on", "not a TFLite file"),
         (lambda _: b"", "not a TFLite file"),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from annotation_folders import make_labels
 from PIL import Image
@@ -156,3 +158,18 @@ def test_labels_on_other_machines_are_refused_as_such(
 ) -> None:
     assert main([command, "gs://bucket/labels", "--out", "new"]) == 2
     assert "'gs://bucket/labels' is a URL" in capsys.readouterr().err
+
+
+def test_labels_of_two_scorers_are_told_apart(
+    photographs: Photographs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = make_labels(tmp_path / "made", photographs, 12)
+    rows = pq.read_table(labels / "labels" / "0.parquet").to_pylist()
+    other = [row | {"scorer_version": "2", "delta": -row["delta"]} for row in rows]
+    pq.write_table(pa.Table.from_pylist(other), labels / "labels" / "1.parquet")
+    assert main(["pairs", str(labels), "--out", str(tmp_path / "pairs")]) == 2
+    assert "--scorer 'NAME VERSION'" in capsys.readouterr().err
+    for version, sign in (("1", 1), ("2", -1)):
+        table = labels_format.read_labels(labels, None, f"test {version}")
+        found = table.set_index("photo")["delta"].to_dict()
+        assert found == {row["photo"]: sign * row["delta"] for row in rows}

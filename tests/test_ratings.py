@@ -60,6 +60,11 @@ def test_what_is_wrong_is_named_with_its_line(folder: Path, text: str, words: st
         read_rows(write(folder, text))
 
 
+def test_whole_numbers_may_be_written_as_pandas_does(folder: Path) -> None:
+    rows = read_rows(write(folder, "path,rating\na.png,2.0\nb.png,-1.0\n"))
+    assert [row.rating for row in rows] == [2, -1]
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such ratings CSV"):
         read_rows(tmp_path / "ratings.csv")

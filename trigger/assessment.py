@@ -182,8 +182,7 @@ def should_enhance(photo: PhotoSource, threshold: float = DEFAULT_THRESHOLD) -> 
         PhotoError: the photo cannot be read.
         OptionError: the threshold is not a finite number.
     """
-    check_threshold(threshold)
-    return _packaged().assess(photo).score >= threshold
+    return _packaged().assess(photo).score >= check_threshold(threshold)
 
 
 def check_threshold(threshold: float) -> float:

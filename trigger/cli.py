@@ -122,10 +122,21 @@ def _parser(chosen: str | None, module: ModuleType | None) -> argparse.ArgumentP
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        subparser = commands.add_parser(name, help=command.help, allow_abbrev=False)
+        subparser = commands.add_parser(
+            name, help=command.help, allow_abbrev=False, formatter_class=_Paragraphs
+        )
         if name == chosen and module is not None:
             module.add_arguments(subparser)
     return parser
+
+
+class _Paragraphs(argparse.HelpFormatter):
+    """Wraps every line of a description or epilog by itself."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(
+            super(_Paragraphs, self)._fill_text(line, width, indent) for line in text.splitlines()
+        )
 
 
 class _Version(argparse.Action):

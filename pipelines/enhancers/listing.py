@@ -51,7 +51,6 @@ def describe_enhancers() -> list[dict[str, Any]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``trigger enhancers``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "List the enhancers known by name. Windows: photos are treated in overlapping squares of "
         "this side.\nCost: seconds of one core of an x86 server per megapixel."

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from pipelines.rated.score_table import read_score_table
 from trigger.errors import DataError
 
 
@@ -28,16 +27,13 @@ def read_live_challenge(folder: Path) -> Iterator[RatedPath]:
     """Photos listed in ``mos.csv`` (columns image, mos_0_100, std), scores mapped to 1..10.
 
     Raises:
-        DataError: the file, a column or a listed photo is missing.
+        DataError: the file, a column or a listed photo is missing, or a score is none.
     """
     table_path = folder / "mos.csv"
-    if not table_path.is_file():
-        raise DataError(f"{table_path} is missing; LIVE Challenge needs its scores beside photos")
-    table = pd.read_csv(table_path)
-    missing = {"image", "mos_0_100", "std"} - set(table.columns)
-    if missing:
-        raise DataError(f"{table_path}: columns {sorted(missing)} missing; got {list(table)}")
-    rows = zip(table["image"].astype(str), table["mos_0_100"], table["std"], strict=True)
+    table = read_score_table(table_path, {"mos_0_100": (0, 100), "std": (0, 100)})
+    if "image" not in table:
+        raise DataError(f"{table_path}: column 'image' is missing; got {list(table)}")
+    rows = zip(table["image"], table["mos_0_100"], table["std"], strict=True)
     for name, mos, deviation in rows:
         path = folder / name
         if not path.is_file():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from PIL import Image
 from pipelines.enhancers.shrinkage import SHRINKAGE, shrink
 from pipelines.pixels import Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
+from pipelines.rated.score_table import read_score_table
 from trigger.errors import DataError
 from trigger.photo import read_photo
 
@@ -197,15 +199,20 @@ def read_scores(folder: Path) -> pd.DataFrame:
     """``mos.csv`` with columns kodak, type, level and mos_0_9.
 
     Raises:
-        DataError: the file or a column is missing.
+        DataError: the file, a column, or a score of a photo that is made again is missing, or a
+            score is none.
     """
     path = folder / "mos.csv"
-    if not path.is_file():
-        raise DataError(f"{path} is missing; TID2013 needs its scores beside kodak01.png ...")
-    table = pd.read_csv(path)
-    missing = {"kodak", "type", "level", "mos_0_9"} - set(table.columns)
+    ranges = {"kodak": (1, 24), "type": (1, 24), "level": (1, 5), "mos_0_9": (0, 9)}
+    table = read_score_table(path, ranges)
+    scored = set(zip(table["kodak"], table["type"], table["level"], strict=True))
+    needed = product(sorted(set(table["kodak"])), (kind.number for kind in TYPES), LEVEL_PSNR)
+    missing = [key for key in needed if key not in scored]
     if missing:
-        raise DataError(f"{path}: columns {sorted(missing)} are missing; got {list(table.columns)}")
+        raise DataError(
+            f"{path}: holds no score of kodak, type and level {missing[0]} (and {len(missing) - 1} "
+            "others that are made again); put the whole table there"
+        )
     return table
 
 

@@ -204,14 +204,14 @@ def run(args: argparse.Namespace) -> int:
         )
     keras.utils.set_random_seed(args.seed)
     make_folder(args.out)
+    model, whole = architecture.build(fitting.SIDE), architecture.build(STANDARD.size)
+    if architecture.trunk:
+        warm_start(model, args.init or architecture.trunk)
     examples = args.examples or args.out / "examples"
     files = build_examples(args.live, args.tid, args.clean, examples, args.seed)
     table = gather(files, args.out / "photos.npy", args.fold)
     train = np.flatnonzero(~table.held_out)
     targets = architecture.targets(table.scores[train], table.deviations[train])
-    model, whole = architecture.build(fitting.SIDE), architecture.build(STANDARD.size)
-    if architecture.trunk:
-        warm_start(model, args.init or architecture.trunk)
     families = [_family(table.scenes[row], table.kinds[row]) for row in train]
     groups = np.unique(families, return_inverse=True)[1]
     rated = np.char.find(table.kinds, "/") < 0

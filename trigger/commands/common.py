@@ -22,7 +22,6 @@ HEADER = "   score  alert  photo"
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --threshold, --model, --views and --workers."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_threshold(parser)
     parser.add_argument(
         "--model", metavar="FILE", help=".tflite file to use instead of the packaged model"

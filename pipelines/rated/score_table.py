@@ -1,0 +1,42 @@
+"""Reading the CSV of human scores that comes with a set of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from trigger.errors import DataError
+
+
+def read_score_table(path: Path, numbers: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    """A table whose numbers are all there and within their ranges.
+
+    Args:
+        path: the CSV.
+        numbers: columns of numbers, each with its lowest and highest; other columns are text.
+
+    Raises:
+        DataError: the file or a column is missing, or a cell is no number of its range.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: no table of human scores can be read here ({error}); it is a CSV beside the "
+            f"photos with columns {', '.join(numbers)}"
+        ) from error
+    missing = set(numbers) - set(table.columns)
+    if missing:
+        raise DataError(f"{path}: columns {sorted(missing)} are missing; got {list(table.columns)}")
+    for column, (low, high) in numbers.items():
+        values = pd.to_numeric(table[column], errors="coerce")
+        wrong = table[column][~values.between(low, high)]  # nan is not between either
+        if len(wrong):
+            raise DataError(
+                f"{path}, line {wrong.index[0] + 2}: {column} is {wrong.iloc[0]!r}; it must be a "
+                f"number from {low:g} to {high:g}"
+            )
+        table[column] = values
+    return table

@@ -1,0 +1,73 @@
+"""``trigger derive-ratings``: what people said of photos becomes ratings, or an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pipelines.rated.derived_ratings import rating_of
+from pipelines.rated.tid2013 import read_scores
+from trigger.cli import main
+from trigger.errors import DataError
+
+Captured = pytest.CaptureFixture[str]
+SCORES = {"poor.png": 30.0, "fair.png": 50.0, "good.png": 80.0}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    folder = tmp_path / "live"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in SCORES:
+        Image.fromarray(rng.integers(256, size=(32, 32, 3), dtype=np.uint8)).save(folder / name)
+    write_scores(folder, SCORES)
+    return folder
+
+
+def write_scores(folder: Path, scores: dict[str, float] | dict[str, str]) -> None:
+    lines = [f"{name},{score},20" for name, score in scores.items()]
+    (folder / "mos.csv").write_text("\n".join(["image,mos_0_100,std", *lines]))
+
+
+def test_the_worse_people_find_a_photo_the_more_it_could_gain(live: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["derive-ratings", "--live", str(live), "--flawless", str(live / "good.png")]
+    assert main([*command, "--out", str(out)]) == 0
+    table = pd.read_csv(out / "ratings.csv")
+    found = [(Path(path).name, rating) for path, rating in table[["path", "rating"]].to_numpy()]
+    assert found == [("poor.png", 2), ("fair.png", 1), ("good.png", 0), ("good.png", 0)]
+
+
+def test_gains_are_binned_upwards() -> None:
+    ratings = [rating_of(gain) for gain in np.linspace(-1, 4, 51)]
+    assert ratings == sorted(ratings)
+    assert set(ratings) == {-1, 0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [("", "line 3: mos_0_100 is ''"), ("n/a", "'n/a'"), ("140", "from 0 to 100"), ("nan", "'nan'")],
+)
+def test_a_score_that_is_none_is_no_rating(
+    live: Path, tmp_path: Path, capsys: Captured, score: str, words: str
+) -> None:
+    write_scores(live, {"good.png": "80", "fair.png": score})
+    assert main(["derive-ratings", "--live", str(live), "--out", str(tmp_path / "out")]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "image\n", 'image,mos_0_100,std\n"a\n'])
+def test_a_file_that_is_no_table_is_an_error(live: Path, tmp_path: Path, text: str) -> None:
+    (live / "mos.csv").write_text(text)
+    assert main(["derive-ratings", "--live", str(live), "--out", str(tmp_path / "out")]) == 1
+
+
+def test_a_missing_level_is_found_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "mos.csv").write_text("kodak,type,level,mos_0_9\n1,1,1,5.5\n")
+    with pytest.raises(DataError, match=r"no score of kodak, type and level \(1, 1, 2\)"):
+        read_scores(tmp_path)
