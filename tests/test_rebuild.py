@@ -1,0 +1,32 @@
+"""A rebuild takes hours: that its commands are right, and its cards, is known in seconds."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from pipelines import rebuild
+from pipelines.cards import nima_card, trigger_card
+from trigger import cli
+
+
+def test_every_step_is_a_command_that_the_command_line_takes(tmp_path: Path) -> None:
+    network, card = tmp_path / "network.keras", tmp_path / "card.md"
+    steps = [
+        rebuild.scorer_step(tmp_path, tmp_path, fold=1),
+        *rebuild.trigger_steps(tmp_path, tmp_path),
+        rebuild.export_step(network, tmp_path / "trigger.tflite", card, "1"),
+    ]
+    for step in steps:
+        name = step.arguments[0]
+        module = importlib.import_module(cli.COMMANDS[name].module)
+        cli._parser(name, module).parse_args(step.arguments)  # exits where it is wrong
+
+
+def test_cards_say_what_the_records_say() -> None:
+    record = json.loads((rebuild.TRIGGER_MODELS / "trigger.json").read_text())
+    card = (rebuild.TRIGGER_MODELS / "MODEL_CARD.md").read_text()
+    assert trigger_card(record["quality"]) == card
+    record = json.loads((rebuild.SCORER_MODELS / "nima.json").read_text())
+    assert nima_card(record["quality"]) == (rebuild.SCORER_MODELS / "NIMA.md").read_text()
