@@ -37,6 +37,7 @@ from tqdm import tqdm
 
 from faults import FAULTS
 from pipelines.degradation import degrade
+from pipelines.hard_negatives import HARD_NEGATIVES, hard_negative
 from pipelines.metrics import Ranked, interval, resample_scenes
 from pipelines.pixels import Pixels, to_float
 from pipelines.rated.derived_ratings import rating_of, rating_of_score
@@ -44,7 +45,7 @@ from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from pipelines.splits import is_held_out
-from trigger.assessment import Trigger
+from trigger.assessment import DEFAULT_THRESHOLD, Trigger
 from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
@@ -58,7 +59,8 @@ class Row:
     """One photo with what is known of it and what every method says.
 
     Attributes:
-        group: which set it belongs to, or for pairs the degradation ("clean" for the original).
+        group: which set it belongs to, or for pairs the degradation ("clean" for the original) or
+            the kind of hard negative.
         scene: hash of the original photo.
         damage: how bad people find it, in any unit; NaN for pairs.
         improvable: people would rate a perfect enhancer "moderate improvement" or better.
@@ -169,7 +171,7 @@ def tid_scene(folder: Path, number: int, measure: Measuring) -> list[Row]:
 
 
 def clean_scene(path: Path, measure: Measuring) -> list[Row]:
-    """A flawless photo and one version of it for each degradation."""
+    """A flawless photo, one version of it for each degradation, and each hard negative."""
     data = read_photo_bytes(path)
     scene = photo_hash(data)
     if not is_held_out(scene):
@@ -179,8 +181,9 @@ def clean_scene(path: Path, measure: Measuring) -> list[Row]:
     versions = {"clean": clean} | {
         name: degrade(to_float(clean), FAULTS[name], rng) for name in PAIRS
     }
+    versions |= {kind: hard_negative(kind, clean, rng) for kind in HARD_NEGATIVES}
     return [
-        Row(kind, scene, np.nan, kind != "clean", measure(pixels))
+        Row(kind, scene, np.nan, kind in PAIRS, measure(pixels))
         for kind, pixels in versions.items()
     ]
 
@@ -239,7 +242,21 @@ def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
     for kind in PAIRS:
         chosen = [row for row in rows if row.group in (kind, "clean")]
         report[f"{kind} above clean twin"] = _summary(chosen, _ordered)
+    for negative in HARD_NEGATIVES:
+        chosen = [row for row in rows if row.group in (negative, *PAIRS)]
+        report[f"degraded above {negative} of the same scene"] = _summary(chosen, _ordered)
     return report
+
+
+def alerts(rows: list[Row]) -> dict[str, float]:
+    """Share of the photos of each group on which the trigger alerts at its usual threshold."""
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        scores.setdefault(row.group, []).append(row.scores[OURS])
+    return {
+        group: float(np.mean(np.array(values) >= DEFAULT_THRESHOLD))
+        for group, values in scores.items()
+    }
 
 
 Values = npt.NDArray[np.float64]
@@ -335,10 +352,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write all figures as JSON")
     parser.add_argument("--cache", type=Path, help="file of scores to use and add to")
     args = parser.parse_args()
-    report = table(measure_all(args.data, args.workers, args.cache))
-    print(as_markdown(report))
+    rows = measure_all(args.data, args.workers, args.cache)
+    measures, shares = table(rows), alerts(rows)
+    print(as_markdown(measures))
+    print("alerts:", ", ".join(f"{group} {share:.0%}" for group, share in shares.items()))
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2))
+        args.out.write_text(json.dumps({"measures": measures, "alerts": shares}, indent=2))
     return 0
 
 
