@@ -219,8 +219,8 @@ def read(
     if len(found) > 1 and not mixed:
         raise DataError(
             f"{folder} mixes labels that cannot be compared ({'; '.join(map(str, found))}); "
-            "choose with enhancer='name version' or scorer='name version', or ask for all of "
-            "them with mixed=True"
+            "choose with --enhancer 'NAME VERSION' and --scorer 'NAME VERSION' (in Python: "
+            "enhancer=, scorer=, or mixed=True for all of them)"
         )
     return table.to_pandas()
 
