@@ -24,9 +24,13 @@ UT Austin, free use with notice and citation |
 None of the photographs is part of this package.
 """
 
-# How the card calls the photos of each rater of the derived ratings; flawless photos alone hold
-# one sort of rating and have no row of their own.
-RATED = {"TID2013": "tid2013", "LIVE Challenge": "live_challenge", "all, with flawless": None}
+# How the card calls the photos of each rater of the derived ratings; those that are neutral by
+# definition hold one sort of rating and have no row of their own.
+RATED = {
+    "TID2013": "tid2013",
+    "LIVE Challenge": "live_challenge",
+    "all, with neutral by definition": None,
+}
 
 
 def nima_card(report: dict[str, Any]) -> str:
@@ -152,7 +156,8 @@ scorer, nor the baseline, nor the fine-tuning saw.
 {chr(10).join(correlations)}
 
 Mean measured delta ({made_with}) and mean prediction
-by degradation; "as found" are ordinary photos, "none" flawless ones:
+by degradation; "as found" are ordinary photos, "none" flawless ones; "thumbnail", "text" and
+"plain", where listed, are pictures that look faulty at 448 pixels and cannot be mended:
 
 | degradation | n | mean delta | mean baseline score |
 |---|---|---|---|
@@ -163,11 +168,11 @@ by degradation; "as found" are ordinary photos, "none" flawless ones:
 The head was fitted to ratings that `trigger derive-ratings` makes from human scores: what raters of
 a perfect enhancer would answer. TID2013: the human gain of the original over the distorted photo;
 LIVE Challenge: phone photos that people call poor or worse (2), fair (1), good or better (0);
-flawless photographs are neutral by definition. Improvable means "moderate improvement or better".
-Prevalence is what random scores reach. Held out: scenes that no training saw. Cross-validation:
-every scene scored by a head that was fitted without it; it flatters, since the trunk descends from
-scorers that learned the human scores of four fifths of them. Intervals are 95 % bootstrap
-intervals that resample scenes.
+flawless photographs, drawn pages of text and plain areas are neutral by definition. Improvable
+means "moderate improvement or better". Prevalence is what random scores reach. Held out: scenes
+that no training saw. Cross-validation: every scene scored by a head that was fitted without it; it
+flatters, since the trunk descends from scorers that learned the human scores of four fifths of
+them. Intervals are 95 % bootstrap intervals that resample scenes.
 
 | photos | split | n | scenes | prevalence | model | AUC-PR | gain |
 |---|---|---|---|---|---|---|---|
@@ -185,8 +190,9 @@ users would say more.
 
 Deciding alone: the user accepts or declines. It judges technical quality (noise, blur, compression,
 clipped light), not beauty or content, and speaks of the enhancer it was trained with; another
-enhancer needs labels of its own. Fine noise of photos far larger than 448 pixels is hardly visible
-at its input. Not measured yet: night, macro and document photos, screenshots, HDR.
+enhancer needs labels of its own. Thumbnails look blurred to it, so it alerts on most. Fine noise
+of photos far larger than 448 pixels is hardly visible at its input. Not measured yet: night, macro
+and document photos, real screenshots, HDR.
 """
 
 

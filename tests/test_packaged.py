@@ -7,11 +7,15 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 import trigger
 from pipelines.enhancers.colorize import MODELS as ENHANCERS
+from pipelines.hard_negatives import hard_negative
 from pipelines.scorers.packaged import MODELS as SCORERS
+from trigger import should_enhance
 
 TRIGGER = Path(trigger.__file__).parent / "models"
 PACKAGED = [(TRIGGER, "trigger", "MODEL_CARD.md"), (SCORERS, "nima", "NIMA.md")]
@@ -42,3 +46,14 @@ def test_the_trigger_card_names_what_its_labels_were_made_with() -> None:
     for part in ("enhancer", "scorer"):
         (name,), (version,) = labels[part], labels[f"{part}_version"]
         assert f"{part} `{name}` {version}" in card
+
+
+def test_the_packaged_trigger_does_not_alert_where_nothing_is(
+    photographs: dict[str, npt.NDArray[np.uint8]],
+) -> None:
+    pictures = [np.full((300, 400, 3), level, np.uint8) for level in (0, 128, 255)]
+    for number, photo in enumerate(photographs.values()):
+        rng = np.random.default_rng(number)
+        pictures += [hard_negative("plain", photo, rng), hard_negative("text", photo, rng)]
+    alerts = [should_enhance(picture) for picture in pictures]
+    assert sum(alerts) <= 1, alerts
