@@ -14,6 +14,7 @@ from PIL import Image
 from pipelines.enhancers.classical import ClassicalEnhancer
 from pipelines.model_record import read_record
 from pipelines.networks import build_nima, load_network, save_network
+from pipelines.rated.tid2013 import LEVEL_PSNR, TYPES
 from pipelines.scorers import train
 from pipelines.scorers.examples import Examples, plan_examples
 from pipelines.scorers.report import report_agreement
@@ -29,7 +30,8 @@ def save_photo(path: Path, level: int) -> Path:
 
 
 def rate(tid: Path, opinion: float) -> None:
-    (tid / "mos.csv").write_text(f"kodak,type,level,mos_0_9\n1,1,1,{opinion}\n")
+    rows = [f"1,{kind.number},{level},{opinion}" for kind in TYPES for level in LEVEL_PSNR]
+    (tid / "mos.csv").write_text("\n".join(["kodak,type,level,mos_0_9", *rows]))
 
 
 def test_examples_are_named_by_all_that_they_depend_on(
