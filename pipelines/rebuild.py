@@ -116,7 +116,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
         Step(
             [
                 *("train", str(out / "labels"), "--out", str(baseline)),
-                *("--init", "packaged", "--epochs", "8", "--learning-rate", "3e-4"),
+                *("--init", "packaged", "--epochs", "8", "--learning-rate", "3e-4", "--average"),
             ],
             baseline / "report.json",
         ),

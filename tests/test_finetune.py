@@ -243,7 +243,7 @@ def test_training_notes_what_the_labels_were_made_with(
     monkeypatch.setattr(train.fitting, "fit", lambda *_, save, **__: save())
     monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
     command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
-    assert main([*command, "--batch-size", "2"]) == 0
+    assert main([*command, "--batch-size", "2", "--average"]) == 0
     record = read_record(tmp_path / "out" / "baseline.keras")
     assert [record[part] for part in MADE_WITH] == ["brighten", "1", "brightness", "1"]
 
