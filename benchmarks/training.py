@@ -5,10 +5,10 @@
 derive-ratings`` wrote, and weights of ImageNet trunks of alpha 0.35 and 1.0. Every variant is
 trained on the same share of the training scenes with the same seed, order and number of steps.
 Written is how well it predicts delta on the held-out scenes, with 95 % bootstrap intervals over
-scenes, the paired interval of its difference to the recipe of ``trigger train``, and the area under
-the precision-recall curve that fine-tuning to the ratings reaches, on held-out scenes and
-cross-validated. The larger network that one variant learns from is shown too. An interrupted run
-goes on where it stopped.
+scenes, the paired interval of its difference to the first variant, and the area under the
+precision-recall curve that fine-tuning to the ratings reaches on held-out scenes, for all and for
+the photos of LIVE Challenge. The larger network that one variant learns from is shown too. An
+interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -29,6 +29,7 @@ from scipy.stats import rankdata
 
 from annotation.origins import origins_of
 from pipelines import fitting
+from pipelines.averaging import average
 from pipelines.labels import read
 from pipelines.metrics import interval, resample_scenes
 from pipelines.networks import (
@@ -40,6 +41,7 @@ from pipelines.networks import (
     cut_trunk,
     load_network,
     predict_in_slices,
+    save_network,
     save_whole,
     warm_start,
 )
@@ -54,7 +56,7 @@ BATCH_SIZE = 24
 LEARNING_RATE = 5e-4
 TEACHER_LEARNING_RATE = 2e-4
 TEACHER = "(the teacher itself)"
-SIDES = ("held_out", "cross_validated")
+RATED = ("all", "live_challenge")
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
@@ -77,8 +79,9 @@ class Variant:
 
     Attributes:
         loss: of delta and score, (N, 2) each.
-        warm: start from the ImageNet trunk; else from random weights, and then batch
-            normalisation learns too.
+        start: the ImageNet trunk that the command line names, the packaged trunk, or random
+            weights, and then batch normalisation learns too.
+        averaged: keep the mean of the weights at both ends of training.
         side: of the random square of a photo that training shows.
         scales: how many sizes of the photo the network sees, 1 or 2.
         taught: learn the mean of what was measured and what the teacher says of the same photos
@@ -86,7 +89,8 @@ class Variant:
     """
 
     loss: Loss = delta_loss
-    warm: bool = True
+    start: Literal["imagenet", "packaged", "random"] = "imagenet"
+    averaged: bool = False
     side: int = fitting.SIDE
     scales: int = 1
     taught: bool = False
@@ -125,7 +129,9 @@ VARIANTS = {
     "squared error": Variant(loss_with(QUALITY_WEIGHT, keras.ops.square)),
     "score as heavy as delta": Variant(loss_with(1.0)),
     "delta alone": Variant(loss_with(0.0)),
-    "from scratch": Variant(warm=False),
+    "from scratch": Variant(start="random"),
+    "from the packaged trunk": Variant(start="packaged"),
+    "the same, mean of both ends": Variant(start="packaged", averaged=True),
 }
 
 
@@ -136,11 +142,11 @@ def trained(
 
     def build() -> tuple[keras.Model, keras.Model, keras.Model]:
         model = build_trigger(variant.side)
-        if variant.warm:
-            warm_start(model, init)
+        if variant.start != "random":
+            warm_start(model, init if variant.start == "imagenet" else variant.start)
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = not variant.warm
+                layer.trainable = variant.start == "random"
         if variant.scales == 2:
             model = at_two_scales(model)
             return with_quality_head(model, mean), model, model
@@ -195,15 +201,18 @@ def fitted(
     return load_network(file)
 
 
-def finetuned(folder: Path, ratings: Path) -> dict[str, float]:
-    """AUC-PR of the network in ``folder``, fine-tuned, on held-out scenes and cross-validated."""
-    out = folder / "finetuned"
-    if not (out / "report.json").exists():
-        network = str(folder / "trigger.keras")
-        if cli.main(["finetune", network, str(ratings), "--out", str(out)]) != 0:
-            sys.exit(f"{folder}: fine-tuning failed, see above")
+def finetuned(network: Path, ratings: Path) -> dict[str, float]:
+    """AUC-PR of a network after fine-tuning, for all rated photos and for those of phones."""
+    out = network.with_suffix("")
+    command = ["finetune", str(network), str(ratings), "--out", str(out)]
+    if not (out / "report.json").exists() and cli.main(command) != 0:
+        sys.exit(f"{network}: fine-tuning failed, see above")
     report = json.loads((out / "report.json").read_text())
-    return {f"auc_pr_{side}": report[side]["scores"]["fine-tuned"]["auc_pr"] for side in SIDES}
+    sides = {"all": report, "live_challenge": report["by_rater"]["live_challenge"]}
+    return {
+        f"auc_pr_{name}": side["held_out"]["scores"]["fine-tuned"]["auc_pr"]
+        for name, side in sides.items()
+    }
 
 
 def spearman(pairs: npt.NDArray[np.float32]) -> float:
@@ -264,6 +273,7 @@ def main() -> int:
     held_out = labels["scene"].map(is_held_out)
     rows, unseen = np.flatnonzero(known & ~held_out), np.flatnonzero(known & held_out)
     targets = labels[["delta", "input_score"]].to_numpy(np.float32)
+    scene = labels["scene"].to_numpy(np.str_)
     mean = float(targets[rows, 1].mean())
     predictions, areas = {}, {}
     for name, variant in VARIANTS.items():
@@ -275,16 +285,23 @@ def main() -> int:
             predictions[TEACHER] = predict_in_slices(large, photos, unseen)[:, 0]
         batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
         network = trained(variant, args.init, batches, mean, args.epochs, folder)
+        file = folder / "trigger.keras"
+        if variant.averaged:
+            file = folder / "mean.keras"
+            start = build_trigger()
+            warm_start(start, variant.start)
+            average(network, start.get_weights(), photos, rows, targets[rows, 0], scene[rows])
+            save_network(network, file, {})
         predictions[name] = predict_in_slices(network, photos, unseen)[:, 0]
-        areas[name] = finetuned(folder, args.ratings)
+        areas[name] = finetuned(file, args.ratings)
     (args.out / "photos.npy").unlink()
-    found = compare(predictions, targets[unseen, 0], labels["scene"].to_numpy(np.str_)[unseen])
+    found = compare(predictions, targets[unseen, 0], scene[unseen])
     for name, area in areas.items():
         found[name] |= area
     report = {"train": len(rows), "held_out": len(unseen), "epochs": args.epochs, "variants": found}
     (args.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(f"| {len(rows)} labels, {args.epochs} epochs ", end="")
-    print("| Spearman | difference | error | AUC-PR | crossed |")
+    print("| Spearman | difference | error | AUC-PR | phones |")
     print("|---|---|---|---|---|---|")
     for name, figures in found.items():
         low, high = figures["interval"]
@@ -292,7 +309,7 @@ def main() -> int:
         print(
             f"| {name} | {figures['spearman']:.3f} [{low:.3f}, {high:.3f}] | "
             f"[{less:+.3f}, {more:+.3f}] | {figures['mean_absolute_error']:.3f} | ",
-            *(f"{figures[f'auc_pr_{side}']:.3f} |" for side in SIDES if name != TEACHER),
+            *(f"{figures[f'auc_pr_{rated}']:.3f} |" for rated in RATED if name != TEACHER),
         )
     return 0
 
