@@ -143,8 +143,8 @@ about 0 where there is nothing to mend. From 0.4 on a gallery would alert its us
 MobileNetV2 alpha 0.35 at 448x448 cut at `block_16_project_BN`, global average pooling, Dense(1):
 261,841 parameters, 113 of them fine-tuned. float16 TFLite, checked by sha256 on load
 (`trigger.json`). Rebuilt by `python -m pipelines.rebuild DATA`, which goes on from the trunk of the
-model packaged before; that one descends from ImageNet weights by way of earlier scorers. All of
-them held out the same scenes.
+model packaged before, and keeps the mean of its weights and the trained ones; that model descends
+from ImageNet weights by way of earlier scorers. All of them held out the same scenes.
 
 All figures not marked otherwise are of held-out scenes: a fifth of all scenes that neither the
 scorer, nor the baseline, nor the fine-tuning saw.
