@@ -35,6 +35,7 @@ from PIL import Image
 from scipy.stats import rankdata
 from tqdm import tqdm
 
+from camera import CAMERA
 from faults import FAULTS
 from pipelines.degradation import degrade
 from pipelines.hard_negatives import HARD_NEGATIVES, hard_negative
@@ -52,6 +53,7 @@ from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 OURS = "trigger"
 Scores = dict[str, float]
 PAIRS = ("noise 10", "noise 25", "Gaussian 1.5 px", "motion 9 px", "JPEG q30", "JPEG q10")
+WORSE = (*PAIRS, *CAMERA)
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def tid_scene(folder: Path, number: int, measure: Measuring) -> list[Row]:
 
 
 def clean_scene(path: Path, measure: Measuring) -> list[Row]:
-    """A flawless photo, one version of it for each degradation, and each hard negative."""
+    """A flawless photo, a version of it for each fault, and each hard negative."""
     data = read_photo_bytes(path)
     scene = photo_hash(data)
     if not is_held_out(scene):
@@ -182,8 +184,9 @@ def clean_scene(path: Path, measure: Measuring) -> list[Row]:
         name: degrade(to_float(clean), FAULTS[name], rng) for name in PAIRS
     }
     versions |= {kind: hard_negative(kind, clean, rng) for kind in HARD_NEGATIVES}
+    versions |= {name: fault(clean, rng) for name, fault in CAMERA.items()}
     return [
-        Row(kind, scene, np.nan, kind in PAIRS, measure(pixels))
+        Row(kind, scene, np.nan, kind in WORSE, measure(pixels))
         for kind, pixels in versions.items()
     ]
 
@@ -239,7 +242,7 @@ def table(rows: list[Row]) -> dict[str, dict[str, Any]]:
         chosen = [row for row in rows if row.group == group]
         report[f"{group}: Spearman with human damage"] = _summary(chosen, _spearman)
         report[f"{group}: AUC-PR of improvable"] = _summary(chosen, _average_precision)
-    for kind in PAIRS:
+    for kind in WORSE:
         chosen = [row for row in rows if row.group in (kind, "clean")]
         report[f"{kind} above clean twin"] = _summary(chosen, _ordered)
     for negative in HARD_NEGATIVES:
