@@ -7,6 +7,7 @@ answered alike, so that one slip of the finger does not count for much.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,8 +19,17 @@ import pandas as pd
 
 from annotation.agreement import weighted_kappa
 from annotation.origins import origins_of
-from annotation.ratings import RATINGS, SENTINELS, Rating, is_opinion, read_lines, read_rows
+from annotation.ratings import (
+    RATINGS,
+    SENTINELS,
+    Rating,
+    is_opinion,
+    name_pair,
+    read_lines,
+    read_rows,
+)
 from trigger.errors import DataError, PhotoError
+from trigger.files import is_file
 from trigger.photo import photo_hash, read_photo_bytes
 
 BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with
@@ -178,15 +188,19 @@ def read_rated_pairs(path: Path) -> list[RatedPair]:
         raise DataError(
             f"{path}: column {missing[0]!r} is missing; make it with: trigger ratings aggregate"
         )
-    pairs = []
+    given: list[RatedPair] = []
+    seen: dict[str, int] = {}
     for line, cells in lines[1:]:
         try:
-            pairs.append(_parse(path, dict(zip(header, cells, strict=True))))
+            pair = _parse(path, dict(zip(header, cells, strict=True)))
+            if (first := seen.setdefault(pair.pair, line)) != line:
+                raise ValueError(f"pair {pair.pair!r} is on line {first} too")
+            given.append(pair)
         except ValueError as error:
             raise DataError(f"{path}, line {line}: {error}") from error
-    if not pairs:
+    if not given:
         raise DataError(f"{path}: holds no ratings, only a header")
-    return pairs
+    return given
 
 
 def rated_photos(path: Path) -> pd.DataFrame:
@@ -201,7 +215,7 @@ def rated_photos(path: Path) -> pd.DataFrame:
         DataError: as ``read_rated_pairs``, or a photo is missing, unreadable or not what was rated.
     """
     table = pd.DataFrame([vars(pair) for pair in read_rated_pairs(path)])
-    missing = [photo for photo in table["path"] if not Path(photo).is_file() or not photo]
+    missing = [photo for photo in table["path"] if not is_file(photo)]
     if missing:
         raise DataError(
             f"{path}: {len(missing)} rated photos are not there, first "
@@ -226,11 +240,22 @@ def rated_photos(path: Path) -> pd.DataFrame:
 
 
 def located(path: Path, rows: Sequence[Rating]) -> list[Rating]:
-    """Rows with absolute paths, from those of a CSV that are relative to its folder."""
-    return [
-        replace(row, path=str((path.parent / row.path).resolve())) if row.path else row
-        for row in rows
-    ]
+    """Rows with absolute paths, from those of a CSV that are relative to its folder.
+
+    Pairs named by such a path follow it: two folders may both hold an IMG_0001.jpg.
+    """
+    return [_located(path, row) if row.path else row for row in rows]
+
+
+def _located(path: Path, row: Rating) -> Rating:
+    absolute = _absolute(path, row.path)
+    named = not row.photo and row.pair == name_pair(row.path, row.enhancer)
+    pair = name_pair(absolute, row.enhancer) if named else row.pair
+    return replace(row, path=absolute, pair=pair)
+
+
+def _absolute(path: Path, photo: str) -> str:
+    return os.path.realpath(path.parent / photo)
 
 
 def _judge(
@@ -360,7 +385,7 @@ def _parse(path: Path, cells: Mapping[str, str]) -> RatedPair:
     return RatedPair(
         pair=cells["pair"],
         photo=cells["photo"],
-        path=str((path.parent / cells["path"]).resolve()) if cells["path"] else "",
+        path=_absolute(path, cells["path"]) if cells["path"] else "",
         scene=cells["scene"],
         enhancer=cells["enhancer"],
         rating=float(cells["rating"]),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from annotation.manifest import RATINGS_FILE, read_manifest
+from annotation.manifest import RATINGS_FILE, check_pictures, read_manifest
 from annotation.raters import read_raters
 from annotation.server import Settings, make_app
 from annotation.store import Store
@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
             "(a column 'rater' with names is enough)"
         )
     manifest = read_manifest(args.pairs)
+    check_pictures(args.pairs, manifest)
     tokens = read_raters(args.raters) if args.raters else {}
     # Tokens protect under every name, such as that of a proxy in front.
     hosts = frozenset[str]() if tokens else LOOPBACK | {_in_address(args.host)}
@@ -103,10 +104,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise OptionError(
-            f"cannot listen at {host}, port {port} ({error.strerror}); choose others with --host "
-            "and --port"
+            f"cannot listen at {host}, port {port} ({error}); choose others with --host and --port"
         ) from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation.manifest import Pair
-from annotation.ratings import NUMBERS, RATINGS, Rating
+from annotation.ratings import NUMBERS, RATINGS, Rating, check_unique, name_pair
 from trigger.errors import DataError
 
 DATA = ("pair", "photo", "path", "scene", "enhancer", "sentinel")
@@ -66,11 +66,13 @@ def read_tasks(
         raise DataError(f"{path}: not a Label Studio export; its format JSON is a list of tasks")
     known = NUMBERS | dict(words or {})
     rows = []
+    seen: dict[tuple[object, ...], str] = {}
     for place, task in enumerate(tasks, start=1):
         try:
             data = task["data"]
-            for annotation in task.get("annotations", []):
+            for number, annotation in enumerate(task.get("annotations", []), start=1):
                 rows.append(_rating(data, annotation, columns or {}, known))
+                check_unique(rows[-1], f"task {place}, annotation {number}", seen)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(
                 f"{path}, task {place}: {error if isinstance(error, ValueError) else repr(error)}"
@@ -111,7 +113,15 @@ def _rating(
     if annotation["result"] and not results:
         kinds = ", ".join(sorted({result["type"] for result in annotation["result"]}))
         raise ValueError(f"the annotation is of type {kinds}; a rating is of type choices")
-    result = results[0] if results else {}
+    named = {result.get("from_name"): result for result in reversed(results)}
+    result = named.get("rating") or named.get("skip") or {}
+    if not result and len(named) == 1:
+        (result,) = named.values()
+    if not result and named:
+        raise ValueError(
+            f"there are choices {', '.join(sorted(map(repr, named)))}; call the one that rates "
+            "'rating'"
+        )
     choice = str(result["value"]["choices"][0]) if result else ""
     is_skip = annotation.get("was_cancelled") or result.get("from_name") == "skip" or not result
     if not is_skip and choice.casefold() not in words:
@@ -123,9 +133,8 @@ def _rating(
     if isinstance(rater, dict):
         rater = rater.get("email") or rater.get("username") or rater.get("id", "")
     lead_time = annotation.get("lead_time")
-    named = text["photo"] or text["path"]
     return Rating(
-        pair=text.pop("pair") or f"{named} {text['enhancer']}".strip(),
+        pair=text.pop("pair") or name_pair(text["photo"] or text["path"], text["enhancer"]),
         **text,
         id=str(result.get("id") or annotation.get("unique_id") or ""),
         rater=str(rater),

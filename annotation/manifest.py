@@ -129,10 +129,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read a pairs folder and check that all its pictures are there.
+    """Read what a pairs folder holds.
 
     Raises:
-        DataError: it is not a pairs folder, the manifest is damaged, or a picture is missing.
+        DataError: it is not a pairs folder, or the manifest is damaged.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -161,10 +161,21 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(f"{path}: damaged ({error!r}); make the pairs again") from error
     if len({pair.pair for pair in manifest.pairs}) != len(manifest.pairs) or not manifest.pairs:
         raise DataError(f"{path}: holds no pairs, or a pair twice; make the pairs again")
+    return manifest
+
+
+def check_pictures(folder: Path, manifest: Manifest) -> None:
+    """See that all pictures of a pairs folder are there.
+
+    Raises:
+        DataError: some are missing.
+    """
     missing = [p.file for p in manifest.pictures.values() if not (folder / p.file).is_file()]
     if missing:
-        raise DataError(f"{folder}: {len(missing)} pictures are missing, first {missing[0]}")
-    return manifest
+        raise DataError(
+            f"{folder}: {len(missing)} pictures are missing, first {missing[0]}; restore them from "
+            f"a backup. What was rated can still be had: trigger ratings export {folder}"
+        )
 
 
 def read_picture(folder: Path, picture: Picture) -> bytes:

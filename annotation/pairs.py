@@ -214,7 +214,7 @@ def _make(out: Path, draft: _Draft) -> Pair | PhotoError:
     rendered = render(before, after)
     for picture, data in rendered.files.items():
         path = out / picture.file
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, data)
     name = f"{draft.photo}\0{draft.enhancer}\0{draft.sentinel}"
     return Pair(

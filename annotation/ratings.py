@@ -5,7 +5,7 @@ of ``pair``, ``photo`` and ``path`` optional:
 
 ========  =====================================================================================
 id        names the answer; no two rows share one
-pair      names the before/after pair; default: the photo (or path) and the enhancer
+pair      names the before/after pair; default: the photo (or absolute path) and the enhancer
 photo     SHA-256 of the photo before enhancement, 64 hexadecimal digits
 path      the photo before enhancement; relative paths start at the CSV's folder
 scene     photos of one scene stay on one side of every split; default: what
@@ -83,6 +83,8 @@ class Rating:
                 f"rating is {'' if self.rating is None else self.rating!r} and skip is "
                 f"{self.skip!r}; a row has either a rating ({_ALLOWED}) or a reason for skipping"
             )
+        if "\0" in self.path:
+            raise ValueError(f"path is {self.path!r}; no file has such a name")
         if not self.pair:
             raise ValueError("path is empty, and so are pair and photo; name the rated photo")
         if self.photo and not re.fullmatch(r"[0-9a-f]{64}", self.photo):
@@ -135,6 +137,11 @@ def to_csv(rows: Iterable[Rating]) -> str:
     return buffer.getvalue()
 
 
+def name_pair(photo: str, enhancer: str) -> str:
+    """The name of a pair that was given none, by the photo's hash or path; "" without a photo."""
+    return f"{photo} {enhancer}".strip() if photo else ""
+
+
 def is_opinion(row: Rating) -> bool:
     """Whether a row says something new about its photo: rated, no sentinel, first showing."""
     return row.rating is not None and not row.sentinel and not row.repeat
@@ -161,17 +168,23 @@ def _read(
     """Rows with their line numbers."""
     lines = read_lines(path)
     header = [cell.strip() for cell in lines.pop(0)[1]]
+    if {"opinions", "majority"} <= set(header):
+        raise DataError(
+            f"{path}: holds ratings that were aggregated already; give those of each rater"
+        )
     places = _places(path, header, columns)
     words = NUMBERS | {word.casefold(): number for word, number in words.items()}
     rows: list[tuple[int, Rating]] = []
     problems: list[str] = []
-    seen: dict[tuple[object, ...], int] = {}
+    seen: dict[tuple[object, ...], str] = {}
     for line, cells in lines:
         try:
             if len(cells) != len(header):
                 raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
-            row = _parse({name: cells[place].strip() for name, place in places.items()}, words)
-            _check_unique(row, line, seen)
+            # Names of files may begin or end with spaces.
+            found = {n: cells[i] if n == "path" else cells[i].strip() for n, i in places.items()}
+            row = _parse(found, words)
+            check_unique(row, f"line {line}", seen)
             rows.append((line, row))
         except ValueError as error:
             problems.append(f"{path}, line {line}: {error}")
@@ -239,15 +252,14 @@ def _parse(cells: dict[str, str], words: Mapping[str, int]) -> Rating:
     rating = text["rating"].casefold()
     if rating and rating not in words:
         raise ValueError(f"rating is {text['rating']!r}; allowed are {_ALLOWED}")
-    named = text["photo"] or text["path"]
     return Rating(
         **{name: text[name] for name in ("id", "path", "scene", "enhancer", "rater", "skip")},
         **{name: text[name] for name in ("time", "view", "sentinel")},
-        pair=text["pair"] or (f"{named} {text['enhancer']}".strip() if named else ""),
+        pair=text["pair"] or name_pair(text["photo"] or text["path"], text["enhancer"]),
         photo=text["photo"].lower(),
         rating=words[rating] if rating else None,
         seconds=_number(text, "seconds", float) if text["seconds"] else None,
-        repeat=_number(text, "repeat", int) if text["repeat"] else 0,
+        repeat=_number(text, "repeat", _whole) if text["repeat"] else 0,
     )
 
 
@@ -255,17 +267,27 @@ def _number(text: dict[str, str], name: str, kind: Callable[[str], N]) -> N:
     try:
         return kind(text[name])
     except ValueError:
-        raise ValueError(f"{name} is {text[name]!r}; it is a number") from None
+        kinds = "number" if kind is float else "whole number"
+        raise ValueError(f"{name} is {text[name]!r}; it is a {kinds}") from None
 
 
-def _check_unique(row: Rating, line: int, seen: dict[tuple[object, ...], int]) -> None:
-    if row.id and (first := seen.setdefault(("id", row.id), line)) != line:
-        raise ValueError(f"id {row.id!r} is that of line {first} too; delete one of the two")
+def _whole(text: str) -> int:
+    return int(text.removesuffix(".0"))  # of pandas, as with ratings
+
+
+def check_unique(row: Rating, place: str, seen: dict[tuple[object, ...], str]) -> None:
+    """Note in ``seen`` where an answer came up.
+
+    Raises:
+        ValueError: its id, or an answer of this rater to this showing, came up elsewhere.
+    """
+    if row.id and (first := seen.setdefault(("id", row.id), place)) != place:
+        raise ValueError(f"id {row.id!r} is that of {first} too; delete one of the two")
     if not row.rater:
         return
-    if (first := seen.setdefault((row.rater, row.pair, row.repeat), line)) != line:
+    if (first := seen.setdefault((row.rater, row.pair, row.repeat), place)) != place:
         raise ValueError(
-            f"{row.rater!r} answered the same pair on line {first}; delete one of the two, or "
+            f"{row.rater!r} answered the same pair on {first}; delete one of the two, or "
             f"number second showings in the column 'repeat'"
         )
 

@@ -8,6 +8,7 @@ standing answer.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import sqlite3
@@ -161,6 +162,8 @@ class Store:
         """
         self._lock = threading.Lock()
         try:
+            # Holds the key that signs raters' cookies: for its owner alone.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._database = sqlite3.connect(
                 path, timeout=30, isolation_level=None, check_same_thread=False
             )
@@ -171,7 +174,7 @@ class Store:
             self._database.execute(
                 "INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_hex(32),)
             )
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise DataError(
                 f"{path}: cannot be used for ratings ({error}); it needs a local disk with room, "
                 f"and an SQLite file there must be one that trigger annotate made"
@@ -194,8 +197,12 @@ class Store:
         Raises:
             DataError: nothing was saved; the disk may be full.
         """
+        return self.record_all([(rater, event) for event in events])
+
+    def record_all(self, said: Sequence[tuple[str, Event]]) -> list[Outcome]:
+        """As ``record``, of several raters."""
         with self._transaction():
-            return [self._add(rater, event) for event in events]
+            return [self._add(rater, event) for rater, event in said]
 
     def standing(self, rater: str | None = None) -> list[tuple[str, Event]]:
         """Rater and answer of all answers that stand, in the order they arrived."""

@@ -195,14 +195,19 @@ def _add_to_store(folder: Path, rows: Sequence[Rating]) -> str:
             raise DataError(f"pair {row.pair!r} is not in {folder}/{MANIFEST_FILE}")
         if not row.rater or not row.time:
             raise DataError(f"pair {row.pair!r}: rater and time are needed to add an answer")
+    said = [(row.rater, _event(row)) for row in rows]
     store = Store(folder / RATINGS_FILE)
     try:
-        outcomes = Counter(store.record(row.rater, [_event(row)])[0].status for row in rows)
+        outcomes = store.record_all(said)
+        standing = {event.id for _, event in store.standing()}
     finally:
         store.close()
+    counts = Counter(outcome.status for outcome in outcomes)
+    undone = sum(o.status == "known" and o.id not in standing for o in outcomes)
     return (
-        f"{outcomes['saved']} answers added, {outcomes['known']} were there already, "
-        f"{outcomes['refused']} refused because the rater has another answer\n"
+        f"{counts['saved']} answers added, {counts['known'] - undone} were there already, "
+        f"{undone} left out since the rater took them back, "
+        f"{counts['refused']} refused because the rater has another answer\n"
     )
 
 

@@ -19,6 +19,8 @@ from trigger.quiet import native_messages_muted
 if TYPE_CHECKING:
     from export.parity import Parity
 
+LARGEST = 3.4e38  # of float32, in which the file holds the threshold
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options of ``trigger export``."""
@@ -52,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score from which a photo is worth enhancing, stored in the file (default: "
         "%(default)s)",
     )
-    parser.add_argument("--name", help="of the model (default: trigger or nima, by its output)")
+    parser.add_argument(
+        "--name", help="of the model (default: trigger, nima or alexnet-rank, by its output)"
+    )
     parser.add_argument(
         "--model-version", metavar="TEXT", help="of the model (default: that of this package)"
     )
@@ -142,6 +146,8 @@ def _summary(out: Path, report: dict[str, Any], parity: Parity) -> str:
 
 
 def _check_options(args: argparse.Namespace) -> None:
+    if abs(args.threshold) > LARGEST:
+        raise OptionError(f"--threshold {args.threshold}: the file holds at most {LARGEST:g}")
     if args.out.suffix != ".tflite":
         raise OptionError(f"--out {args.out}: the name must end in .tflite")
     if args.report is not None and args.report.suffix != ".json":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import io
 import json
 import os
@@ -32,6 +33,7 @@ from pipelines.degradation import (
     sensor,
 )
 from pipelines.hard_negatives import HARD_NEGATIVES, HardNegative, hard_negative
+from pipelines.labels import storable
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
 from pipelines.storage import Folder
@@ -83,9 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Degrade all photos; unreadable ones are named on standard error and left out."""
-    inside = args.out.resolve()
+    inside = _real(args.out)
     found = find_photos(args.photos)
-    photos = [photo for photo in found if not photo.resolve().is_relative_to(inside)]
+    photos = [photo for photo in found if not _real(photo).is_relative_to(inside)]
     if not photos:
         raise DataError(
             f"no photos found in {', '.join(map(str, args.photos))}; those in --out do not count"
@@ -158,7 +160,13 @@ def _one_each(rows: Iterable[Row]) -> list[Row]:
 
 def _write_rows(folder: Path, rows: list[Row]) -> None:
     table = pd.DataFrame(rows, columns=COLUMNS)
-    write_atomically(folder / RECORD, table.to_csv(index=False).encode())
+    # Quoted, since names of files may hold any sort of line end.
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+    write_atomically(folder / RECORD, text.encode())
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # unlike Path.resolve, does not mind links in a circle
 
 
 def _degrade_photo(
@@ -174,7 +182,7 @@ def _degrade_photo(
     records = []
     for kind, version, factors, rng in _plan(scene, kinds, versions, seed):
         # File names hold 255 bytes; that of the temporary file is a little longer.
-        name = os.fsencode(path.stem)[:LONGEST_STEM].decode(errors="ignore")
+        name = storable(path.stem).encode()[:LONGEST_STEM].decode(errors="ignore")
         stem = f"{name}-{scene[:8]}-{kind}-{version}"
         if kind == "none":
             target, content = out / f"{stem}{path.suffix.lower()}", data
@@ -187,7 +195,7 @@ def _degrade_photo(
                 "photo": photo_hash(content),
                 "path": target.name,
                 "scene": scene,
-                "source": path.name,
+                "source": storable(path.name),
                 "kind": kind,
                 "factors": json.dumps(factors.to_json()),
             }

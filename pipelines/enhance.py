@@ -33,7 +33,7 @@ from pipelines.scorers import DEFAULT_SCORER, Scorer, checked_opinions, load_sco
 from trigger.assessment import Trigger
 from trigger.commands.common import printable
 from trigger.errors import DataError, EnhancerError, PhotoError, ScorerError, TriggerError
-from trigger.files import write_atomically
+from trigger.files import is_file, write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 from trigger.quiet import native_messages_muted
 
@@ -104,7 +104,7 @@ def enhance_photo(
     target = path.with_name(f"{path.stem}-{enhancer.name}{path.suffix}")
     data = read_photo_bytes(path)
     check_writable(data, name)
-    if target.exists() and not force:
+    if is_file(target) and not force:
         raise DataError(f"{target} exists already; replace it with --force")
     pixels = read_photo(data, name=name).pixels
     try:

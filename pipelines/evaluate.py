@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
 from annotation.aggregate import rated_photos
+from annotation.origins import origins_of
 from annotation.ratings import IMPROVABLE
 from pipelines.metrics import (
     Values,
@@ -61,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
     target = target_of(args)
     rated = rated_photos(args.ratings)
     if args.held_out:
-        rated = rated[rated["scene"].map(is_held_out)]
+        # The trunk knows scenes of labels, which are photos; the head those that are named here.
+        origins = origins_of(rated)["scene"]
+        rated = rated[rated["scene"].map(is_held_out) & origins.map(is_held_out)]
         if rated.empty:
             raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
     trigger = Trigger(threshold=args.threshold, model=args.model)

@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     table["fine-tuned"] = head.scores(features)
     table["cross-validated"] = crossed.scores
     table["alert"] = crossed.alerts
-    table.to_csv(args.out / "predictions.csv", index=False)
+    write_atomically(args.out / "predictions.csv", table.to_csv(index=False).encode())
     report = {
         "trainable_parameters": count,
         "ridge": tuning.ridge,

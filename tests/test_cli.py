@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import shlex
 import subprocess
 import sys
 import types
@@ -161,6 +162,7 @@ def command_that(problem: BaseException) -> types.SimpleNamespace:
     ("problem", "code", "message"),
     [
         (DataError("the table is wrong"), 1, "trigger: the table is wrong\n"),
+        (OSError(28, "disk is full"), 1, "trigger: [Errno 28] disk is full\n"),
         (KeyboardInterrupt(), 130, "trigger: interrupted\n"),
         (
             ModuleNotFoundError("No module named 'keras.ops'", name="keras.ops"),
@@ -203,6 +205,30 @@ def test_a_reader_that_stops_early_is_no_error(folder: Path) -> None:
         errors = process.stderr.read()
         assert process.wait() == 141
     assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "errors"),
+    [
+        (">/dev/full", 1, "trigger: [Errno 28] No space left on device\n"),
+        (">&-", 0, ""),
+        (">/dev/null 2>&-", 0, ""),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_output_that_goes_nowhere_ends_in_no_traceback(
+    folder: Path, redirection: str, code: int, errors: str
+) -> None:
+    command = (
+        f"{shlex.quote(sys.executable)} -m trigger score {shlex.quote(str(folder / 'coffee.jpg'))}"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {redirection}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert not done.stdout
+    assert done.stderr.endswith(errors)
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_table_names_modules_that_exist() -> None:

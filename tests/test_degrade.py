@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -146,6 +147,18 @@ def test_wrong_options_are_explained(
     places = {"file": tmp_path / "file", "folder": tmp_path / "folder"}
     assert main(["degrade", str(clean), *(option.format(**places) for option in options)]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_names_of_any_kind_are_on_record(clean: Path, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in ("two\rlines.png", os.fsdecode(b"caf\xe9.png"), 'a "b", c.png'):
+        shutil.copy(clean / "chelsea.png", photos / name)
+        scene = photo_hash((photos / name).read_bytes())
+    (photos / "circle.png").symlink_to("circle.png")
+    for _ in range(2):
+        run(photos, out, "--kinds", "noise")
+        assert scenes_of_photos(out) == [scene] * 3
 
 
 def test_one_run_at_a_time_writes_to_a_folder(clean: Path, tmp_path: Path) -> None:

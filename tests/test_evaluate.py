@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from pipelines.evaluate import at_target, resampled_at_threshold
+from pipelines.splits import is_held_out
 from pipelines.thresholds import Target
 from trigger.cli import main
 from trigger.errors import DataError
+from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 RNG = np.random.default_rng(0)
@@ -45,6 +47,24 @@ def test_a_target_out_of_reach_says_how_far_one_comes() -> None:
     prevalence = f"the best precision on 400 photos is {IMPROVABLE.mean():.3f}"
     with pytest.raises(DataError, match=f"precision of at least 0.9: {prevalence}"):
         at_target(IMPROVABLE, np.zeros(400), SCENES, Target("precision", 0.9))
+
+
+def test_scenes_of_any_name_hold_out_no_photo_that_labels_may_hold(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    names = iter(f"kitchen {number}" for number in range(99))
+    lines = ["path,scene,rating"]
+    for level in range(40):
+        photo = tmp_path / f"{level}.png"
+        Image.new("RGB", (8, 8), (level, 0, 0)).save(photo)
+        if not is_held_out(photo_hash(photo.read_bytes())):
+            lines.append(f"{photo.name},{next(filter(is_held_out, names))},{level % 3}")
+            if len(lines) > 4:
+                break
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text("\n".join(lines))
+    assert main(["evaluate", str(ratings), "--held-out"]) == 1
+    assert "none of its scenes is held out" in capsys.readouterr().err
 
 
 def test_the_command_prints_both_thresholds(

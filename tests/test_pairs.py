@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 from annotation import labels as labels_format
 from annotation.manifest import read_manifest
 from annotation.pictures import most_changed, render
+from annotation.ratings import read_rows
 from annotation.selection import choose, quotas, strata_of
 from pipelines.labels import KIND, LABEL_SCHEMA, RUN_FILE
 from trigger.cli import main
@@ -125,6 +127,27 @@ def test_wrong_folders_are_refused(
     assert "holds pairs already" in capsys.readouterr().err
     assert main(["annotate", str(tmp_path)]) == 1
     assert "not written by trigger pairs" in capsys.readouterr().err
+
+
+def test_ratings_outlive_the_pictures(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, out = tmp_path / "pairs", tmp_path / "out.csv"
+    assert main(["pairs", str(labels), "--out", str(pairs), "-n", "2"]) == 0
+    name = read_manifest(pairs).pairs[0].pair
+    theirs = tmp_path / "theirs.csv"
+    rows = [f"{name},ann,1,2025-05-01T12:30:00Z,5", f"{name},ben,1,2025-05-01T12:30:00Z,1e9"]
+    theirs.write_text("\n".join(["pair,rater,rating,time,seconds", *rows]))
+    shutil.rmtree(pairs / "images")
+    assert main(["ratings", "import", str(theirs), "--into", str(pairs)]) == 1  # all or nothing
+    theirs.write_text("\n".join(["pair,rater,rating,time,seconds", rows[0]]))
+    assert main(["ratings", "import", str(theirs), "--into", str(pairs)]) == 0
+    assert "1 answers added" in capsys.readouterr().out
+    assert main(["ratings", "export", str(pairs), "--out", str(out)]) == 0
+    assert [row.rater for row in read_rows(out)] == ["ann"]
+    assert (pairs / "ratings.sqlite").stat().st_mode & 0o777 == 0o600
+    assert main(["annotate", str(pairs)]) == 1
+    assert "pictures are missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "x.jpg", f"{'a' * 64}.svg"])

@@ -48,6 +48,8 @@ def write(folder: Path, text: str) -> Path:
         ("id,path,rating\ni,a.png,1\ni,b.png,2\n", "line 3: id 'i' is that of line 2"),
         ("path,rating,skip\na.png,1,too dark\n", "line 2: rating is 1 and skip is 'too dark'"),
         ("path,rating,time\na.png,1,2025-05-01 12:00\n", "line 2: time is .* with a zone"),
+        ("path,rating\na\0.png,1\n", "line 2: path is .* no file has such a name"),
+        ("path,rating,repeat\na.png,1,0.5\n", "line 2: repeat is '0.5'; it is a whole number"),
         ("path,rating,seconds\na.png,1,soon\n", "line 2: seconds is 'soon'"),
         ("path,rating,seconds\na.png,1,-1\n", "line 2: seconds is -1.0"),
         ("path,rating,photo\na.png,1,abc\n", "line 2: photo is 'abc'"),
@@ -61,8 +63,13 @@ def test_what_is_wrong_is_named_with_its_line(folder: Path, text: str, words: st
 
 
 def test_whole_numbers_may_be_written_as_pandas_does(folder: Path) -> None:
-    rows = read_rows(write(folder, "path,rating\na.png,2.0\nb.png,-1.0\n"))
-    assert [row.rating for row in rows] == [2, -1]
+    rows = read_rows(write(folder, "path,rating,repeat\na.png,2.0,0.0\nb.png,-1.0,1.0\n"))
+    assert [(row.rating, row.repeat) for row in rows] == [(2, 0), (-1, 1)]
+
+
+def test_names_of_files_are_taken_as_they_are(folder: Path) -> None:
+    [row] = read_rows(write(folder, "path,rating\n a.png , 2 \n"))
+    assert (row.path, row.rating) == (" a.png ", 2)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from trigger.errors import DataError, OptionError
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file has this name; False also for names that none can have, such as too long ones.
+
+    ``Path.is_file`` raises OSError or ValueError for some of those before Python 3.14.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder has this name; see :func:`is_file`."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def make_folder(path: Path) -> None:
@@ -27,19 +41,27 @@ def make_folder(path: Path) -> None:
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write to a temporary sibling, then rename: readers see the old file or the new one.
 
+    A link stays one, and what it leads to is written; so does a device or pipe. A file that is
+    replaced hands on who may read it.
+
     Raises:
         DataError: the folder is missing or not writable, or the disk is full.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             temporary.write_bytes(data)
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
-            f"{target}: cannot be written ({error.strerror}); "
+            f"{os.fspath(path)}: cannot be written ({error.strerror}); "
             f"give a path in a folder that exists and has room"
         ) from error

@@ -23,6 +23,7 @@ from PIL import Image
 
 from trigger.colour import is_sideways, to_upright_rgb
 from trigger.errors import OptionError, PhotoError
+from trigger.files import is_folder
 from trigger.formats import detect_format, explain, load_pixels, open_header
 
 Pixels = npt.NDArray[np.uint8]
@@ -149,7 +150,7 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     reading it reports the reason instead of hiding its photos.
     """
     for path in paths:
-        if not Path(path).is_dir():
+        if not is_folder(path):
             yield Path(path)
             continue
         closed: list[OSError] = []

@@ -18,11 +18,11 @@ def native_messages_muted() -> Iterator[None]:
     For command lines only: the descriptor belongs to the whole process.
     """
     try:
-        terminal = os.dup(2)
-    except OSError:  # standard error is closed
+        terminal, file = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # standard error is closed, or there is no room for a file
         yield
         return
-    with tempfile.TemporaryFile() as said:
+    with file as said:
         os.dup2(said.fileno(), 2)
         try:
             yield

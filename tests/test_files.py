@@ -1,0 +1,52 @@
+"""Files are written whole, where they were meant to be."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from trigger.errors import DataError
+from trigger.files import is_file, is_folder, write_atomically
+
+
+def test_links_and_permissions_stay(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_bytes(b"old")
+    file.chmod(0o600)
+    link.symlink_to(file.name)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(tmp_path.iterdir()) == [file, link]
+
+
+def test_pipes_are_written_to(tmp_path: Path) -> None:
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    write_atomically(pipe, b"data")
+    reader.join(timeout=10)
+    assert got == [b"data"]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("name", [".", "x" * 300, "missing/file"])
+def test_what_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=f"{name}: cannot be written"):
+        write_atomically(name, b"data")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_that_no_file_can_have_are_of_none(tmp_path: Path) -> None:
+    assert is_folder(tmp_path)
+    for name in ("x" * 300, "a\0b"):
+        assert not is_file(tmp_path / name)
+        assert not is_folder(tmp_path / name)
