@@ -49,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threshold(parser)
     add_target_options(parser)
     parser.add_argument(
-        "--held-out", action="store_true", help="only scenes that no training of ours has seen"
+        "--held-out",
+        action="store_true",
+        help="only photos that no training of ours has seen: neither their scene, nor the photo "
+        "that they were made from",
     )
 
 
