@@ -58,9 +58,10 @@ def nima_card(report: dict[str, Any]) -> str:
 # NIMA scorer
 
 Predicts the distribution of human opinions (1..10) on a photo. MobileNetV2 alpha 1.0 at 448x448,
-features pooled at four depths, Dense(10), softmax; squared earth mover's distance, r = 2 (Talebi
-& Milanfar 2018), plus the error in the difference between versions of one photo. A score is the
-mean over the photo and its mirror image. float16 TFLite, checked by sha256 on load (`nima.json`).
+mean and deviation of the features at four depths, Dense(10), softmax; squared earth mover's
+distance, r = 2 (Talebi & Milanfar 2018), plus the error in the difference between versions of one
+photo. A score is the mean over the photo and its mirror image. float16 TFLite, checked by sha256 on
+load (`nima.json`).
 
 Trained by `python -m pipelines.rebuild DATA` (one step, `trigger train-scorer`) on random squares
 of {SIDE} pixels of {counts["train"]} examples; {counts["held_out"]} examples
@@ -83,7 +84,8 @@ least half a point.
 {chr(10).join(repairs)}
 
 Versions of one photo against each other, where the judge sees a clear step (0.3 points): two
-strengths of one degradation; untouched, restored and over-processed versions.
+strengths of one degradation ("tid": any two distortions of TID2013 made on another photo);
+untouched, restored and over-processed versions.
 
 | order | degradation | clear | ranked rightly |
 |---|---|---|---|

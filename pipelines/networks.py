@@ -3,8 +3,9 @@
 * The *trigger* predicts delta: cut at ``block_16_project_BN`` (112 channels at alpha 0.35),
   global average pooling, Dense(1). 261,728 trunk and 113 head parameters.
 * *NIMA* (Talebi & Milanfar, IEEE TIP 2018, doi:10.1109/TIP.2018.2831899) predicts the
-  distribution of opinions 1..10: alpha 1.0, pooled features of four depths, Dense(10), softmax.
-  Shallow features see noise and compression that the deepest layer has learned to ignore.
+  distribution of opinions 1..10: alpha 1.0, features of four depths, Dense(10), softmax. Shallow
+  features see noise and compression that the deepest layer has learned to ignore; pooled are their
+  mean and their deviation over the photo, since few faults are everywhere alike.
 
 Both take uint8 RGB (N, 448, 448, 3) and normalise inside. Batch normalisation stays in inference
 mode: the starting weights have theirs folded, and batches are small.
@@ -28,6 +29,7 @@ TAP = "block_16_project_BN"
 NIMA_TAPS = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
 ALPHA = 0.35
 NIMA_ALPHA = 1.0
+TINY = 1e-4  # variance below which the slope of the deviation is cut
 FORGOTTEN = 0.25  # share of NIMA's features that a training step does not see
 TRIGGER_OUTPUT = "quality_improvability"
 NIMA_OUTPUT = "distribution"
@@ -62,11 +64,10 @@ def build_trigger(side: int = STANDARD.size) -> keras.Model:
 def build_nima(side: int = STANDARD.size) -> keras.Model:
     """The NIMA network with fresh weights: uint8 (N, side, side, 3) to (N, 10), rows sum to 1."""
     photo, body = _mobilenet(NIMA_ALPHA, side)
-    pooled = [
-        keras.layers.GlobalAveragePooling2D(name=f"pool_{name}")(body.get_layer(name).output)
-        for name in NIMA_TAPS
-    ]
-    features = keras.layers.Concatenate(name="features")(pooled)
+    maps = [body.get_layer(name).output for name in NIMA_TAPS]
+    means = [keras.ops.mean(values, (1, 2)) for values in maps]
+    deviations = [keras.ops.sqrt(keras.ops.var(values, (1, 2)) + TINY) for values in maps]
+    features = keras.layers.Concatenate(name="features")(means + deviations)
     features = keras.layers.Dropout(FORGOTTEN, name="dropout")(features)
     head = keras.layers.Dense(10, activation="softmax", name=NIMA_OUTPUT)
     return keras.Model(photo, head(features), name="nima")

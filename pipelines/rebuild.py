@@ -36,7 +36,7 @@ from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
 TRIGGER_VERSION = "7"
-NIMA_VERSION = "5"
+NIMA_VERSION = "6"
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ def train_scorer(data: Path, out: Path) -> list[str]:
 
 
 def scorer_step(data: Path, out: Path, fold: int = 0) -> Step:
-    """Train the scorer; all rated photos in every epoch, of the graded ones a third."""
+    """Train the scorer; all rated photos in every epoch, of the graded ones a fourth."""
     folder = out / "scorers" / f"fold-{fold}"
     trunk = data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5"
     arguments = [
         *(*train_scorer(data, out), "--init", str(trunk), "--fold", str(fold)),
-        *("--epochs", "8", "--graded-share", "0.33", "--batch-size", "16"),
+        *("--epochs", "8", "--graded-share", "0.25", "--batch-size", "16"),
         *("--learning-rate", "2e-4", "--out", str(folder)),
     ]
     return Step(arguments, folder / "report.json")

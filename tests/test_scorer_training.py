@@ -10,13 +10,14 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from pipelines.enhancers.classical import ClassicalEnhancer
 from pipelines.model_record import read_record
 from pipelines.networks import build_nima, load_network, save_network
 from pipelines.rated.tid2013 import LEVEL_PSNR, TYPES
 from pipelines.scorers import train
-from pipelines.scorers.examples import Examples, plan_examples
+from pipelines.scorers.examples import DISTORTIONS, Examples, plan_examples
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import is_held_out
 from trigger.cli import main
@@ -46,17 +47,36 @@ def test_examples_are_named_by_all_that_they_depend_on(
         return set(plan_examples(None, tid, [clean], seed))
 
     first = names()
-    assert len(first) == 3
+    assert len(first) == 5
     one.rename(clean / "moved.png")
     assert names() == first
     assert len(names(seed=1) & first) == 1  # TID2013 has noise of its own
     rate(tid, 4.5)
-    assert len(names() & first) == 2
+    assert len(names() & first) == 4
     rate(tid, 4.0)
     save_photo(other, 4)
-    assert len(names() & first) == 2
+    assert len(names() & first) == 3
     monkeypatch.setattr(ClassicalEnhancer, "version", "next")
-    assert len(names() & first) == 1
+    assert {name.partition("-")[0] for name in names() & first} == {"tid", "distorted"}
+
+
+def test_clean_photos_show_distortions_that_the_judge_can_grade(tmp_path: Path) -> None:
+    tid = tmp_path / "tid"
+    save_photo(tid / "kodak01.png", 1)
+    rate(tid, 4.0)
+    photo = tmp_path / "clean" / "photo.png"
+    photo.parent.mkdir()
+    Image.fromarray(data.coffee()).save(photo)
+    jobs = plan_examples(None, tid, [photo], seed=0)
+    (name,) = (name for name in jobs if name.startswith("distorted-"))
+    examples = jobs[name]()
+    assert examples.kinds[0] == "distorted/original"
+    assert examples.damage[0].max() < 1e-3
+    assert (examples.damage[1:].max(axis=1) > 0.01).all()
+    strengths = [int(kind.split("-")[1].split("/")[0]) for kind in examples.kinds[1:]]
+    types = {strength // 10 for strength in strengths}
+    assert types <= {kind.number for kind in TYPES}
+    assert len(set(strengths)) == len(strengths) > len(types) >= DISTORTIONS - 1
 
 
 def test_without_tid_nothing_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +120,8 @@ def example_files(folder: Path, fold: int) -> list[Path]:
         scene = next(name for name in map(str, range(99)) if is_held_out(name, fold) == held_out)
         examples = Examples(
             scene,
-            rng.integers(0, 256, (4, 448, 448, 3), np.uint8),
+            rng.integers(0, 256, (4, 448, 448, 3), np.uint8)
+            // np.array([1, 2, 4, 8], np.uint8)[:, None, None, None],
             np.array([f"tid-1-{level}" for level in range(4)]),
             np.linspace(2, 8, 4, dtype=np.float32),
             np.ones(4, np.float32),
@@ -129,7 +150,7 @@ def test_a_scorer_goes_on_from_one_that_held_out_the_same(
     monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
 
     def fit(model: keras.Model, *_: object, save: Callable[[], None], **__: object) -> None:
-        model.set_weights([3 * weights for weights in model.get_weights()])
+        model.set_weights([1.1 * weights for weights in model.get_weights()])
         save()
 
     monkeypatch.setattr(train.fitting, "fit", fit)
@@ -143,5 +164,5 @@ def test_a_scorer_goes_on_from_one_that_held_out_the_same(
     trained = load_network(out / "nima.keras")
     assert trained.input_shape == begun.input_shape  # whole photos, though it saw parts of them
     for ours, theirs in zip(trained.get_weights(), begun.get_weights(), strict=True):
-        np.testing.assert_allclose(ours, 3 * theirs, rtol=1e-5)
+        np.testing.assert_allclose(ours, 1.1 * theirs, rtol=1e-5)
     assert read_record(out / "nima.keras") == {"fold": "3"}

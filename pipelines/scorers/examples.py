@@ -4,7 +4,8 @@ Three sources, on one scale (see :mod:`pipelines.rated`):
 
 * LIVE Challenge photos with their opinions, and each degraded twice with every degradation;
 * TID2013 distortions, made again, with theirs;
-* clean photos with degradations, and what enhancers and clumsy filters make of them.
+* clean photos with degradations, and what enhancers and clumsy filters make of them, and with
+  distortions of TID2013 (as KADIS-700k does, Lin et al. 2020, arXiv:2001.08113).
 
 No person rated what is made here. :class:`~pipelines.reference.ReferenceJudge`, fitted on TID2013,
 grades it against the original, and the grade scales the original's own score. So the scorer learns
@@ -39,7 +40,14 @@ from pipelines.enhancers.shrinkage import shrink
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.rated import FLAWLESS
 from pipelines.rated.live_challenge import RatedPath, read_live_challenge
-from pipelines.rated.tid2013 import read_scores, read_tid2013
+from pipelines.rated.tid2013 import (
+    LEVEL_PSNR,
+    TOLERANCE,
+    TYPES,
+    read_scores,
+    read_tid2013,
+    remake,
+)
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
 from trigger.errors import DataError
@@ -49,6 +57,7 @@ from trigger.preprocessing import STANDARD
 
 CROP = 512
 STRENGTHS = 2  # versions of one degradation, so that strong can be told from mild
+DISTORTIONS = 6  # types of TID2013 that each clean photo shows, in two levels each
 RESTORED_BY = ("classical", "restorer")  # one or the other, so that the scorer is partial to none
 
 
@@ -60,7 +69,8 @@ class Examples:
         scene: content hash of the original photo.
         photos: (n, 448, 448, 3) uint8.
         kinds: (n,) what each is: ``live``, ``tid-TYPE-LEVEL`` or ``VIEW/original``, and
-            ``VIEW/KIND-STRENGTH/degraded`` or the like for what was made from it.
+            ``VIEW/KIND-STRENGTH/degraded`` or the like for what was made from it; the strength of
+            kind ``tid`` is TYPE times 10 plus LEVEL.
         scores: (n,) float32 mean opinion 1..10; NaN where the judge still has to grade.
         deviations: (n,) float32 spread of opinions.
         damage: (n, 18) float32 damage against the original; NaN where there is none.
@@ -141,6 +151,7 @@ def plan_examples(
     for photo in find_photos(clean):
         name = _file_name("clean", photo, seed, RESTORED_BY, versions)
         jobs[name] = partial(_clean_scene, photo, seed)
+        jobs[_file_name("distorted", photo, seed)] = partial(_distorted_scene, photo, seed)
     if live is not None:
         for opinion in read_live_challenge(live):
             name = _file_name("live", opinion.path, seed, opinion.score, opinion.deviation)
@@ -218,6 +229,32 @@ def _clean_scene(path: Path, seed: int) -> Examples:
         np.array(scores, np.float32),
         np.full(len(kinds), TYPICAL_DEVIATION, np.float32),
         np.stack(damages),
+    )
+
+
+def _distorted_scene(path: Path, seed: int) -> Examples:
+    data = read_photo_bytes(path)
+    scene = photo_hash(data)
+    rng = np.random.default_rng([seed, int(scene[:12], 16), 1])
+    # The crop where there is one: reduced to 448 pixels, fine distortions of the whole would fade.
+    *_, (_, original) = _views(read_photo(data, name=str(path)).pixels, rng)
+    kinds, photos = ["distorted/original"], [STANDARD.apply(original)]
+    for chosen in rng.choice(len(TYPES), DISTORTIONS, replace=False):
+        for level in map(int, rng.choice(list(LEVEL_PSNR), STRENGTHS, replace=False)):
+            kind, noise = TYPES[chosen], int(rng.integers(2**32))
+            distorted, reached = remake(original, kind, level, noise)
+            if abs(reached - LEVEL_PSNR[level]) <= TOLERANCE:
+                kinds.append(f"distorted/tid-{kind.number * 10 + level}/degraded")
+                photos.append(STANDARD.apply(distorted))
+    scores = np.full(len(kinds), np.nan, np.float32)
+    scores[0] = FLAWLESS
+    return Examples(
+        scene,
+        np.stack(photos),
+        np.array(kinds),
+        scores,
+        np.full(len(kinds), TYPICAL_DEVIATION, np.float32),
+        np.stack([damage(photo, photos[0]) for photo in photos]),
     )
 
 
