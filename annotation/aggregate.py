@@ -7,7 +7,6 @@ answered alike, so that one slip of the finger does not count for much.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -29,7 +28,7 @@ from annotation.ratings import (
     read_rows,
 )
 from trigger.errors import DataError, PhotoError
-from trigger.files import is_file
+from trigger.files import is_file, resolved
 from trigger.photo import photo_hash, read_photo_bytes
 
 BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with
@@ -255,7 +254,7 @@ def _located(path: Path, row: Rating) -> Rating:
 
 
 def _absolute(path: Path, photo: str) -> str:
-    return os.path.realpath(path.parent / photo)
+    return str(resolved(path.parent / photo))
 
 
 def _judge(

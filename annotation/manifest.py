@@ -174,7 +174,8 @@ def check_pictures(folder: Path, manifest: Manifest) -> None:
     if missing:
         raise DataError(
             f"{folder}: {len(missing)} pictures are missing, first {missing[0]}; restore them from "
-            f"a backup. What was rated can still be had: trigger ratings export {folder}"
+            f"a backup. What was rated can still be had: trigger ratings export {folder} --out "
+            "ratings.csv"
         )
 
 

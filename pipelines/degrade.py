@@ -39,7 +39,7 @@ from pipelines.pixels import Pixels, to_float
 from pipelines.storage import Folder
 from trigger.commands.common import positive_number, random_seed
 from trigger.errors import DataError, PhotoError
-from trigger.files import make_folder, write_atomically
+from trigger.files import make_folder, resolved, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
@@ -85,9 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Degrade all photos; unreadable ones are named on standard error and left out."""
-    inside = _real(args.out)
+    inside = resolved(args.out)
     found = find_photos(args.photos)
-    photos = [photo for photo in found if not _real(photo).is_relative_to(inside)]
+    photos = [photo for photo in found if not resolved(photo).is_relative_to(inside)]
     if not photos:
         raise DataError(
             f"no photos found in {', '.join(map(str, args.photos))}; those in --out do not count"
@@ -163,10 +163,6 @@ def _write_rows(folder: Path, rows: list[Row]) -> None:
     # Quoted, since names of files may hold any sort of line end.
     text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
     write_atomically(folder / RECORD, text.encode())
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # unlike Path.resolve, does not mind links in a circle
 
 
 def _degrade_photo(

@@ -23,6 +23,11 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def resolved(path: str | os.PathLike[str]) -> Path:
+    """The absolute path behind links; unlike ``Path.resolve``, fine with circles of links."""
+    return Path(os.path.realpath(path))
+
+
 def make_folder(path: Path) -> None:
     """Make a folder to write to, and those above it; one that exists is kept as it is.
 
@@ -48,15 +53,16 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         DataError: the folder is missing or not writable, or the disk is full.
     """
     try:
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
+        target = resolved(path)
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
             target.write_bytes(data)
             return
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             temporary.write_bytes(data)
-            if target.exists():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            if mode is not None:
+                temporary.chmod(stat.S_IMODE(mode))
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

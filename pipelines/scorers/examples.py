@@ -221,15 +221,7 @@ def _clean_scene(path: Path, seed: int) -> Examples:
             kinds.append(f"{view}/{kind}")
             photos.append(photo)
             damages.append(damage(photo, reference))
-    scores = [FLAWLESS if kind.endswith("/original") else np.nan for kind in kinds]
-    return Examples(
-        scene,
-        np.stack(photos),
-        np.array(kinds),
-        np.array(scores, np.float32),
-        np.full(len(kinds), TYPICAL_DEVIATION, np.float32),
-        np.stack(damages),
-    )
+    return _made_from_flawless(scene, kinds, photos, damages)
 
 
 def _distorted_scene(path: Path, seed: int) -> Examples:
@@ -246,15 +238,22 @@ def _distorted_scene(path: Path, seed: int) -> Examples:
             if abs(reached - LEVEL_PSNR[level]) <= TOLERANCE:
                 kinds.append(f"distorted/tid-{kind.number * 10 + level}/degraded")
                 photos.append(STANDARD.apply(distorted))
-    scores = np.full(len(kinds), np.nan, np.float32)
-    scores[0] = FLAWLESS
+    damages = [damage(photo, photos[0]) for photo in photos]
+    return _made_from_flawless(scene, kinds, photos, damages)
+
+
+def _made_from_flawless(
+    scene: str, kinds: list[str], photos: list[Pixels], damages: list[npt.NDArray[np.float32]]
+) -> Examples:
+    """Examples that the judge has yet to grade, but for the originals."""
+    scores = [FLAWLESS if kind.endswith("/original") else np.nan for kind in kinds]
     return Examples(
         scene,
         np.stack(photos),
         np.array(kinds),
-        scores,
+        np.array(scores, np.float32),
         np.full(len(kinds), TYPICAL_DEVIATION, np.float32),
-        np.stack([damage(photo, photos[0]) for photo in photos]),
+        np.stack(damages),
     )
 
 

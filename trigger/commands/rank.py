@@ -19,7 +19,7 @@ from trigger.commands.common import (
 )
 from trigger.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
 from trigger.errors import DataError, OptionError
-from trigger.files import is_folder, write_atomically
+from trigger.files import write_atomically
 from trigger.photo import PHOTO_EXTENSIONS, find_photos
 from trigger.progress import track
 from trigger.ranking import Ranking, rank
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Rank, print, write; return 1 if a photo could not be read."""
     for target in (args.csv, args.json, args.html):
-        if target is not None and (is_folder(target) or not is_folder(target.parent)):
+        if target is not None and (target.is_dir() or not target.parent.is_dir()):
             raise OptionError(f"{target}: cannot be written; give a file in an existing folder")
     trigger = load_trigger(args)
     paths = list(dict.fromkeys(find_photos(args.folders)))
