@@ -1,9 +1,10 @@
 """Which choices in training the trigger pay? One change at a time, on the same labels.
 
-``python benchmarks/training.py LABELS RATINGS --init WEIGHTS --teacher WEIGHTS [--share 0.25]
-[--epochs 4] [--out FOLDER]`` with a folder that ``trigger label`` wrote, a CSV that ``trigger
-derive-ratings`` wrote, and weights of ImageNet trunks of alpha 0.35 and 1.0. Every variant is
-trained on the same share of the training scenes with the same seed, order and number of steps.
+``python benchmarks/training.py LABELS RATINGS --init WEIGHTS --teacher WEIGHTS [--scorer NAME]
+[--share 0.25] [--epochs 4] [--out FOLDER]`` with a folder that ``trigger label`` wrote, a CSV that
+``trigger derive-ratings`` wrote, and weights of ImageNet trunks of alpha 0.35 and 1.0. Every
+variant is trained on the same share of the training scenes with the same seed, order and number of
+steps.
 Written is how well it predicts delta on the held-out scenes, with 95 % bootstrap intervals over
 scenes, the paired interval of its difference to the first variant, and the area under the
 precision-recall curve that fine-tuning to the ratings reaches on held-out scenes, for all and for
@@ -47,7 +48,7 @@ from pipelines.networks import (
 )
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
-from pipelines.train import QUALITY_WEIGHT, delta_loss, huber, with_quality_head
+from pipelines.train import QUALITY_WEIGHT, Loss, delta_loss, delta_loss_with, with_quality_head
 from trigger import cli
 from trigger.files import make_folder
 from trigger.preprocessing import STANDARD
@@ -57,20 +58,6 @@ LEARNING_RATE = 5e-4
 TEACHER_LEARNING_RATE = 2e-4
 TEACHER = "(the teacher itself)"
 RATED = ("all", "live_challenge")
-
-Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
-
-
-def loss_with(
-    score_weight: float, of: Callable[[keras.KerasTensor], keras.KerasTensor] = huber
-) -> Loss:
-    """``delta_loss`` with another weight of the photo's own score, or of another function."""
-
-    def loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-        weights = keras.ops.array([1.0, score_weight])
-        return keras.ops.sum(of(measured - predicted) * weights, axis=-1)
-
-    return loss
 
 
 @dataclass(frozen=True)
@@ -126,9 +113,9 @@ VARIANTS = {
     "whole photos": Variant(side=STANDARD.size),
     "parts of 224 pixels": Variant(side=224),
     "two scales, whole photos": Variant(side=STANDARD.size, scales=2),
-    "squared error": Variant(loss_with(QUALITY_WEIGHT, keras.ops.square)),
-    "score as heavy as delta": Variant(loss_with(1.0)),
-    "delta alone": Variant(loss_with(0.0)),
+    "squared error": Variant(delta_loss_with(QUALITY_WEIGHT, keras.ops.square)),
+    "score as heavy as delta": Variant(delta_loss_with(1.0)),
+    "delta alone": Variant(delta_loss_with(0.0)),
     "from scratch": Variant(start="random"),
     "from the packaged trunk": Variant(start="packaged"),
     "the same, mean of both ends": Variant(start="packaged", averaged=True),
@@ -250,6 +237,7 @@ def main() -> int:
     parser.add_argument("ratings", type=Path, help="CSV that trigger derive-ratings wrote")
     parser.add_argument("--init", required=True, help="ImageNet trunk, .weights.h5")
     parser.add_argument("--teacher", required=True, help="the same of alpha 1.0")
+    parser.add_argument("--scorer", metavar="NAME", help="only labels of this one, as in train")
     parser.add_argument("--share", type=float, default=0.25, help="of the training scenes")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("training-variants"))
@@ -259,7 +247,7 @@ def main() -> int:
     if stamp.exists() and json.loads(stamp.read_text()) != options:
         parser.error(f"{args.out} holds variants of other options; give another --out")
     stamp.write_text(json.dumps(options, indent=2))
-    labels = read(args.labels)
+    labels = read(args.labels, scorer=args.scorer).reset_index(drop=True)
     labels = labels.join(origins_of(labels))
     held_out = labels["scene"].map(is_held_out)
     scenes = (

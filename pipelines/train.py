@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from trigger.preprocessing import STANDARD
 HUBER = 0.25  # errors beyond this many points count linearly
 QUALITY_WEIGHT = 0.2
 MOST_MISSING = 0.1  # of the labelled photos; few go astray, but the rest must stand for all
+
+Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -162,12 +165,6 @@ def with_quality_head(trigger: keras.Model, mean_score: float) -> keras.Model:
     return keras.Model(trigger.input, both, name="trigger_training")
 
 
-def delta_loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-    """Huber loss of delta and, at a fifth of the weight, of the score; (N, 2) each, to (N,)."""
-    weights = keras.ops.array([1.0, QUALITY_WEIGHT])
-    return keras.ops.sum(huber(measured - predicted) * weights, axis=-1)
-
-
 def huber(difference: keras.KerasTensor) -> keras.KerasTensor:
     """Square of small differences, distance of large ones.
 
@@ -177,6 +174,21 @@ def huber(difference: keras.KerasTensor) -> keras.KerasTensor:
     return keras.ops.where(
         error < HUBER, 0.5 * keras.ops.square(error) / HUBER, error - 0.5 * HUBER
     )
+
+
+def delta_loss_with(
+    quality_weight: float, of: Callable[[keras.KerasTensor], keras.KerasTensor] = huber
+) -> Loss:
+    """Loss of delta and, at ``quality_weight``, of the score; (N, 2) each, to (N,)."""
+
+    def loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
+        weights = keras.ops.array([1.0, quality_weight])
+        return keras.ops.sum(of(measured - predicted) * weights, axis=-1)
+
+    return loss
+
+
+delta_loss = delta_loss_with(QUALITY_WEIGHT)
 
 
 def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
