@@ -30,9 +30,10 @@ from pipelines.thresholds import (
     find_threshold,
     target_of,
 )
-from trigger.assessment import Assessment, Trigger
-from trigger.commands.common import add_threshold
+from trigger.assessment import Assessment
+from trigger.commands.common import add_common_arguments, load_trigger
 from trigger.errors import DataError
+from trigger.progress import track
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: trigger evaluate ratings.csv --held-out --target-precision 0.9"
     parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
-    parser.add_argument("--model", type=Path, help=".tflite file (default: the packaged model)")
-    add_threshold(parser)
+    add_common_arguments(parser)
     add_target_options(parser)
     parser.add_argument(
         "--held-out",
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
         rated = rated[rated["scene"].map(is_held_out) & origins.map(is_held_out)]
         if rated.empty:
             raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
-    trigger = Trigger(threshold=args.threshold, model=args.model)
+    results = load_trigger(args).assess_all(rated["path"], workers=args.workers)
     scores = []
-    for path, result in zip(rated["path"], trigger.assess_all(rated["path"]), strict=True):
+    for path, result in zip(rated["path"], track(results, len(rated), "scoring"), strict=True):
         if not isinstance(result, Assessment):
             raise DataError(f"{args.ratings}: rated photo {path} cannot be read: {result.message}")
         scores.append(result.score)

@@ -75,7 +75,8 @@ def test_the_command_prints_both_thresholds(
         photo = Image.fromarray(photographs[name])
         photo.save(tmp_path / f"{name}.png")
         small = photo.resize((photo.width // 8, photo.height // 8))
-        small.resize(photo.size).save(tmp_path / f"{name}-blurred.png")
+        large = (photo.width * 2, photo.height * 2)  # large enough for tiles
+        small.resize(large).save(tmp_path / f"{name}-blurred.png")
         lines += [f"{name}.png,0", f"{name}-blurred.png,2"]
     ratings = tmp_path / "ratings.csv"
     ratings.write_text("\n".join(lines))
@@ -85,6 +86,9 @@ def test_the_command_prints_both_thresholds(
     assert report["at_target"]["target"] == "recall of at least 1"
     assert report["at_target"]["recall"] == 1
     assert report["at_target"]["precision"] == 1
+    assert main(["evaluate", str(ratings), "--target-recall", "1", "--views", "tiles"]) == 0
+    tiled = json.loads(capsys.readouterr().out)
+    assert tiled["at_target"]["threshold"] != report["at_target"]["threshold"]
     assert main(["evaluate", str(ratings), "--target-alert-rate", "0.01"]) == 1
     assert "alert rate on 6 photos is 0.167" in capsys.readouterr().err
     changed = f"path,rating,photo\ncoffee.png,0,{'a' * 64}\n"

@@ -22,7 +22,13 @@ HEADER = "   score  alert  photo"
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --threshold, --model, --views and --workers."""
-    add_threshold(parser)
+    parser.add_argument(
+        "--threshold",
+        type=finite_number,
+        default=DEFAULT_THRESHOLD,
+        metavar="SCORE",
+        help="score from which on a photo raises an alert (default: %(default)s)",
+    )
     parser.add_argument(
         "--model", metavar="FILE", help=".tflite file to use instead of the packaged model"
     )
@@ -38,17 +44,6 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         metavar="N",
         help="photos worked on at a time (default: one per core, at most 4)",
-    )
-
-
-def add_threshold(parser: argparse.ArgumentParser) -> None:
-    """Add --threshold."""
-    parser.add_argument(
-        "--threshold",
-        type=finite_number,
-        default=DEFAULT_THRESHOLD,
-        metavar="SCORE",
-        help="score from which on a photo raises an alert (default: %(default)s)",
     )
 
 
