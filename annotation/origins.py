@@ -1,15 +1,56 @@
-"""What photos were made from: the record that ``trigger degrade`` leaves beside its photos."""
+"""What photos were made from: the record that lies beside photos that the project's commands made.
+
+Its columns: photo (SHA-256 of its content), path (within the folder), scene (SHA-256 of the
+original), source (the original's name), kind and factors (JSON) of the degradation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
 from trigger.errors import DataError
+from trigger.files import write_atomically
 
 RECORD = "degradations.csv"
+COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
+Row = dict[str, str]
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The record of a folder, to add to; empty where nothing is recorded.
+
+    Raises:
+        DataError: the record is there but cannot be read.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return []
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path}: not a record that 'trigger degrade' wrote ({error}), so nothing can be "
+            "added to it; give another --out, or delete the folder and degrade again"
+        ) from error
+    return cast("list[Row]", table.to_dict("records"))
+
+
+def write_rows(folder: Path, rows: Sequence[Row]) -> None:
+    """Write the record of a folder, whole or not at all."""
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    # Quoted, since names of files may hold any sort of line end.
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+    write_atomically(folder / RECORD, text.encode())
+
+
+def one_each(rows: Iterable[Row]) -> list[Row]:
+    """The last row of each path, in the order in which paths came up first."""
+    return list({row["path"]: row for row in rows}.values())
 
 
 def read_record(folder: Path) -> pd.DataFrame:

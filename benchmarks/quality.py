@@ -5,8 +5,8 @@ as for ``python -m pipelines.rebuild``. Only held-out scenes are used, which non
 trained on. Every method turns a photo into one number that grows with what there is to mend: ours
 as it is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap
 intervals over scenes; an asterisk marks where the trigger is ahead of a method and the paired
-interval of the difference agrees. Published NIMA takes part if DATA/weights holds its files; needs
-``pip install '.[bench]'``.
+interval of the difference agrees, unless there are too few scenes for one. Published NIMA takes
+part if DATA/weights holds its files; needs ``pip install '.[bench]'``.
 
 With --cache, scores are kept by pixels and version of the method: after a new model is packaged,
 only its own are measured anew.
@@ -38,6 +38,7 @@ from tqdm import tqdm
 from camera import CAMERA
 from faults import FAULTS
 from pipelines.degradation import degrade
+from pipelines.finetune_report import ENOUGH_SCENES
 from pipelines.hard_negatives import HARD_NEGATIVES, hard_negative
 from pipelines.metrics import Ranked, interval, resample_scenes
 from pipelines.pixels import Pixels, to_float
@@ -169,6 +170,7 @@ def tid_scene(folder: Path, number: int, measure: Measuring) -> list[Row]:
     return [
         Row("TID2013", scene, rated.gain, rating_of(rated.gain) >= 1, measure(rated.pixels))
         for rated in read_tid2013(folder, {number})
+        if rated.type  # people did not rate originals
     ]
 
 
@@ -332,16 +334,17 @@ def as_markdown(report: dict[str, dict[str, Any]]) -> str:
         f"|---|---|---|{'---|' * len(names)}",
     ]
     for measure_name, entry in report.items():
-        cells = [_cell(entry["methods"][name]) for name in names]
+        enough = entry["scenes"] >= ENOUGH_SCENES
+        cells = [_cell(entry["methods"][name], enough) for name in names]
         counts = f"{entry['n']} ({entry['scenes']}) | {entry['prevalence']:.3f}"
         lines.append(f"| {measure_name} | {counts} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(entry: dict[str, Any]) -> str:
+def _cell(entry: dict[str, Any], enough: bool) -> str:
     low, high = entry["interval"]
     ahead = entry["trigger_ahead"]
-    beaten = "*" if ahead and ahead[0] > 0 else ""
+    beaten = "*" if enough and ahead and ahead[0] > 0 else ""
     return f"{entry['value']:.3f}{beaten} ({low:.2f}...{high:.2f})"
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
-import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import RECORD, read_records
+from annotation.origins import RECORD, Row, one_each, read_records, read_rows, write_rows
 from pipelines.degradation import (
     BEST_QUALITY,
     KINDS,
@@ -42,8 +39,6 @@ from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, resolved, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
-COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
-Row = dict[str, str]
 AnyKind = Kind | HardNegative
 ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
 LONGEST_STEM = 190  # bytes of the photo's own name within that of its versions
@@ -104,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Row], int]:
     """Degrade photos and record them; returns what was made, and how many could not be read."""
-    known = _read_rows(args.out)
+    known = read_rows(args.out)
     # What was made from photos that were degraded before stays with the scene of their original.
     scenes = read_records(photos)["scene"].to_dict()
     unfinished = args.out / UNFINISHED
@@ -123,46 +118,15 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
                 print(f"left out {result}", file=sys.stderr)  # noqa: T201
             else:
                 made += result
-    made = [row | {"scene": scenes.get(row["scene"], row["scene"])} for row in _one_each(made)]
+    made = [row | {"scene": scenes.get(row["scene"], row["scene"])} for row in one_each(made)]
     # Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
     # lies here without its row, which would count as a scene of its own in training.
-    _write_rows(args.out, [*known, *made])
+    write_rows(args.out, [*known, *made])
     for row in made:
         (unfinished / row["path"]).replace(args.out / row["path"])
-    _write_rows(args.out, _one_each([*known, *made]))
+    write_rows(args.out, one_each([*known, *made]))
     unfinished.rmdir()
     return made, rejected
-
-
-def _read_rows(folder: Path) -> list[Row]:
-    """What earlier runs into this folder made.
-
-    Raises:
-        DataError: the record is there but cannot be read.
-    """
-    path = folder / RECORD
-    if not path.is_file():
-        return []
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a record that 'trigger degrade' wrote ({error}), so nothing can be "
-            "added to it; give another --out, or delete the folder and degrade again"
-        ) from error
-    return cast("list[Row]", table.to_dict("records"))
-
-
-def _one_each(rows: Iterable[Row]) -> list[Row]:
-    """The last row of each path, in the order in which paths came up first."""
-    return list({row["path"]: row for row in rows}.values())
-
-
-def _write_rows(folder: Path, rows: list[Row]) -> None:
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    # Quoted, since names of files may hold any sort of line end.
-    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
-    write_atomically(folder / RECORD, text.encode())
 
 
 def _degrade_photo(

@@ -16,8 +16,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
+from annotation.origins import RECORD
 from pipelines.degradation import Kind
-from pipelines.degrade import RECORD
 from pipelines.demo_page import Card
 from pipelines.fidelity import similarity
 from pipelines.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
 from annotation.aggregate import rated_photos
-from annotation.origins import origins_of
 from annotation.ratings import IMPROVABLE
 from pipelines.metrics import (
     Values,
@@ -22,7 +21,7 @@ from pipelines.metrics import (
     of_alerts,
     resample_scenes,
 )
-from pipelines.splits import is_held_out
+from pipelines.splits import unseen
 from pipelines.thresholds import (
     Target,
     add_target_options,
@@ -65,9 +64,7 @@ def run(args: argparse.Namespace) -> int:
     target = target_of(args)
     rated = rated_photos(args.ratings)
     if args.held_out:
-        # The trunk knows scenes of labels, which are photos; the head those that are named here.
-        origins = origins_of(rated)["scene"]
-        rated = rated[rated["scene"].map(is_held_out) & origins.map(is_held_out)]
+        rated = rated[unseen(rated)]
         if rated.empty:
             raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
     results = load_trigger(args).assess_all(rated["path"], workers=args.workers)

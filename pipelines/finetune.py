@@ -30,7 +30,7 @@ from pipelines.learning_curve import learning_curve
 from pipelines.model_record import enhancer_of, read_record
 from pipelines.networks import cut_trunk, load_network, save_network
 from pipelines.rated.derived_ratings import PERFECT
-from pipelines.splits import is_held_out
+from pipelines.splits import is_held_out, unseen
 from pipelines.thresholds import add_target_options, choose_threshold, target_of
 from pipelines.trunk_features import trunk_features
 from trigger.assessment import DEFAULT_THRESHOLD
@@ -75,13 +75,18 @@ def run(args: argparse.Namespace) -> int:
         check_enhancers(args.ratings, table["enhancer"], record)
     print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
     make_folder(args.out)
-    features, _, rejected = trunk_features(
+    table["held_out"] = table["scene"].map(is_held_out)
+    _check_split(args.ratings, table)
+    if known := int((table["held_out"] & ~unseen(table)).sum()):
+        sys.stderr.write(
+            f"note: the ratings name scenes of their own, so {known} of "
+            f"{int(table['held_out'].sum())} held-out photos may be among those that the model has "
+            "been trained on; where 'scene' is left empty, none is\n"
+        )
+    features, rejected = trunk_features(
         cut_trunk(model), list(table["path"]), args.out / "features.npz"
     )
     _check_photos(args.ratings, rejected)
-    table["held_out"] = table["scene"].map(is_held_out)
-    _check_split(args.ratings, table)
-
     held_out = table["held_out"].to_numpy()
     rated = RatedPhotos(
         features,

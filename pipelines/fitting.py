@@ -157,7 +157,7 @@ def fit(
     learning_rate: float,
     epochs: int,
     out: Path,
-    save: Callable[[], object],
+    finish: Callable[[], object],
     held_out: keras.utils.PyDataset | None = None,
 ) -> None:
     """Train with Adam and cosine decay; resume where an interrupted run of the same stopped.
@@ -165,8 +165,8 @@ def fit(
     Loss and metrics of ``held_out`` are logged after each epoch.
 
     Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run; the
-    checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until ``save`` has
-    written the trained model.
+    checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until ``finish`` has
+    written the trained model and what is to be said of it.
 
     Raises:
         OptionError: the checkpoint belongs to another training.
@@ -179,12 +179,13 @@ def fit(
         "starting weights": _digest(model.get_weights()),
     }
     _begin_or_resume(out, fingerprint)
+    warmup = len(batches) // 2
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        epochs * len(batches),
+        epochs * len(batches) - warmup,  # Keras counts from where the warm-up ends
         alpha=0.01,
         warmup_target=learning_rate,
-        warmup_steps=len(batches) // 2,
+        warmup_steps=warmup,
     )
     model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss, metrics=metrics)
 
@@ -210,7 +211,7 @@ def fit(
             keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
         ],
     )
-    save()
+    finish()
     shutil.rmtree(out / "checkpoint")
 
 

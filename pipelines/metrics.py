@@ -32,7 +32,6 @@ def compare_average_precision(
     improvable: npt.NDArray[np.bool_],
     scores: dict[str, Values],
     scenes: npt.NDArray[np.str_],
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Area under the precision-recall curve of several scores on the same photos.
 
@@ -51,7 +50,7 @@ def compare_average_precision(
     """
     samples: dict[str, list[float]] = {name: [] for name in scores}
     ranked = {name: Ranked(improvable, values) for name, values in scores.items()}
-    for weights in resample_scenes(scenes, seed):
+    for weights in resample_scenes(scenes):
         if 0 < weights @ improvable < weights.sum():
             for name, ranking in ranked.items():
                 samples[name].append(ranking.average_precision(weights))
@@ -75,10 +74,10 @@ def compare_average_precision(
     return report
 
 
-def resample_scenes(scenes: npt.NDArray[np.str_], seed: int = 0) -> Iterator[npt.NDArray[np.int_]]:
+def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int_]]:
     """``RESAMPLES`` bootstrap samples of whole scenes: how often each of (n,) photos is drawn."""
     names, scene_of = np.unique(scenes, return_inverse=True)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for _ in range(RESAMPLES):
         drawn = rng.integers(len(names), size=len(names))
         yield np.bincount(drawn, minlength=len(names))[scene_of]

@@ -17,7 +17,7 @@ from trigger.preprocessing import STANDARD
 
 def preprocess_photos(
     paths: Sequence[str], hashes: Sequence[str], cache: Path, description: str
-) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
+) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
     """Decode and preprocess photos as the phone does.
 
     The result is memory-mapped: 0.6 MB of disk per photo, flat memory.
@@ -29,22 +29,21 @@ def preprocess_photos(
         description: words for the progress bar.
 
     Returns:
-        (len(paths), 448, 448, 3) uint8 and the rejected paths with their reasons. Rows of
-        rejected photos are zero.
+        (len(paths), 448, 448, 3) uint8 and the rejected rows, which are zero, with their reasons.
     """
     shape = (len(paths), STANDARD.size, STANDARD.size, 3)
     photos = np.lib.format.open_memmap(cache, "w+", np.uint8, shape)
-    rejected: dict[str, str] = {}
+    rejected: dict[int, str] = {}
 
     def preprocess(row: int) -> None:
         try:
             data = read_photo_bytes(paths[row])
             if photo_hash(data) != hashes[row]:
-                rejected[paths[row]] = "is another photo by now (its SHA-256 has changed)."
+                rejected[row] = "is another photo by now (its SHA-256 has changed)."
                 return
             photo = read_photo(data, name=paths[row], at_least=STANDARD.at_least)
         except PhotoError as error:
-            rejected[paths[row]] = error.message
+            rejected[row] = error.message
         else:
             photos[row] = STANDARD.apply(photo.pixels)
 

@@ -19,9 +19,7 @@ def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def scatter(
-    path: Path, sides: dict[str, tuple[Values, Values]], title: str, label: str = "delta"
-) -> None:
+def scatter(path: Path, sides: dict[str, tuple[Values, Values]], title: str) -> None:
     """Predicted against measured values, one panel per side (name: predicted, measured)."""
     figure = Figure(figsize=(5 * len(sides), 4.6), layout="constrained")
     axes: list[Axes] = list(np.atleast_1d(figure.subplots(1, len(sides), sharex=True, sharey=True)))
@@ -31,8 +29,8 @@ def scatter(
         axis.plot([low, high], [low, high], color="0.6", linewidth=1)
         size = float(np.clip(3000 / len(measured), 7, 40))  # few dots must be seen, many not merge
         axis.scatter(measured, predicted, s=size, alpha=0.45, linewidths=0, color="#1f6f8b")
-        axis.set(title=f"{name} (n = {len(measured)})", xlabel=f"measured {label}")
+        axis.set(title=f"{name} (n = {len(measured)})", xlabel="measured delta")
         axis.grid(alpha=0.25)
-    axes[0].set_ylabel(f"predicted {label}")
+    axes[0].set_ylabel("predicted delta")
     figure.suptitle(title)
     _save(figure, path)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cards import nima_card, trigger_card
+from pipelines.degrade import UNFINISHED
 from pipelines.enhancers import DEFAULT_ENHANCER, load_enhancer
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
 from pipelines.packaged import package
@@ -47,8 +48,8 @@ class Step:
     result: Path
 
     def run(self) -> None:
-        """Run the command unless its result is there."""
-        if self.result.exists():
+        """Run the command unless its result is there, whole."""
+        if self.result.exists() and not (self.result.parent / UNFINISHED).exists():
             return
         print("$", shlex.join(["trigger", *self.arguments]), flush=True)  # noqa: T201
         if cli.main(self.arguments) != 0:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 
+import pandas as pd
+
+from annotation.origins import origins_of
+
 FOLDS = 5
 
 
@@ -19,3 +23,15 @@ def fold_of(scene: str) -> int:
 def is_held_out(scene: str, fold: int = 0) -> bool:
     """True for a fifth of all scenes; fold 0 is the one that no packaged model has seen."""
     return fold_of(scene) == fold
+
+
+def unseen(rated: pd.DataFrame) -> pd.Series[bool]:
+    """Rated photos that no training of ours has seen.
+
+    Fine-tuning knows scenes as ratings name them, the training before it what photos were made
+    from; both must be held out. They differ only where ratings name scenes of their own.
+
+    Args:
+        rated: columns photo (SHA-256), path and scene.
+    """
+    return rated["scene"].map(is_held_out) & origins_of(rated)["scene"].map(is_held_out)

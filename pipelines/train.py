@@ -70,10 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and report."""
-    if args.average and args.init == "imagenet":
+    if args.average and (args.init == "imagenet" or args.init.endswith(".weights.h5")):
         raise OptionError(
             "--average needs the weights of a trigger as --init, 'packaged' or a .keras file, got "
-            "'imagenet': the mean with weights for another task is of no use"
+            f"{args.init!r}: the mean with weights for another task is of no use"
         )
     labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
     labels = labels.join(origins_of(labels))
@@ -91,15 +91,15 @@ def run(args: argparse.Namespace) -> int:
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
-    for path, reason in rejected.items():
-        print(f"left out {path}: {reason}", file=sys.stderr)  # noqa: T201
+    for row, reason in rejected.items():
+        print(f"left out {labels['path'][row]}: {reason}", file=sys.stderr)  # noqa: T201
     if len(rejected) > MOST_MISSING * len(labels):
-        path, reason = next(iter(rejected.items()))
+        row, reason = next(iter(rejected.items()))
         raise DataError(
             f"{args.labels}: {len(rejected)} of {len(labels)} labelled photos are missing or not "
-            f"what was labelled, first {path}: {reason} Restore them or label again"
+            f"what was labelled, first {labels['path'][row]}: {reason} Restore them or label again"
         )
-    usable = ~labels["path"].isin(list(rejected)).to_numpy()
+    usable = ~labels.index.isin(list(rejected))
     held_out = labels["scene"].map(is_held_out).to_numpy()
     train, test = np.flatnonzero(usable & ~held_out), np.flatnonzero(usable & held_out)
     if len(train) < args.batch_size or not len(test):
@@ -113,12 +113,24 @@ def run(args: argparse.Namespace) -> int:
         f"{len(train)} labels to train on, {len(test)} held out"
     )
 
-    def save() -> None:
+    def finish() -> None:
         whole.set_weights(model.get_weights())
         if args.average:
             scenes = labels["scene"].to_numpy(np.str_)
             average(whole, start, photos, train, targets[train, 0], scenes[train])
         save_network(whole, args.out / "baseline.keras", _origin(labels))
+        labels["score"] = predict_in_slices(whole, photos)[:, 0]
+        labels["held_out"] = held_out
+        columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
+        labels.loc[usable, columns].to_csv(args.out / "predictions.csv", index=False)
+        report = _report(labels.loc[usable], args)
+        write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
+        for side in ("train", "held_out"):
+            figures = report[side]
+            print(  # noqa: T201
+                f"{side.replace('_', ' ')}: n {figures['n']}, Pearson {_show(figures['pearson'])}, "
+                f"Spearman {_show(figures['spearman'])}"
+            )
 
     fitting.fit(
         with_quality_head(model, float(targets[train, 1].mean())),
@@ -130,21 +142,9 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        save=save,
+        finish=finish,
     )
-    labels["score"] = predict_in_slices(whole, photos)[:, 0]
-    labels["held_out"] = held_out
-    report = _report(labels.loc[usable], args)
-    write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
-    columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
-    labels.loc[usable, columns].to_csv(args.out / "predictions.csv", index=False)
     (args.out / "photos.npy").unlink()
-    for side in ("train", "held_out"):
-        figures = report[side]
-        print(  # noqa: T201
-            f"{side.replace('_', ' ')}: n {figures['n']}, Pearson {_show(figures['pearson'])}, "
-            f"Spearman {_show(figures['spearman'])}"
-        )
     return 0
 
 

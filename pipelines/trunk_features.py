@@ -25,7 +25,7 @@ Values = npt.NDArray[np.float64]
 
 def trunk_features(
     trunk: keras.Model, paths: Sequence[str], cache: Path
-) -> tuple[Values, list[str], dict[str, str]]:
+) -> tuple[Values, dict[str, str]]:
     """Features of photos, from the cache where it holds them.
 
     Args:
@@ -35,8 +35,7 @@ def trunk_features(
             what it holds of others is dropped.
 
     Returns:
-        Features (n, 112), photo hashes (n), and unreadable paths with their reasons; features of
-        these are zero and their hashes empty.
+        Features (n, 112), and unreadable paths with their reasons; features of these are zero.
     """
     with ThreadPoolExecutor() as pool:
         read = list(pool.map(_hash, paths))
@@ -58,16 +57,16 @@ def trunk_features(
             found = predict_in_slices(trunk, photos)
         finally:
             scratch.unlink(missing_ok=True)
-        rejected |= unreadable
+        rejected |= {list(missing.values())[row]: why for row, why in unreadable.items()}
         known |= {
-            digest: row
-            for (digest, path), row in zip(missing.items(), found, strict=True)
-            if path not in unreadable
+            digest: features
+            for row, (digest, features) in enumerate(zip(missing, found, strict=True))
+            if row not in unreadable
         }
         _save(cache, identity, known)
     nothing = np.zeros(trunk.output_shape[-1], np.float32)
     features = np.array([known.get(digest, nothing) for digest in hashes], np.float64)
-    return features, hashes, rejected
+    return features, rejected
 
 
 def _hash(path: str) -> tuple[str, str]:

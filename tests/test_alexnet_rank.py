@@ -53,7 +53,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
         learning_rate=1e-3,
         epochs=24,
         out=tmp_path_factory.mktemp("training"),
-        save=lambda: None,
+        finish=lambda: None,
     )
     return network
 

@@ -36,10 +36,11 @@ def test_the_trunk_is_the_mean_and_the_head_is_fitted_to_it() -> None:
     assert np.corrcoef(scores, deltas[unseen])[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("start", ["imagenet", "mobilenet_v2.weights.h5"])
 def test_the_mean_with_weights_for_another_task_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], start: str
 ) -> None:
     command = ["train", str(tmp_path), "--out", str(tmp_path / "out"), "--average"]
-    assert main([*command, "--init", "imagenet"]) == 2
+    assert main([*command, "--init", start]) == 2
     assert "needs the weights of a trigger as --init" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

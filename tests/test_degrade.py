@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea
 
-from annotation.origins import read_record
+from annotation.origins import RECORD, read_record, read_rows
 from pipelines import degrade
-from pipelines.degrade import RECORD
 from pipelines.hard_negatives import HARD_NEGATIVES
 from pipelines.lock import exclusive
 from pipelines.storage import Folder
@@ -170,4 +169,4 @@ def test_one_run_at_a_time_writes_to_a_folder(clean: Path, tmp_path: Path) -> No
 def test_nothing_is_added_to_a_damaged_record(clean: Path, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text("photo,path\n")
     with pytest.raises(DataError, match="another --out"):
-        degrade._read_rows(tmp_path)
+        read_rows(tmp_path)

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from annotation.aggregate import rated_photos
 from pipelines.rated.derived_ratings import rating_of
-from pipelines.rated.tid2013 import read_scores
+from pipelines.rated.tid2013 import LEVEL_PSNR, TYPES, read_scores
 from trigger.cli import main
 from trigger.errors import DataError
+from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 SCORES = {"poor.png": 30.0, "fair.png": 50.0, "good.png": 80.0}
@@ -67,7 +69,43 @@ def test_a_file_that_is_no_table_is_an_error(live: Path, tmp_path: Path, text: s
     assert main(["derive-ratings", "--live", str(live), "--out", str(tmp_path / "out")]) == 1
 
 
-def test_a_missing_level_is_found_before_any_work(tmp_path: Path) -> None:
-    (tmp_path / "mos.csv").write_text("kodak,type,level,mos_0_9\n1,1,1,5.5\n")
-    with pytest.raises(DataError, match=r"no score of kodak, type and level \(1, 1, 2\)"):
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["1,1,1,5.5"], r"no score of kodak, type and level \(1, 1, 2\)"),
+        (["1,1,1,5.5", "1,1,1,5.6"], "line 3: scores a photo that an earlier line scores"),
+        ([], "holds no scores"),
+    ],
+)
+def test_a_table_with_gaps_is_found_before_any_work(
+    tmp_path: Path, lines: list[str], words: str
+) -> None:
+    (tmp_path / "mos.csv").write_text("\n".join(["kodak,type,level,mos_0_9", *lines]))
+    with pytest.raises(DataError, match=words):
         read_scores(tmp_path)
+
+
+def test_what_was_made_from_a_photo_is_of_its_scene(live: Path, tmp_path: Path) -> None:
+    tid, negatives, out = tmp_path / "tid", tmp_path / "negatives", tmp_path / "out"
+    tid.mkdir()
+    (live / "good.png").rename(tid / "kodak01.png")
+    write_scores(live, {"poor.png": 30.0})
+    scores = [f"1,{kind.number},{level},{6 - level}" for kind in TYPES for level in LEVEL_PSNR]
+    (tid / "mos.csv").write_text("\n".join(["kodak,type,level,mos_0_9", *scores]))
+    assert main(["degrade", str(tid), "--out", str(negatives), "--kinds", "plain", "text"]) == 0
+    command = ["derive-ratings", "--tid", str(tid), "--live", str(live), "--out", str(out)]
+    assert main([*command, "--flawless", str(negatives)]) == 0
+    table = pd.read_csv(out / "ratings.csv")
+    kodak, phone = (
+        photo_hash(path.read_bytes()) for path in (tid / "kodak01.png", live / "poor.png")
+    )
+    assert set(table["scene"]) == {kodak, phone}
+    assert table.loc[table["scene"] == phone, "rater"].tolist() == ["live_challenge"]
+    # The photos know their scene by themselves, for whoever labels them or reads them unnamed.
+    (out / "ratings.csv").write_text(table.drop(columns="scene").to_csv(index=False))
+    assert rated_photos(out / "ratings.csv")["scene"].value_counts().to_dict() == {
+        kodak: len(table) - 1,
+        phone: 1,
+    }
+    original = table["path"] == "kodak01-00-0.png"
+    assert table.loc[original, ["rater", "rating"]].to_numpy().tolist() == [["flawless", 0]]

@@ -22,6 +22,7 @@ from pipelines import metrics, train, trunk_features
 from pipelines.finetune import check_enhancers
 from pipelines.model_record import MADE_WITH, read_record, write_record
 from pipelines.networks import build_trigger, load_network, warm_start
+from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from trigger.cli import main
 from trigger.errors import DataError, ModelError
@@ -87,6 +88,15 @@ def finished(made: Path) -> SimpleNamespace:
     return SimpleNamespace(out=out, report=report, page=(out / "report.html").read_text())
 
 
+def test_scenes_of_ones_own_may_hide_what_the_model_has_seen(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(made, tmp_path) == 0
+    photos = [path for path in made.glob("[01]-*.png")]
+    known = sum(not is_held_out(photo_hash(path.read_bytes())) for path in photos)
+    assert f"so {known} of 8 held-out photos may be among those" in capsys.readouterr().err
+
+
 def test_a_head_is_fitted_and_the_rest_of_the_network_stays(
     made: Path, finished: SimpleNamespace
 ) -> None:
@@ -147,7 +157,7 @@ def test_features_are_those_of_the_photo_and_of_the_trunk(made: Path, tmp_path: 
             return self.factor * photos.mean(axis=(1, 2, 3), dtype=np.float32)[:, None]
 
     def features(trunk: Trunk) -> list[float]:
-        found, _, rejected = trunk_features.trunk_features(trunk, paths, tmp_path / "cache.npz")
+        found, rejected = trunk_features.trunk_features(trunk, paths, tmp_path / "cache.npz")
         assert set(rejected) <= {str(tmp_path / "gone.png"), str(tmp_path / "broken.png")}
         return [round(float(value)) for value in found[:, 0]]
 
@@ -240,12 +250,21 @@ def test_training_notes_what_the_labels_were_made_with(
     label(photos, tmp_path / "labels")
     first = min(photo_hash(path.read_bytes()) for path in photos.rglob("*.png"))
     monkeypatch.setattr(train, "is_held_out", lambda scene: scene == first)
-    monkeypatch.setattr(train.fitting, "fit", lambda *_, save, **__: save())
+    monkeypatch.setattr(train.fitting, "fit", lambda *_, finish, **__: finish())
     monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
     command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
     assert main([*command, "--batch-size", "2", "--average"]) == 0
     record = read_record(tmp_path / "out" / "baseline.keras")
     assert [record[part] for part in MADE_WITH] == ["brighten", "1", "brightness", "1"]
+
+
+def test_a_label_gone_stale_does_not_take_the_new_one_with_it(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (32, 32), (9, 9, 9)).save(photo)
+    hashes = ["0" * 64, photo_hash(photo.read_bytes())]
+    photos, rejected = preprocess_photos([str(photo)] * 2, hashes, tmp_path / "photos.npy", "")
+    assert list(rejected) == [0]
+    assert photos.max(axis=(1, 2, 3)).tolist() == [0, 9]
 
 
 def test_photos_that_are_not_what_was_labelled_end_training(

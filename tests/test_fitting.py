@@ -56,7 +56,7 @@ def train(
     batch_size: int = 8,
     learning_rate: float = 1e-2,
     epochs: int = 4,
-    save: Callable[[], object] = lambda: None,
+    finish: Callable[[], object] = lambda: None,
     **options: Any,
 ) -> list[np.ndarray]:
     out.mkdir(exist_ok=True)
@@ -79,7 +79,7 @@ def train(
         learning_rate=learning_rate,
         epochs=epochs,
         out=out,
-        save=save,
+        finish=finish,
     )
     return model.get_weights()
 
@@ -107,7 +107,7 @@ def test_what_could_not_be_saved_is_not_trained_again(tmp_path: Path) -> None:
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        train(tmp_path / "full", save=fail)
+        train(tmp_path / "full", finish=fail)
     for ours, theirs in zip(train(tmp_path / "full"), calm, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert len((tmp_path / "full" / "log.csv").read_text().splitlines()) == 1 + 4  # not 1 + 8

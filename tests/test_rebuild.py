@@ -6,9 +6,13 @@ import importlib
 import json
 from pathlib import Path
 
+import pytest
+
 from pipelines import rebuild
 from pipelines.cards import nima_card, trigger_card
+from pipelines.degrade import UNFINISHED
 from trigger import cli
+from trigger.errors import TriggerError
 
 
 def test_every_step_is_a_command_that_the_command_line_takes(tmp_path: Path) -> None:
@@ -22,6 +26,15 @@ def test_every_step_is_a_command_that_the_command_line_takes(tmp_path: Path) -> 
         name = step.arguments[0]
         module = importlib.import_module(cli.COMMANDS[name].module)
         cli._parser(name, module).parse_args(step.arguments)  # exits where it is wrong
+
+
+def test_a_step_that_was_killed_while_it_put_photos_in_place_runs_again(tmp_path: Path) -> None:
+    step = rebuild.Step(["score"], tmp_path / "degradations.csv")
+    step.result.touch()
+    step.run()  # nothing to do: this command would fail
+    (tmp_path / UNFINISHED).mkdir()
+    with pytest.raises(TriggerError, match="score failed"):
+        step.run()
 
 
 def test_cards_say_what_the_records_say() -> None:

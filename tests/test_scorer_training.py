@@ -82,7 +82,8 @@ def test_clean_photos_show_distortions_that_the_judge_can_grade(tmp_path: Path) 
 def test_without_tid_nothing_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train-scorer", "--live", "x", "--out", str(tmp_path)]) == 2
     assert "--tid" in capsys.readouterr().err
-    with pytest.raises(DataError, match="kodak01"):
+    rate(tmp_path, 4.0)
+    with pytest.raises(DataError, match=r"kodak01.png, which is not there"):
         plan_examples(None, tmp_path, [], 0)
 
 
@@ -122,7 +123,7 @@ def example_files(folder: Path, fold: int) -> list[Path]:
             scene,
             rng.integers(0, 256, (4, 448, 448, 3), np.uint8)
             // np.array([1, 2, 4, 8], np.uint8)[:, None, None, None],
-            np.array([f"tid-1-{level}" for level in range(4)]),
+            np.array([f"tid-1-{level}" for level in range(1, 5)]),
             np.linspace(2, 8, 4, dtype=np.float32),
             np.ones(4, np.float32),
             rng.random((4, 18)).astype(np.float32),
@@ -136,7 +137,7 @@ def test_a_training_on_few_examples_ends_with_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
-    monkeypatch.setattr(train.fitting, "fit", lambda *_, save, **__: save())
+    monkeypatch.setattr(train.fitting, "fit", lambda *_, finish, **__: finish())
     options = ["--tid", "x", "--out", str(tmp_path), "--architecture", "alexnet-rank"]
     assert main(["train-scorer", *options, "--fold", "3"]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
@@ -149,9 +150,9 @@ def test_a_scorer_goes_on_from_one_that_held_out_the_same(
 ) -> None:
     monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
 
-    def fit(model: keras.Model, *_: object, save: Callable[[], None], **__: object) -> None:
+    def fit(model: keras.Model, *_: object, finish: Callable[[], None], **__: object) -> None:
         model.set_weights([1.1 * weights for weights in model.get_weights()])
-        save()
+        finish()
 
     monkeypatch.setattr(train.fitting, "fit", fit)
     begun = build_nima()

@@ -144,7 +144,7 @@ def rebuild(data: Path, out: Path) -> None:
             learning_rate=LEARNING_RATE,
             epochs=EPOCHS,
             out=folder,
-            save=partial(decoder.save_weights, weights),
+            finish=partial(decoder.save_weights, weights),
             held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
         )
         write_atomically(done, facts.encode())

@@ -238,7 +238,7 @@ def train(args: argparse.Namespace) -> None:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        save=partial(network.save_weights, args.out / f"{args.network}.weights.h5"),
+        finish=partial(network.save_weights, args.out / f"{args.network}.weights.h5"),
         held_out=held_out,
     )
     stages = _stages(args.init.parent) if args.init else []

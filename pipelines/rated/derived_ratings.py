@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -26,6 +27,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from annotation.origins import Row, one_each, origins_of, read_rows, write_rows
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013
 from trigger.errors import OptionError
@@ -37,6 +39,8 @@ from trigger.photo import find_photos, photo_hash, read_photo_bytes
 SIGNIFICANT, MODERATE, REGRESSED = 2.5, 1.0, -0.3
 # Upper ends of "poor" and "fair" on 0..100, here on 1..10.
 POOR, FAIR = 1 + 9 * 0.4, 1 + 9 * 0.6
+
+Rating = dict[str, str | int]
 
 PERFECT = "original"  # the enhancer that gives back what a flawless camera would have seen
 
@@ -70,52 +74,54 @@ def write_ratings(
         The table: columns path, rating, scene, rater (which source) and enhancer.
     """
     make_folder(out)
-    rows: list[dict[str, str | int]] = []
+    ratings: list[Rating] = []
     if tid is not None:
         numbers = sorted({int(number) for number in read_scores(tid)["kodak"]})
         with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
             scenes = pool.map(partial(_write_scene, tid, out), numbers)
-            progress = tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None)
-            rows += [row for scene in progress for row in scene]
+            made = list(tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None))
+        ratings += [rating for scene, _ in made for rating in scene]
+        record = [row for _, scene in made for row in scene]
+        write_rows(out, one_each([*read_rows(out), *record]))
     if live is not None:
-        rows += [
-            _row(rated.path, rating_of_score(rated.score), "live_challenge")
+        ratings += [
+            _rating(rated.path, rating_of_score(rated.score), "live_challenge")
             for rated in read_live_challenge(live)
         ]
-    rows += [_row(path, 0, "flawless") for path in find_photos(flawless)]
-    table = pd.DataFrame(rows)
+    ratings += [_rating(path, 0, "flawless") for path in find_photos(flawless)]
+    table = pd.DataFrame(ratings)
+    # The scene of what was made from another photo is that photo, as in training.
+    located = table.assign(path=[str(out / path) for path in table["path"]])
+    table["scene"] = origins_of(located)["scene"]
+    table["enhancer"] = PERFECT
+    table = table[["path", "rating", "scene", "rater", "enhancer"]]
     write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
     return table
 
 
-def _row(path: Path, rating: int, rater: str) -> dict[str, str | int]:
-    return {
-        "path": str(path.resolve()),
-        "rating": rating,
-        "scene": photo_hash(read_photo_bytes(path)),
-        "rater": rater,
-        "enhancer": PERFECT,
-    }
+def _rating(path: Path, rating: int, rater: str) -> Rating:
+    photo = photo_hash(read_photo_bytes(path))
+    return {"photo": photo, "path": str(path.resolve()), "rating": rating, "rater": rater}
 
 
-def _write_scene(folder: Path, out: Path, number: int) -> list[dict[str, str | int]]:
-    scene = photo_hash(read_photo_bytes(folder / f"kodak{number:02d}.png"))
-    rows: list[dict[str, str | int]] = []
+def _write_scene(folder: Path, out: Path, number: int) -> tuple[list[Rating], list[Row]]:
+    """Write the photos of a scene of TID2013; their ratings, and the record of their origin."""
+    original = folder / f"kodak{number:02d}.png"
+    scene = photo_hash(read_photo_bytes(original))
+    ratings: list[Rating] = []
+    record = []
     for photo in read_tid2013(folder, {number}):
         content = io.BytesIO()
         Image.fromarray(photo.pixels).save(content, "PNG", compress_level=1)
         path = out / f"{photo.scene}-{photo.type:02d}-{photo.level}.png"
         write_atomically(path, content.getvalue())
-        rows.append(
-            {
-                "path": path.name,
-                "rating": rating_of(photo.gain),
-                "scene": scene,
-                "rater": "tid2013",
-                "enhancer": PERFECT,
-            }
-        )
-    return rows
+        rater = "tid2013" if photo.type else "flawless"  # people did not rate originals
+        made = {"photo": photo_hash(content.getvalue()), "path": path.name}
+        ratings.append({**made, "rating": rating_of(photo.gain), "rater": rater})
+        factors = json.dumps({"type": photo.type, "level": photo.level})
+        facts = {"scene": scene, "source": original.name, "kind": "tid2013", "factors": factors}
+        record.append(made | facts)
+    return ratings, record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,8 @@ def read_score_table(path: Path, numbers: Mapping[str, tuple[float, float]]) -> 
         numbers: columns of numbers, each with its lowest and highest; other columns are text.
 
     Raises:
-        DataError: the file or a column is missing, or a cell is no number of its range.
+        DataError: the file or a column is missing, a cell is no number of its range, or there is
+            no row.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -39,4 +40,6 @@ def read_score_table(path: Path, numbers: Mapping[str, tuple[float, float]]) -> 
                 f"number from {low:g} to {high:g}"
             )
         table[column] = values
+    if table.empty:
+        raise DataError(f"{path}: holds no scores; put the whole table there")
     return table

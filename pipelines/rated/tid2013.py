@@ -199,13 +199,19 @@ def read_scores(folder: Path) -> pd.DataFrame:
     """``mos.csv`` with columns kodak, type, level and mos_0_9.
 
     Raises:
-        DataError: the file, a column, or a score of a photo that is made again is missing, or a
-            score is none.
+        DataError: the file, a column, an original, or a score of a photo that is made again is
+            missing, a photo is scored twice, or a score is none.
     """
     path = folder / "mos.csv"
     ranges = {"kodak": (1, 24), "type": (1, 24), "level": (1, 5), "mos_0_9": (0, 9)}
     table = read_score_table(path, ranges)
-    scored = set(zip(table["kodak"], table["type"], table["level"], strict=True))
+    keys = ["kodak", "type", "level"]
+    if (twice := table.duplicated(keys)).any():
+        line = int(twice.to_numpy().argmax()) + 2
+        raise DataError(
+            f"{path}, line {line}: scores a photo that an earlier line scores; keep one"
+        )
+    scored = set(table[keys].itertuples(index=False, name=None))
     needed = product(sorted(set(table["kodak"])), (kind.number for kind in TYPES), LEVEL_PSNR)
     missing = [key for key in needed if key not in scored]
     if missing:
@@ -213,6 +219,12 @@ def read_scores(folder: Path) -> pd.DataFrame:
             f"{path}: holds no score of kodak, type and level {missing[0]} (and {len(missing) - 1} "
             "others that are made again); put the whole table there"
         )
+    for number in sorted({int(kodak) for kodak in table["kodak"]}):
+        if not (original := folder / f"kodak{number:02d}.png").is_file():
+            raise DataError(
+                f"{path} scores versions of {original.name}, which is not there; put it beside the "
+                "table or take its rows out"
+            )
     return table
 
 

@@ -50,7 +50,6 @@ from pipelines.rated.tid2013 import (
 )
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
-from trigger.errors import DataError
 from trigger.files import make_folder
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
@@ -139,12 +138,9 @@ def plan_examples(
 ) -> dict[str, Callable[[], Examples]]:
     """Name of each example file, after all that its content depends on, and how it is built."""
     jobs: dict[str, Callable[[], Examples]] = {}
-    originals = {number: tid / f"kodak{number:02d}.png" for number in range(1, 26)}
-    originals = {number: photo for number, photo in originals.items() if photo.is_file()}
-    if not originals:
-        raise DataError(f"{tid}: holds none of the originals kodak01.png to kodak25.png of TID2013")
     opinions = read_scores(tid)
-    for number, photo in originals.items():
+    for number in sorted({int(kodak) for kodak in opinions["kodak"]}):
+        photo = tid / f"kodak{number:02d}.png"
         rated = opinions[opinions["kodak"] == number].to_csv(index=False)
         jobs[_file_name("tid", photo, rated)] = partial(_tid_scene, tid, number)
     versions = [enhancer.version for enhancer in _enhancers()]

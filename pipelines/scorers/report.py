@@ -11,7 +11,7 @@ from scipy.stats import pearsonr, spearmanr
 
 CLEAR_GAIN = 0.5  # points of 1..10 from which an improvement counts as clear
 CLEAR_STEP = 0.3  # and from which one version counts as worse than another
-HUMAN = {"live_challenge": r"live", "tid2013": r"tid-.*"}
+HUMAN = {"live_challenge": r"live", "tid2013": r"tid-[1-9].*"}
 # VIEW/original, VIEW/KIND/restored or VIEW/KIND-STRENGTH/degraded
 MADE = r"(?P<view>\w+)/(?P<kind>[a-z]+)(?:-(?P<strength>\d+))?(?:/(?P<version>\w+))?"
 

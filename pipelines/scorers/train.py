@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -226,6 +225,29 @@ def run(args: argparse.Namespace) -> int:
         share=args.graded_share,
         side=fitting.SIDE,
     )
+
+    def finish() -> None:
+        file = args.out / f"{args.architecture}.keras"
+        save_whole(model, whole, file, {"fold": str(args.fold)})
+        rows = np.flatnonzero(table.held_out | rated)
+        predicted = score_both_ways(whole, table.photos, rows)
+        report = {
+            "options": {
+                name: str(value) for name, value in vars(args).items() if name != "command"
+            },
+            "examples": {"train": len(train), "held_out": int(table.held_out.sum())},
+            **report_agreement(
+                table.scenes[rows],
+                table.kinds[rows],
+                table.held_out[rows],
+                table.scores[rows],
+                predicted,
+            ),
+        }
+        text = json.dumps(report, indent=2)
+        write_atomically(args.out / "report.json", text.encode())
+        print(text)  # noqa: T201
+
     fitting.fit(
         model,
         batches,
@@ -234,29 +256,7 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        save=partial(
-            save_whole,
-            model,
-            whole,
-            args.out / f"{args.architecture}.keras",
-            {"fold": str(args.fold)},
-        ),
+        finish=finish,
     )
-    rows = np.flatnonzero(table.held_out | rated)
-    predicted = score_both_ways(whole, table.photos, rows)
-    report = {
-        "options": {name: str(value) for name, value in vars(args).items() if name != "command"},
-        "examples": {"train": len(train), "held_out": int(table.held_out.sum())},
-        **report_agreement(
-            table.scenes[rows],
-            table.kinds[rows],
-            table.held_out[rows],
-            table.scores[rows],
-            predicted,
-        ),
-    }
     (args.out / "photos.npy").unlink()
-    text = json.dumps(report, indent=2)
-    write_atomically(args.out / "report.json", text.encode())
-    print(text)  # noqa: T201
     return 0
