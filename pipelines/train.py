@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from annotation.origins import origins_of
@@ -75,19 +76,69 @@ def run(args: argparse.Namespace) -> int:
             "--average needs the weights of a trigger as --init, 'packaged' or a .keras file, got "
             f"{args.init!r}: the mean with weights for another task is of no use"
         )
+    labels = _read_labels(args)
+    make_folder(args.out)
+    keras.utils.set_random_seed(args.seed)
+    model, whole = build_trigger(fitting.SIDE), build_trigger()
+    copied = warm_start(model, args.init)
+    start = model.get_weights()
+    photos, labels = _photos_of(labels, args)
+    labels["held_out"] = labels["scene"].map(is_held_out)
+    learned = labels[~labels["held_out"]]
+    if len(learned) < args.batch_size or len(learned) == len(labels):
+        raise DataError(
+            f"{args.labels}: {len(learned)} labels to train on and {len(labels) - len(learned)} "
+            f"held out; training needs at least {args.batch_size} and 1: label more photos"
+        )
+    rows = learned.index.to_numpy()
+    targets = learned[["delta", "input_score"]].to_numpy(np.float32)
+    print(  # noqa: T201
+        f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
+        f"{len(learned)} labels to train on, {len(labels) - len(learned)} held out"
+    )
+
+    def finish() -> None:
+        whole.set_weights(model.get_weights())
+        if args.average:
+            scenes = learned["scene"].to_numpy(np.str_)
+            average(whole, start, photos, rows, targets[:, 0], scenes)
+        save_network(whole, args.out / "baseline.keras", _origin(labels))
+        scores = predict_in_slices(whole, photos, labels.index.to_numpy())[:, 0]
+        _write_reports(labels.assign(score=scores), args)
+
+    fitting.fit(
+        with_quality_head(model, float(targets[:, 1].mean())),
+        fitting.PhotoBatches(photos, rows, targets, args.batch_size, args.seed, side=fitting.SIDE),
+        loss=delta_loss,
+        metrics=[delta_error],
+        learning_rate=args.learning_rate,
+        epochs=args.epochs,
+        out=args.out,
+        finish=finish,
+    )
+    (args.out / "photos.npy").unlink()
+    return 0
+
+
+def _read_labels(args: argparse.Namespace) -> pd.DataFrame:
+    """Labels of one recipe with scene and kind of their photos, numbered from 0."""
     labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
-    labels = labels.join(origins_of(labels))
     if set(labels["preprocessing"]) != {STANDARD.version}:
         raise DataError(
             f"{args.labels}: labels were made with preprocessing "
             f"{sorted(set(labels['preprocessing']))}, this version trains with "
             f"{STANDARD.version!r}; label the photos again"
         )
-    make_folder(args.out)
-    keras.utils.set_random_seed(args.seed)
-    model, whole = build_trigger(fitting.SIDE), build_trigger()
-    copied = warm_start(model, args.init)
-    start = model.get_weights()
+    return labels.join(origins_of(labels))
+
+
+def _photos_of(
+    labels: pd.DataFrame, args: argparse.Namespace
+) -> tuple[npt.NDArray[np.uint8], pd.DataFrame]:
+    """Photos (N, 448, 448, 3) of labels, and the labels without those whose photo has gone.
+
+    What is left keeps its number, which is the row of its photo.
+    """
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
@@ -99,53 +150,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.labels}: {len(rejected)} of {len(labels)} labelled photos are missing or not "
             f"what was labelled, first {labels['path'][row]}: {reason} Restore them or label again"
         )
-    usable = ~labels.index.isin(list(rejected))
-    held_out = labels["scene"].map(is_held_out).to_numpy()
-    train, test = np.flatnonzero(usable & ~held_out), np.flatnonzero(usable & held_out)
-    if len(train) < args.batch_size or not len(test):
-        raise DataError(
-            f"{args.labels}: {len(train)} labels to train on and {len(test)} held out; training "
-            f"needs at least {args.batch_size} and 1: label more photos"
-        )
-    targets = labels[["delta", "input_score"]].to_numpy(np.float32)
-    print(  # noqa: T201
-        f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
-        f"{len(train)} labels to train on, {len(test)} held out"
-    )
-
-    def finish() -> None:
-        whole.set_weights(model.get_weights())
-        if args.average:
-            scenes = labels["scene"].to_numpy(np.str_)
-            average(whole, start, photos, train, targets[train, 0], scenes[train])
-        save_network(whole, args.out / "baseline.keras", _origin(labels))
-        labels["score"] = predict_in_slices(whole, photos)[:, 0]
-        labels["held_out"] = held_out
-        columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
-        labels.loc[usable, columns].to_csv(args.out / "predictions.csv", index=False)
-        report = _report(labels.loc[usable], args)
-        write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
-        for side in ("train", "held_out"):
-            figures = report[side]
-            print(  # noqa: T201
-                f"{side.replace('_', ' ')}: n {figures['n']}, Pearson {_show(figures['pearson'])}, "
-                f"Spearman {_show(figures['spearman'])}"
-            )
-
-    fitting.fit(
-        with_quality_head(model, float(targets[train, 1].mean())),
-        fitting.PhotoBatches(
-            photos, train, targets[train], args.batch_size, args.seed, side=fitting.SIDE
-        ),
-        loss=delta_loss,
-        metrics=[delta_error],
-        learning_rate=args.learning_rate,
-        epochs=args.epochs,
-        out=args.out,
-        finish=finish,
-    )
-    (args.out / "photos.npy").unlink()
-    return 0
+    return photos, labels.drop(index=list(rejected))
 
 
 def with_quality_head(trigger: keras.Model, mean_score: float) -> keras.Model:
@@ -199,6 +204,19 @@ def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> ke
 def _origin(labels: pd.DataFrame) -> dict[str, str]:
     """What the labels were made with; ``read`` gives those of one recipe."""
     return {part: str(labels[part].iloc[0]) for part in MADE_WITH}
+
+
+def _write_reports(labels: pd.DataFrame, args: argparse.Namespace) -> None:
+    columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
+    labels[columns].to_csv(args.out / "predictions.csv", index=False)
+    report = _report(labels, args)
+    write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
+    for side in ("train", "held_out"):
+        figures = report[side]
+        print(  # noqa: T201
+            f"{side.replace('_', ' ')}: n {figures['n']}, Pearson {_show(figures['pearson'])}, "
+            f"Spearman {_show(figures['spearman'])}"
+        )
 
 
 def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:
