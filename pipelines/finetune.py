@@ -74,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
     if not args.force:
         check_enhancers(args.ratings, table["enhancer"], record)
     print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
-    make_folder(args.out)
     table["held_out"] = table["scene"].map(is_held_out)
     _check_split(args.ratings, table)
     if known := int((table["held_out"] & ~unseen(table)).sum()):
@@ -83,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
             f"{int(table['held_out'].sum())} held-out photos may be among those that the model has "
             "been trained on; where 'scene' is left empty, none is\n"
         )
+    make_folder(args.out)
     features, rejected = trunk_features(
         cut_trunk(model), list(table["path"]), args.out / "features.npz"
     )

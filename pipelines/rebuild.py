@@ -36,7 +36,7 @@ from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "7"
+TRIGGER_VERSION = "8"
 NIMA_VERSION = "6"
 
 
