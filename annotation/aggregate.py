@@ -208,7 +208,7 @@ def rated_photos(path: Path) -> pd.DataFrame:
     Returns:
         One row per pair, ``AGGREGATED_COLUMNS``: photo (SHA-256), path (absolute, str),
         rating (float, -1..2), weight (float, 0..1), scene (str; where none is given what
-        ``trigger degrade`` made the photo from, else the SHA-256 of the photo, as in labels), ...
+        the photo was made from by record, else the SHA-256 of the photo, as in labels), ...
 
     Raises:
         DataError: as ``read_rated_pairs``, or a photo is missing, unreadable or not what was rated.

@@ -17,11 +17,12 @@ from trigger.errors import DataError
 from trigger.files import write_atomically
 
 RECORD = "degradations.csv"
+UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
 Row = dict[str, str]
 
 
-def read_rows(folder: Path) -> list[Row]:
+def record_rows(folder: Path) -> list[Row]:
     """The record of a folder, to add to; empty where nothing is recorded.
 
     Raises:
@@ -34,14 +35,32 @@ def read_rows(folder: Path) -> list[Row]:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path}: not a record that 'trigger degrade' wrote ({error}), so nothing can be "
-            "added to it; give another --out, or delete the folder and degrade again"
+            f"{path}: not a record of what photos were made from ({error}), so nothing can be "
+            "added to it; give another --out, or delete the folder and make its photos again"
         ) from error
     return cast("list[Row]", table.to_dict("records"))
 
 
-def write_rows(folder: Path, rows: Sequence[Row]) -> None:
-    """Write the record of a folder, whole or not at all."""
+def put_in_place(folder: Path, known: Sequence[Row], made: Sequence[Row]) -> None:
+    """Record photos that lie finished in ``folder/UNFINISHED``, and move them into the folder.
+
+    Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
+    lies in the folder without its row, which would count as a scene of its own in training.
+
+    Args:
+        folder: of the photos.
+        known: what ``record_rows`` says of it.
+        made: rows of all that lies in ``folder/UNFINISHED``, each path once.
+    """
+    unfinished = folder / UNFINISHED
+    _write_record(folder, [*known, *made])
+    for row in made:
+        (unfinished / row["path"]).replace(folder / row["path"])
+    _write_record(folder, one_each([*known, *made]))
+    unfinished.rmdir()
+
+
+def _write_record(folder: Path, rows: Sequence[Row]) -> None:
     table = pd.DataFrame(rows, columns=COLUMNS)
     # Quoted, since names of files may hold any sort of line end.
     text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
@@ -70,8 +89,8 @@ def read_record(folder: Path) -> pd.DataFrame:
         return table.drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path}: not a record that 'trigger degrade' wrote ({error}); delete the folder and "
-            "degrade again"
+            f"{path}: not a record of what photos were made from ({error}); delete the folder and "
+            "make its photos again"
         ) from error
 
 

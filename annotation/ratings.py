@@ -9,7 +9,7 @@ pair      names the before/after pair; default: the photo (or absolute path) and
 photo     SHA-256 of the photo before enhancement, 64 hexadecimal digits
 path      the photo before enhancement; relative paths start at the CSV's folder
 scene     photos of one scene stay on one side of every split; default: what
-          ``trigger degrade`` made the photo from, else the photo
+          the photo was made from by record, else the photo
 enhancer  what made the "after" photo, as name-version
 rater     who said it
 rating    2 significant improvement, 1 moderate improvement, 0 neutral, -1 regressed; empty

@@ -1,13 +1,13 @@
 """Which choices in training the trigger pay? One change at a time, on the same labels.
 
-``python benchmarks/training.py LABELS RATINGS --init WEIGHTS --teacher WEIGHTS [--scorer NAME]
-[--share 0.25] [--epochs 4] [--out FOLDER]`` with a folder that ``trigger label`` wrote, a CSV that
-``trigger derive-ratings`` wrote, LIVE Challenge among it, and weights of ImageNet trunks of alpha
-0.35 and 1.0. Every variant is trained on the same share of the training scenes with the same seed,
-order and number of steps, and judged on a fifth of the scenes that is held out for choosing. The
-fifth that the packaged models are reported on takes no part, so choices made here do not flatter
-that report. The packaged trunk has seen the scenes for choosing: what starts from it is to be
-compared with its like alone.
+``python benchmarks/training.py LABELS RATINGS --init WEIGHTS --teacher WEIGHTS [--enhancer NAME]
+[--scorer NAME] [--share 0.25] [--epochs 4] [--out FOLDER]`` with a folder that ``trigger label``
+wrote, a CSV that ``trigger derive-ratings`` wrote, LIVE Challenge among it, and weights of ImageNet
+trunks of alpha 0.35 and 1.0. Every variant is trained on the same share of the training scenes with
+the same seed, order and number of steps, and judged on a fifth of the scenes that is held out for
+choosing. The fifth that the packaged models are reported on takes no part, so choices made here do
+not flatter that report. The packaged trunk has seen the scenes for choosing: what starts from it is
+to be compared with its like alone.
 
 Written is how well each variant predicts delta, with 95 % bootstrap intervals over scenes, the
 paired interval of its difference to the first variant, and the area under the precision-recall
@@ -19,6 +19,7 @@ stopped.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -44,6 +45,7 @@ from pipelines.metrics import interval, resample_scenes
 from pipelines.networks import (
     ALPHA,
     NIMA_OUTPUT,
+    PACKAGED_TRUNK,
     TAP,
     build_nima,
     build_trigger,
@@ -56,8 +58,7 @@ from pipelines.networks import (
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from pipelines.train import QUALITY_WEIGHT, Loss, delta_loss, delta_loss_with, with_quality_head
-from pipelines.trunk_features import trunk_features
-from trigger.errors import TriggerError
+from trigger.errors import DataError, TriggerError
 from trigger.files import make_folder
 from trigger.preprocessing import STANDARD
 
@@ -204,21 +205,22 @@ def folder_of(out: Path, variant: str) -> Path:
     return out / variant.replace(",", "").replace(" ", "-")
 
 
-def finetuned(network: keras.Model, rated: pd.DataFrame, cache: Path) -> dict[str, float]:
+def finetuned(
+    network: keras.Model, rated: pd.DataFrame, photos: npt.NDArray[np.uint8]
+) -> dict[str, float]:
     """AUC-PR on the scenes for choosing, of a head fitted to the others."""
-    features, _ = trunk_features(cut_trunk(network), list(rated["path"]), cache)
-    photos = RatedPhotos(
-        features,
+    opinions = RatedPhotos(
+        predict_in_slices(cut_trunk(network), photos).astype(np.float64),
         rated["rating"].to_numpy(np.float64),
         rated["weight"].to_numpy(np.float64),
         rated["scene"].to_numpy(str),
     )
     judged = for_choosing(rated["scene"])
-    start, train = read_head(network), photos[~judged]
-    scores = fit_head(train, start, tune(train, start).ridge).scores(features)
+    start, train = read_head(network), opinions[~judged]
+    scores = fit_head(train, start, tune(train, start).ridge).scores(opinions.features)
     phones = judged & (rated["raters"] == PHONES).to_numpy()
     return {
-        f"auc_pr_{name}": float(average_precision_score(photos.improvable[side], scores[side]))
+        f"auc_pr_{name}": float(average_precision_score(opinions.improvable[side], scores[side]))
         for name, side in zip(RATED, (judged, phones), strict=True)
     }
 
@@ -263,7 +265,8 @@ def main() -> int:
     parser.add_argument("ratings", type=Path, help="CSV that trigger derive-ratings wrote")
     parser.add_argument("--init", required=True, help="ImageNet trunk, .weights.h5")
     parser.add_argument("--teacher", required=True, help="the same of alpha 1.0")
-    parser.add_argument("--scorer", metavar="NAME", help="only labels of this one, as in train")
+    for part in ("enhancer", "scorer"):
+        parser.add_argument(f"--{part}", metavar="NAME", help="only labels of it, as in train")
     parser.add_argument("--share", type=float, default=0.25, help="of the training scenes")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("training-variants"))
@@ -272,13 +275,19 @@ def main() -> int:
     rated = rated[~rated["scene"].map(is_held_out)].reset_index(drop=True)
     if PHONES not in set(rated["raters"]):
         parser.error(f"{args.ratings}: holds no ratings of {PHONES}; derive them with --live")
-    make_folder(args.out)
-    stamp, options = args.out / "options.json", {n: str(value) for n, value in vars(args).items()}
-    if stamp.exists() and json.loads(stamp.read_text()) != options:
-        parser.error(f"{args.out} holds variants of other options; give another --out")
-    stamp.write_text(json.dumps(options, indent=2))
-    labels = read(args.labels, scorer=args.scorer).reset_index(drop=True)
+    labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
     labels = labels.join(origins_of(labels))
+    make_folder(args.out)
+    stamp, facts = args.out / "variants.json", {n: str(value) for n, value in vars(args).items()}
+    for name, content in (
+        ("labels", labels.to_csv().encode()),
+        ("ratings", rated.to_csv().encode()),
+        ("packaged trunk", PACKAGED_TRUNK.read_bytes()),
+    ):
+        facts[f"sha256 of {name}"] = hashlib.sha256(content).hexdigest()
+    if stamp.exists() and json.loads(stamp.read_text()) != facts:
+        parser.error(f"{args.out} holds variants of other options or data; give another --out")
+    stamp.write_text(json.dumps(facts, indent=2))
     labels = labels[~labels["scene"].map(is_held_out)]
     judged = for_choosing(labels["scene"])
     scenes = labels.loc[~judged, "scene"].drop_duplicates().sample(frac=args.share, random_state=0)
@@ -286,6 +295,11 @@ def main() -> int:
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
+    rated_pixels, unreadable = preprocess_photos(
+        list(rated["path"]), list(rated["photo"]), args.out / "rated.npy", "rated photos"
+    )
+    for row, reason in unreadable.items():
+        raise DataError(f"{args.ratings}: {rated['path'][row]} cannot be read: {reason}")
     known = ~labels.index.isin(list(rejected))
     judged = for_choosing(labels["scene"])
     rows, unseen = np.flatnonzero(known & ~judged), np.flatnonzero(known & judged)
@@ -307,8 +321,9 @@ def main() -> int:
             warm_start(start, variant.start)
             average(network, start.get_weights(), photos, rows, targets[rows, 0], scene[rows])
         predictions[name] = predict_in_slices(network, photos, unseen)[:, 0]
-        areas[name] = finetuned(network, rated, args.out / "features.npz")
+        areas[name] = finetuned(network, rated, rated_pixels)
     (args.out / "photos.npy").unlink()
+    (args.out / "rated.npy").unlink()
     found = compare(predictions, targets[unseen, 0], scene[unseen])
     for name, area in areas.items():
         found[name] |= area

@@ -1,4 +1,4 @@
-"""Model cards, written from the measured reports so that no figure is typed by hand."""
+"""Model cards, written from the measured reports so that no measured figure is typed by hand."""
 
 from __future__ import annotations
 

@@ -19,7 +19,15 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import RECORD, Row, one_each, read_records, read_rows, write_rows
+from annotation.origins import (
+    RECORD,
+    UNFINISHED,
+    Row,
+    one_each,
+    put_in_place,
+    read_records,
+    record_rows,
+)
 from pipelines.degradation import (
     BEST_QUALITY,
     KINDS,
@@ -42,7 +50,6 @@ from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 AnyKind = Kind | HardNegative
 ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
 LONGEST_STEM = 190  # bytes of the photo's own name within that of its versions
-UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Row], int]:
     """Degrade photos and record them; returns what was made, and how many could not be read."""
-    known = read_rows(args.out)
+    known = record_rows(args.out)
     # What was made from photos that were degraded before stays with the scene of their original.
     scenes = read_records(photos)["scene"].to_dict()
     unfinished = args.out / UNFINISHED
@@ -119,13 +126,7 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
             else:
                 made += result
     made = [row | {"scene": scenes.get(row["scene"], row["scene"])} for row in one_each(made)]
-    # Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
-    # lies here without its row, which would count as a scene of its own in training.
-    write_rows(args.out, [*known, *made])
-    for row in made:
-        (unfinished / row["path"]).replace(args.out / row["path"])
-    write_rows(args.out, one_each([*known, *made]))
-    unfinished.rmdir()
+    put_in_place(args.out, known, made)
     return made, rejected
 
 

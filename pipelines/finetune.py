@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(
             f"note: the ratings name scenes of their own, so {known} of "
             f"{int(table['held_out'].sum())} held-out photos may be among those that the model has "
-            "been trained on; where 'scene' is left empty, none is\n"
+            "been trained on; leave 'scene' empty where a photo has no better name\n"
         )
     make_folder(args.out)
     features, rejected = trunk_features(

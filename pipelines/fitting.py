@@ -23,7 +23,7 @@ SIDE = 320
 and used on all. It costs half, and what is learned of few scenes holds better for others. Held-out
 Spearman with people at equal cost, on rated photos alone: 0.77 instead of 0.73 (LIVE Challenge),
 0.70 instead of 0.67 (TID2013); of predicted with measured delta after as many epochs, on a quarter
-of the labels: 0.73 instead of 0.70 (``benchmarks/training.py``)."""
+of the labels: 0.73 instead of 0.70. ``benchmarks/training.py`` compares other sizes."""
 
 
 class Batches(keras.utils.PyDataset):

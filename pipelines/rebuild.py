@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from annotation.origins import UNFINISHED
 from pipelines.cards import nima_card, trigger_card
-from pipelines.degrade import UNFINISHED
 from pipelines.enhancers import DEFAULT_ENHANCER, load_enhancer
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
 from pipelines.packaged import package

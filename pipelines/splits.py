@@ -29,7 +29,8 @@ def unseen(rated: pd.DataFrame) -> pd.Series[bool]:
     """Rated photos that no training of ours has seen.
 
     Fine-tuning knows scenes as ratings name them, the training before it what photos were made
-    from; both must be held out. They differ only where ratings name scenes of their own.
+    from, as far as records beside them tell; both must be held out. They differ only where ratings
+    name scenes of their own.
 
     Args:
         rated: columns photo (SHA-256), path and scene.

@@ -106,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
         scores = predict_in_slices(whole, photos, labels.index.to_numpy())[:, 0]
         _write_reports(labels.assign(score=scores), args)
 
+    (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
         with_quality_head(model, float(targets[:, 1].mean())),
         fitting.PhotoBatches(photos, rows, targets, args.batch_size, args.seed, side=fitting.SIDE),

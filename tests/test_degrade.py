@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea
 
-from annotation.origins import RECORD, read_record, read_rows
+from annotation.origins import RECORD, read_record, record_rows
 from pipelines import degrade
 from pipelines.hard_negatives import HARD_NEGATIVES
 from pipelines.lock import exclusive
@@ -169,4 +169,4 @@ def test_one_run_at_a_time_writes_to_a_folder(clean: Path, tmp_path: Path) -> No
 def test_nothing_is_added_to_a_damaged_record(clean: Path, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text("photo,path\n")
     with pytest.raises(DataError, match="another --out"):
-        read_rows(tmp_path)
+        record_rows(tmp_path)

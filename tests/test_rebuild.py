@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from annotation.origins import UNFINISHED
 from pipelines import rebuild
 from pipelines.cards import nima_card, trigger_card
-from pipelines.degrade import UNFINISHED
 from trigger import cli
 from trigger.errors import TriggerError
 

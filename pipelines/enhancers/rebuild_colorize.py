@@ -7,7 +7,6 @@ DATA is laid out as for :mod:`pipelines.rebuild`; interrupted, it goes on where 
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +135,11 @@ def rebuild(data: Path, out: Path) -> None:
         decoder.load_weights(weights)
     else:
         done.unlink(missing_ok=True)
+
+        def finish() -> None:
+            decoder.save_weights(weights)
+            write_atomically(done, facts.encode())
+
         fit(
             decoder,
             ViewBatches(learned, bins, BATCH_SIZE, seed=0),
@@ -144,10 +148,9 @@ def rebuild(data: Path, out: Path) -> None:
             learning_rate=LEARNING_RATE,
             epochs=EPOCHS,
             out=folder,
-            finish=partial(decoder.save_weights, weights),
+            finish=finish,
             held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
         )
-        write_atomically(done, facts.encode())
     network = assemble(trunk, decoder, bins)
     report = {
         "bins": len(bins.centres),

@@ -229,6 +229,35 @@ def train(args: argparse.Namespace) -> None:
     batches = build(crops, steps=args.steps, seed=args.seed)
     held_out = build(held_out_crops, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
     make_folder(args.out)
+
+    def finish() -> None:
+        network.save_weights(args.out / f"{args.network}.weights.h5")
+        stages = _stages(args.init.parent) if args.init else []
+        stages.append(
+            {
+                "patches": args.epochs * args.steps * args.batch_size,
+                "faults": faults,
+                "repaired_crops": REPAIRED_CROPS if recipe.repair else None,
+                "learning_rate": args.learning_rate,
+                "precision": args.precision,
+            }
+        )
+        report = {
+            "network": args.network,
+            "quality": args.quality,
+            "parameters": network.count_params(),
+            # Of a fresh network: one that is compiled with a loss of ours cannot be cloned.
+            "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
+            "photos": {"train": len(photos), "held_out": len(held_out_photos)},
+            "patches": sum(stage["patches"] for stage in stages),
+            "patch_side": recipe.side,
+            "stages": stages,
+            "repaired_by": repaired_by(recipe),
+            "held_out_gain_db": network.evaluate(held_out, verbose=0, return_dict=True)["gain"],
+        }
+        write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
+        print(json.dumps(report, indent=2))  # noqa: T201
+
     (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
         network,
@@ -238,34 +267,9 @@ def train(args: argparse.Namespace) -> None:
         learning_rate=args.learning_rate,
         epochs=args.epochs,
         out=args.out,
-        finish=partial(network.save_weights, args.out / f"{args.network}.weights.h5"),
+        finish=finish,
         held_out=held_out,
     )
-    stages = _stages(args.init.parent) if args.init else []
-    stages.append(
-        {
-            "patches": args.epochs * args.steps * args.batch_size,
-            "faults": faults,
-            "repaired_crops": REPAIRED_CROPS if recipe.repair else None,
-            "learning_rate": args.learning_rate,
-            "precision": args.precision,
-        }
-    )
-    report = {
-        "network": args.network,
-        "quality": args.quality,
-        "parameters": network.count_params(),
-        # Of a fresh network: one that is compiled with a loss of ours cannot be cloned.
-        "multiply_adds_per_pixel": networks.multiply_adds(recipe.build()),
-        "photos": {"train": len(photos), "held_out": len(held_out_photos)},
-        "patches": sum(stage["patches"] for stage in stages),
-        "patch_side": recipe.side,
-        "stages": stages,
-        "repaired_by": repaired_by(recipe),
-        "held_out_gain_db": network.evaluate(held_out, verbose=0, return_dict=True)["gain"],
-    }
-    write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
-    print(json.dumps(report, indent=2))  # noqa: T201
 
 
 def repaired_by(recipe: Recipe) -> str | None:

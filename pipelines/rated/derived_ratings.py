@@ -18,6 +18,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -27,11 +28,13 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import Row, one_each, origins_of, read_rows, write_rows
+from annotation.origins import UNFINISHED, Row, origins_of, put_in_place, record_rows
+from pipelines.lock import exclusive
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013
+from pipelines.storage import Folder
 from trigger.errors import OptionError
-from trigger.files import make_folder, write_atomically
+from trigger.files import make_folder, resolved, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
@@ -40,7 +43,7 @@ SIGNIFICANT, MODERATE, REGRESSED = 2.5, 1.0, -0.3
 # Upper ends of "poor" and "fair" on 0..100, here on 1..10.
 POOR, FAIR = 1 + 9 * 0.4, 1 + 9 * 0.6
 
-Rating = dict[str, str | int]
+RatingRow = dict[str, str | int]
 
 PERFECT = "original"  # the enhancer that gives back what a flawless camera would have seen
 
@@ -62,7 +65,7 @@ def rating_of_score(score: float) -> int:
 def write_ratings(
     tid: Path | None, live: Path | None, flawless: list[Path], out: Path
 ) -> pd.DataFrame:
-    """Write ``ratings.csv``, and beside it the TID2013 photos, made again as PNG.
+    """Write ``ratings.csv``, and beside it the TID2013 photos, made again as PNG and on record.
 
     Args:
         tid: TID2013's originals and scores.
@@ -74,41 +77,47 @@ def write_ratings(
         The table: columns path, rating, scene, rater (which source) and enhancer.
     """
     make_folder(out)
-    ratings: list[Rating] = []
-    if tid is not None:
-        numbers = sorted({int(number) for number in read_scores(tid)["kodak"]})
-        with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
-            scenes = pool.map(partial(_write_scene, tid, out), numbers)
-            made = list(tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None))
-        ratings += [rating for scene, _ in made for rating in scene]
-        record = [row for _, scene in made for row in scene]
-        write_rows(out, one_each([*read_rows(out), *record]))
-    if live is not None:
+    with exclusive(Folder(out)):
+        known, clean = record_rows(out), find_photos(flawless)
+        phones = list(read_live_challenge(live)) if live is not None else []
+        ratings = _remake(tid, out, known) if tid is not None else []
         ratings += [
-            _rating(rated.path, rating_of_score(rated.score), "live_challenge")
-            for rated in read_live_challenge(live)
+            _rating(rated.path, rating_of_score(rated.score), "live_challenge") for rated in phones
         ]
-    ratings += [_rating(path, 0, "flawless") for path in find_photos(flawless)]
-    table = pd.DataFrame(ratings)
-    # The scene of what was made from another photo is that photo, as in training.
-    located = table.assign(path=[str(out / path) for path in table["path"]])
-    table["scene"] = origins_of(located)["scene"]
-    table["enhancer"] = PERFECT
-    table = table[["path", "rating", "scene", "rater", "enhancer"]]
-    write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
+        ratings += [_rating(path, 0, "flawless") for path in clean]
+        table = pd.DataFrame(ratings)
+        # The scene of what was made from another photo is that photo, as in training.
+        located = table.assign(path=[str(out / path) for path in table["path"]])
+        table["scene"] = origins_of(located)["scene"]
+        table["enhancer"] = PERFECT
+        table = table[["path", "rating", "scene", "rater", "enhancer"]]
+        write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
     return table
 
 
-def _rating(path: Path, rating: int, rater: str) -> Rating:
+def _remake(tid: Path, out: Path, known: list[Row]) -> list[RatingRow]:
+    """Make the photos of TID2013 again, and record what they are made from."""
+    unfinished = out / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
+    unfinished.mkdir()
+    numbers = sorted({int(number) for number in read_scores(tid)["kodak"]})
+    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+        scenes = pool.map(partial(_write_scene, tid, unfinished), numbers)
+        made = list(tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None))
+    put_in_place(out, known, [row for _, record in made for row in record])
+    return [rating for ratings, _ in made for rating in ratings]
+
+
+def _rating(path: Path, rating: int, rater: str) -> RatingRow:
     photo = photo_hash(read_photo_bytes(path))
-    return {"photo": photo, "path": str(path.resolve()), "rating": rating, "rater": rater}
+    return {"photo": photo, "path": str(resolved(path)), "rating": rating, "rater": rater}
 
 
-def _write_scene(folder: Path, out: Path, number: int) -> tuple[list[Rating], list[Row]]:
+def _write_scene(folder: Path, out: Path, number: int) -> tuple[list[RatingRow], list[Row]]:
     """Write the photos of a scene of TID2013; their ratings, and the record of their origin."""
     original = folder / f"kodak{number:02d}.png"
     scene = photo_hash(read_photo_bytes(original))
-    ratings: list[Rating] = []
+    ratings: list[RatingRow] = []
     record = []
     for photo in read_tid2013(folder, {number}):
         content = io.BytesIO()
@@ -129,7 +138,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Derive ratings from human scores: what raters of a perfect enhancer would answer. TID2013 "
         "distortions are made again and rated by the human gain of the original; phone photos of "
-        "LIVE Challenge by how poor people find them. Writes photos and ratings.csv."
+        "LIVE Challenge by how poor people find them. Writes ratings.csv, photos, and a record of "
+        "what they are made from."
     )
     parser.epilog = (
         "example: trigger derive-ratings --tid rated/tid2013 --live rated/live_challenge "

@@ -67,7 +67,7 @@ def gather(files: list[Path], cache: Path, fold: int = 0) -> ExampleTable:
     if not rated:
         raise DataError(
             "all scenes of TID2013 are held out, so nothing is left to grade by; give --tid a "
-            "folder with more of kodak01.png to kodak25.png"
+            "mos.csv that scores more of kodak01.png to kodak24.png, with these beside it"
         )
     judge = ReferenceJudge().fit(
         np.concatenate([e.damage for e in rated]), np.concatenate([e.scores for e in rated])
@@ -248,6 +248,7 @@ def run(args: argparse.Namespace) -> int:
         write_atomically(args.out / "report.json", text.encode())
         print(text)  # noqa: T201
 
+    (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
         model,
         batches,

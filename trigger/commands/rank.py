@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Rank, print, write; return 1 if a photo could not be read."""
     for target in (args.csv, args.json, args.html):
-        if target is not None and (target.is_dir() or not target.parent.is_dir()):
+        if target is not None and not _can_be_written(target):
             raise OptionError(f"{target}: cannot be written; give a file in an existing folder")
     trigger = load_trigger(args)
     paths = list(dict.fromkeys(find_photos(args.folders)))
@@ -96,3 +96,10 @@ def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
     for target in (args.csv, args.json, args.html):
         if target:
             sys.stderr.write(f"wrote {printable(str(target))}\n")
+
+
+def _can_be_written(target: Path) -> bool:
+    try:
+        return target.parent.is_dir() and not target.is_dir()
+    except OSError:  # the name is too long, or a folder is closed
+        return False
