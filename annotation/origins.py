@@ -7,6 +7,7 @@ original), source (the original's name), kind and factors (JSON) of the degradat
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
@@ -41,8 +42,16 @@ def record_rows(folder: Path) -> list[Row]:
     return cast("list[Row]", table.to_dict("records"))
 
 
+def begin_unfinished(folder: Path) -> Path:
+    """The empty folder for photos in the making; what a run that was killed left there goes."""
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    return unfinished
+
+
 def put_in_place(folder: Path, known: Sequence[Row], made: Sequence[Row]) -> None:
-    """Record photos that lie finished in ``folder/UNFINISHED``, and move them into the folder.
+    """Record photos that ``begin_unfinished`` made room for, and move them into the folder.
 
     Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
     lies in the folder without its row, which would count as a scene of its own in training.

@@ -44,7 +44,7 @@ from pipelines.metrics import Ranked, interval, resample_scenes
 from pipelines.pixels import Pixels, to_float
 from pipelines.rated.derived_ratings import rating_of, rating_of_score
 from pipelines.rated.live_challenge import read_live_challenge
-from pipelines.rated.tid2013 import read_scores, read_tid2013
+from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from pipelines.splits import is_held_out
 from trigger.assessment import DEFAULT_THRESHOLD, Trigger
@@ -199,7 +199,7 @@ Job = Callable[[Measuring], list[Row]]
 def jobs(data: Path) -> Iterator[Job]:
     """One piece of work per photo or scene, the largest first."""
     rated = data / "rated"
-    for number in sorted({int(kodak) for kodak in read_scores(rated / "tid2013")["kodak"]}):
+    for number in scene_numbers(read_scores(rated / "tid2013")):
         yield partial(tid_scene, rated / "tid2013", number)
     for path in find_photos([data / "clean"]):
         yield partial(clean_scene, path)

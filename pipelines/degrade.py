@@ -6,7 +6,6 @@ import argparse
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -21,8 +20,8 @@ from tqdm import tqdm
 
 from annotation.origins import (
     RECORD,
-    UNFINISHED,
     Row,
+    begin_unfinished,
     one_each,
     put_in_place,
     read_records,
@@ -109,9 +108,7 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
     known = record_rows(args.out)
     # What was made from photos that were degraded before stays with the scene of their original.
     scenes = read_records(photos)["scene"].to_dict()
-    unfinished = args.out / UNFINISHED
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
-    unfinished.mkdir(parents=True)
+    unfinished = begin_unfinished(args.out)
     work = partial(
         _degrade_photo, out=unfinished, kinds=args.kinds, versions=args.versions, seed=args.seed
     )

@@ -164,7 +164,8 @@ def fit(
 
     Loss and metrics of ``held_out`` are logged after each epoch.
 
-    Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run; the
+    Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run,
+    whose ``report.json`` goes too, since its weights are to be replaced; the
     checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until ``finish`` has
     written the trained model and what is to be said of it.
 
@@ -229,7 +230,8 @@ def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:
                 f"folder {checkpoint}"
             )
         return
-    (out / "log.csv").unlink(missing_ok=True)
+    for file in ("log.csv", "report.json"):
+        (out / file).unlink(missing_ok=True)
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
     checkpoint.mkdir(parents=True, exist_ok=True)
     write_atomically(record, json.dumps(fingerprint, indent=2).encode())

@@ -49,15 +49,16 @@ def trunk_features(
         if digest and digest not in known
     }
     if missing:
+        looked_at = list(missing.values())
         scratch = cache.with_suffix(".npy")
         try:
             photos, unreadable = preprocess_photos(
-                list(missing.values()), list(missing), scratch, "preprocessing"
+                looked_at, list(missing), scratch, "preprocessing"
             )
             found = predict_in_slices(trunk, photos)
         finally:
             scratch.unlink(missing_ok=True)
-        rejected |= {list(missing.values())[row]: why for row, why in unreadable.items()}
+        rejected |= {looked_at[row]: why for row, why in unreadable.items()}
         known |= {
             digest: features
             for row, (digest, features) in enumerate(zip(missing, found, strict=True))

@@ -92,7 +92,7 @@ def test_scenes_of_ones_own_may_hide_what_the_model_has_seen(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert finetune(made, tmp_path) == 0
-    photos = [path for path in made.glob("[01]-*.png")]
+    photos = made.glob("[01]-*.png")
     known = sum(not is_held_out(photo_hash(path.read_bytes())) for path in photos)
     assert f"so {known} of 8 held-out photos may be among those" in capsys.readouterr().err
 

@@ -258,7 +258,6 @@ def train(args: argparse.Namespace) -> None:
         write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
         print(json.dumps(report, indent=2))  # noqa: T201
 
-    (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
         network,
         batches,

@@ -18,7 +18,6 @@ import argparse
 import io
 import json
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -28,10 +27,10 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import UNFINISHED, Row, origins_of, put_in_place, record_rows
+from annotation.origins import Row, begin_unfinished, origins_of, put_in_place, record_rows
 from pipelines.lock import exclusive
 from pipelines.rated.live_challenge import read_live_challenge
-from pipelines.rated.tid2013 import read_scores, read_tid2013
+from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.storage import Folder
 from trigger.errors import OptionError
 from trigger.files import make_folder, resolved, write_atomically
@@ -97,10 +96,8 @@ def write_ratings(
 
 def _remake(tid: Path, out: Path, known: list[Row]) -> list[RatingRow]:
     """Make the photos of TID2013 again, and record what they are made from."""
-    unfinished = out / UNFINISHED
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
-    unfinished.mkdir()
-    numbers = sorted({int(number) for number in read_scores(tid)["kodak"]})
+    numbers = scene_numbers(read_scores(tid))
+    unfinished = begin_unfinished(out)
     with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
         scenes = pool.map(partial(_write_scene, tid, unfinished), numbers)
         made = list(tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None))

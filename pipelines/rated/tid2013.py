@@ -219,13 +219,18 @@ def read_scores(folder: Path) -> pd.DataFrame:
             f"{path}: holds no score of kodak, type and level {missing[0]} (and {len(missing) - 1} "
             "others that are made again); put the whole table there"
         )
-    for number in sorted({int(kodak) for kodak in table["kodak"]}):
+    for number in scene_numbers(table):
         if not (original := folder / f"kodak{number:02d}.png").is_file():
             raise DataError(
                 f"{path} scores versions of {original.name}, which is not there; put it beside the "
                 "table or take its rows out"
             )
     return table
+
+
+def scene_numbers(scores: pd.DataFrame) -> list[int]:
+    """Kodak numbers of the originals in what ``read_scores`` returns, each once, sorted."""
+    return sorted({int(number) for number in scores["kodak"]})
 
 
 def read_tid2013(folder: Path, numbers: Collection[int] | None = None) -> Iterator[RatedPhoto]:
@@ -238,8 +243,9 @@ def read_tid2013(folder: Path, numbers: Collection[int] | None = None) -> Iterat
         folder: holds kodakNN.png and mos.csv.
         numbers: Kodak numbers to make, all by default.
     """
-    scores = read_scores(folder).set_index(["kodak", "type", "level"])["mos_0_9"]
-    for number in sorted({int(key[0]) for key in scores.index}):
+    table = read_scores(folder)
+    scores = table.set_index(["kodak", "type", "level"])["mos_0_9"]
+    for number in scene_numbers(table):
         if numbers is not None and number not in numbers:
             continue
         scene = f"kodak{number:02d}"

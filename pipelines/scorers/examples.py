@@ -47,6 +47,7 @@ from pipelines.rated.tid2013 import (
     read_scores,
     read_tid2013,
     remake,
+    scene_numbers,
 )
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
@@ -139,7 +140,7 @@ def plan_examples(
     """Name of each example file, after all that its content depends on, and how it is built."""
     jobs: dict[str, Callable[[], Examples]] = {}
     opinions = read_scores(tid)
-    for number in sorted({int(kodak) for kodak in opinions["kodak"]}):
+    for number in scene_numbers(opinions):
         photo = tid / f"kodak{number:02d}.png"
         rated = opinions[opinions["kodak"] == number].to_csv(index=False)
         jobs[_file_name("tid", photo, rated)] = partial(_tid_scene, tid, number)

@@ -248,7 +248,6 @@ def run(args: argparse.Namespace) -> int:
         write_atomically(args.out / "report.json", text.encode())
         print(text)  # noqa: T201
 
-    (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
         model,
         batches,
