@@ -51,21 +51,23 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2, help="at N photos (default: %(default)s)")
     parser.add_argument("--growth", type=int, default=4, help="default: %(default)s")
     parser.add_argument("--workers", action="store_true", help="compare 1 and 2 workers, too")
+    parser.add_argument("--enhancer", default=DEFAULT_ENHANCER, help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--only", choices=[*RUNS, *WORKER_RUNS], help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.only:
-        print(json.dumps(measured(args.only, args.photos, args.out)))
+        print(json.dumps(measured(args.only, args.photos, args.out, args.enhancer)))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         few, many = prepare_photos(Path(scratch), args.photos, args.count, args.growth)
         out = Path(scratch, "out")
-        runs = [{name: run_alone(name, few, out) for name in RUNS} for _ in range(args.rounds)]
-        grown = {name: run_alone(name, many, out) for name in RUNS}
+        run = functools.partial(run_alone, out=out, enhancer=args.enhancer)
+        runs = [{name: run(name, few) for name in RUNS} for _ in range(args.rounds)]
+        grown = {name: run(name, many) for name in RUNS}
         report = compare(runs, grown)
         if args.workers:
-            report |= compare_workers({name: run_alone(name, many, out) for name in WORKER_RUNS})
+            report |= compare_workers({name: run(name, many) for name in WORKER_RUNS})
     print(json.dumps(report, indent=2) if args.json else table(report))
     return 0 if report[f"CPU, pipeline / loop, {args.count} photos"] <= TARGET else 1
 
@@ -104,10 +106,11 @@ def make_photos(folder: Path, count: int) -> None:
         (folder / f"{number:04}.jpg").write_bytes(jpeg_bytes(pixels, (95, 80, 30)[number // 3 % 3]))
 
 
-def run_alone(name: str, photos: Path, out: Path) -> dict[str, float]:
+def run_alone(name: str, photos: Path, out: Path, enhancer: str) -> dict[str, float]:
     """Label in a fresh process and return what it measured of itself."""
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, __file__, "--only", name, "--photos", str(photos), "--out", str(out)]
+    command += ["--enhancer", enhancer]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True)
     if ended.returncode:
@@ -117,9 +120,9 @@ def run_alone(name: str, photos: Path, out: Path) -> dict[str, float]:
     return {**json.loads(ended.stdout), "total": total}
 
 
-def measured(name: str, photos: Path, out: Path) -> dict[str, float]:
+def measured(name: str, photos: Path, out: Path, enhancer: str) -> dict[str, float]:
     """In the fresh process: CPU seconds of imports with model loading, of the work, and memory."""
-    work = (RUNS | WORKER_RUNS)[name](photos, out)
+    work = (RUNS | WORKER_RUNS)[name](photos, out, enhancer)
     imported = time.process_time()
     begin = time.perf_counter()
     result = work()
@@ -133,7 +136,7 @@ def measured(name: str, photos: Path, out: Path) -> dict[str, float]:
     return result | {"imports": imported, "work": used, "wall": wall, "peak_mb": peak}
 
 
-def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
+def plain_loop(photos: Path, out: Path, enhancer: str) -> Callable[[], dict[str, float]]:
     """What one would write without an engine; returns the work, with everything imported."""
     import pandas as pd
 
@@ -141,7 +144,7 @@ def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
     from pipelines.scorers import DEFAULT_SCORER, load_scorer, mean_score
     from trigger.photo import photo_hash, read_photo
 
-    enhancer, scorer = load_enhancer(DEFAULT_ENHANCER), load_scorer(DEFAULT_SCORER)
+    repair, scorer = load_enhancer(enhancer), load_scorer(DEFAULT_SCORER)
 
     def work() -> dict[str, float]:
         out.mkdir()
@@ -149,7 +152,7 @@ def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
         for path in sorted(photos.iterdir()):
             data = path.read_bytes()
             pixels = read_photo(data, name=str(path)).pixels
-            enhanced = enhance_pixels(enhancer, pixels)
+            enhanced = enhance_pixels(repair, pixels)
             distributions = scorer.score([pixels, enhanced])
             before, after = mean_score(distributions)
             photo = photo_hash(data)
@@ -161,7 +164,9 @@ def plain_loop(photos: Path, out: Path) -> Callable[[], dict[str, float]]:
     return work
 
 
-def pipeline(photos: Path, out: Path, workers: int = 1) -> Callable[[], dict[str, float]]:
+def pipeline(
+    photos: Path, out: Path, enhancer: str, workers: int = 1
+) -> Callable[[], dict[str, float]]:
     """``trigger label`` in this process; returns the work, with everything imported."""
     from pipelines import (
         engine,  # noqa: F401
@@ -170,12 +175,12 @@ def pipeline(photos: Path, out: Path, workers: int = 1) -> Callable[[], dict[str
     from pipelines.label import label_photos
     from pipelines.scorers import DEFAULT_SCORER
 
-    shards.load_models([DEFAULT_ENHANCER], DEFAULT_SCORER)
+    shards.load_models([enhancer], DEFAULT_SCORER)
     # Here stages are asked for their CPU seconds; each is the work of one thread.
     setattr(shards, "time", SimpleNamespace(perf_counter=time.thread_time))  # noqa: B010
 
     def work() -> dict[str, float]:
-        run = label_photos([photos], out, workers=workers)
+        run = label_photos([photos], out, enhancers=[enhancer], workers=workers)
         return {"photos": run["counts"]["labelled"]} | run["stages"]
 
     return work

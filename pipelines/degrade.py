@@ -62,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of text and plain areas in their colours."
     )
     parser.epilog = (
+        "exit codes: 0 done, photos that could not be read are named; 1 none could be read (or an "
+        "error); 2 wrong usage\n"
         "examples: trigger degrade clean --out degraded --versions 2; "
         "trigger degrade clean --out negatives --kinds thumbnail text plain"
     )

@@ -168,7 +168,7 @@ def command_that(problem: BaseException) -> types.SimpleNamespace:
             ModuleNotFoundError("No module named 'keras.ops'", name="keras.ops"),
             1,
             "trigger: trigger train needs the package 'keras', which is not installed. "
-            "Install it with: pip install 'trigger[pipelines]'\n",
+            "Install it with: pip install '.[pipelines]' in the folder of this project\n",
         ),
     ],
 )

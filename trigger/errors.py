@@ -88,5 +88,5 @@ class MissingExtra(TriggerError):
     def __str__(self) -> str:
         return (
             f"{self.purpose} needs the package {self.missing!r}, which is not installed. "
-            f"Install it with: pip install 'trigger[{self.extra}]'"
+            f"Install it with: pip install '.[{self.extra}]' in the folder of this project"
         )

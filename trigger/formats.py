@@ -191,7 +191,7 @@ def _optional_plugin(fmt: str, name: str) -> type[ImageFile.ImageFile]:
                 "unsupported-format",
                 name,
                 "is a HEIF (HEIC) photo; reading it needs one more package: "
-                "pip install 'trigger[heif]'",
+                "pip install '.[heif]' in the folder of this project",
             ) from None
         heif: type[ImageFile.ImageFile] = pi_heif.HeifImageFile
         return heif

@@ -100,12 +100,12 @@ def load_model(model: str | os.PathLike[str] | None = None, *, sha256: str | Non
             raise ModelError(
                 f"the packaged model needs preprocessing {card['preprocessing']}, but this "
                 f"version has {STANDARD.version}. Reinstall with: "
-                "pip install --force-reinstall trigger"
+                "pip install --force-reinstall . in the folder of this project"
             )
         name = f"{card['name']} {card['version']}"
         return Model(data, name, sha256=sha256 or card["sha256"])
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the packaged model is incomplete ({type(error).__name__}: {error}). "
-            "Reinstall with: pip install --force-reinstall trigger"
+            "Reinstall with: pip install --force-reinstall . in the folder of this project"
         ) from error

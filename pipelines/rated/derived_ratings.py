@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from annotation.origins import Row, begin_unfinished, origins_of, put_in_place, record_rows
 from pipelines.lock import exclusive
+from pipelines.rated import live_challenge, tid2013
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.storage import Folder
@@ -142,8 +143,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example: trigger derive-ratings --tid rated/tid2013 --live rated/live_challenge "
         "--flawless clean --out ratings"
     )
-    parser.add_argument("--tid", type=Path, help="TID2013: kodakNN.png originals and mos.csv")
-    parser.add_argument("--live", type=Path, help="LIVE Challenge: photos and mos.csv")
+    parser.add_argument("--tid", type=Path, help=f"TID2013: {tid2013.LAYOUT}")
+    parser.add_argument("--live", type=Path, help=f"LIVE Challenge: {live_challenge.LAYOUT}")
     parser.add_argument(
         "--flawless",
         type=Path,

@@ -13,6 +13,8 @@ from pathlib import Path
 from pipelines.rated.score_table import read_score_table
 from trigger.errors import DataError
 
+LAYOUT = "folder of the photos and mos.csv (columns image, mos_0_100, std)"
+
 
 @dataclass(frozen=True)
 class RatedPath:
@@ -24,7 +26,7 @@ class RatedPath:
 
 
 def read_live_challenge(folder: Path) -> Iterator[RatedPath]:
-    """Photos listed in ``mos.csv`` (columns image, mos_0_100, std), scores mapped to 1..10.
+    """Photos listed in ``mos.csv``, scores mapped to 1..10; the folder is as ``LAYOUT`` says.
 
     Raises:
         DataError: the file, a column or a listed photo is missing, or a score is none.

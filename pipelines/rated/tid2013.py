@@ -29,6 +29,7 @@ from pipelines.rated.score_table import read_score_table
 from trigger.errors import DataError
 from trigger.photo import read_photo
 
+LAYOUT = "folder of the originals, kodakNN.png, and mos.csv (columns kodak, type, level, mos_0_9)"
 TOLERANCE = 1.0  # dB
 LEVEL_PSNR = {1: 33.0, 2: 30.0, 3: 27.0, 4: 24.0, 5: 21.0}
 # TID2013 does not score the originals themselves. Its least visible distortions (chromatic

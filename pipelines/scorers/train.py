@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pipelines import fitting
 from pipelines.model_record import read_record
 from pipelines.networks import build_nima, predict_in_slices, save_whole, warm_start
+from pipelines.rated import live_challenge, tid2013
 from pipelines.reference import ReferenceJudge
 from pipelines.scorers import mean_score
 from pipelines.scorers.alexnet import build_alexnet_rank, rank_loss
@@ -141,13 +142,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example: trigger train-scorer --live rated/live_challenge --tid rated/tid2013 "
         "--clean clean --init mobilenet_v2_1.0.weights.h5 --out scorer"
     )
-    parser.add_argument("--live", type=Path, help="LIVE Challenge: photos and mos.csv")
+    parser.add_argument("--live", type=Path, help=f"LIVE Challenge: {live_challenge.LAYOUT}")
     parser.add_argument(
         "--tid",
         type=Path,
         required=True,
-        help="TID2013: kodakNN.png originals and mos.csv; what people said of its distortions "
-        "also grades what is made from the other photos",
+        help=f"TID2013: {tid2013.LAYOUT}; what people said of its distortions also grades what is "
+        "made from the other photos",
     )
     parser.add_argument("--clean", type=Path, nargs="*", default=[], help="flawless photos")
     parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
