@@ -38,7 +38,7 @@ from sklearn.metrics import average_precision_score
 from annotation.aggregate import rated_photos
 from annotation.origins import origins_of
 from pipelines import fitting
-from pipelines.averaging import average
+from pipelines.averaging import average, refit_head
 from pipelines.head import RatedPhotos, fit_head, read_head, tune
 from pipelines.labels import read
 from pipelines.metrics import interval, resample_scenes
@@ -57,7 +57,7 @@ from pipelines.networks import (
 )
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
-from pipelines.train import QUALITY_WEIGHT, Loss, delta_loss, delta_loss_with, with_quality_head
+from pipelines.train import training_targets, with_auxiliary_heads
 from trigger.errors import DataError, TriggerError
 from trigger.files import make_folder
 from trigger.preprocessing import STANDARD
@@ -69,6 +69,32 @@ TEACHER = "(the teacher itself)"
 RATED = ("all", "phones")
 PHONES = "live_challenge"  # who rated these
 CHOOSING = 1  # fold of scenes; fold 0 is for reports alone
+HUBER = 0.25  # errors beyond this many points count linearly
+
+Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+
+
+def huber(difference: keras.KerasTensor) -> keras.KerasTensor:
+    """Square of small differences, distance of large ones."""
+    error = keras.ops.abs(difference)
+    return keras.ops.where(
+        error < HUBER, 0.5 * keras.ops.square(error) / HUBER, error - 0.5 * HUBER
+    )
+
+
+def loss_with(
+    score_weight: float, of: Callable[[keras.KerasTensor], keras.KerasTensor] = huber
+) -> Loss:
+    """Loss of delta and, at ``score_weight``, of the score; (N, 2) each, to (N,)."""
+
+    def loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
+        weights = keras.ops.array([1.0, score_weight])
+        return keras.ops.sum(of(measured - predicted) * weights, axis=-1)
+
+    return loss
+
+
+HUBER_AND_A_FIFTH = loss_with(0.2)
 
 
 @dataclass(frozen=True)
@@ -76,22 +102,24 @@ class Variant:
     """A way to train.
 
     Attributes:
-        loss: of delta and score, (N, 2) each.
+        loss: of what is predicted, (N, 2) each, or (N, 5) with hard negatives.
         start: the ImageNet trunk that the command line names, the packaged trunk, or random
             weights, and then batch normalisation learns too.
         mean_of: another variant; instead of training anew, take the mean of the weights that it
             starts and ends with.
         side: of the random square of a photo that training shows.
         scales: how many sizes of the photo the network sees, 1 or 2.
+        negatives: predict, beside delta and score, which photos are hard negatives.
         taught: learn the mean of what was measured and what the teacher says of the same photos
             (Hinton et al., arXiv:1503.02531).
     """
 
-    loss: Loss = delta_loss
+    loss: Loss = HUBER_AND_A_FIFTH
     start: Literal["imagenet", "packaged", "random"] = "imagenet"
     mean_of: str = ""
     side: int = fitting.SIDE
     scales: int = 1
+    negatives: bool = False
     taught: bool = False
 
 
@@ -120,14 +148,18 @@ def build_teacher(side: int) -> keras.Model:
 
 
 VARIANTS = {
-    "as trigger train": Variant(),
+    "Huber's error, score at a fifth": Variant(),
     "taught by alpha 1.0": Variant(taught=True),
     "whole photos": Variant(side=STANDARD.size),
-    "parts of 224 pixels": Variant(side=224),
+    "squares of 224 pixels": Variant(side=224),
     "two scales, whole photos": Variant(side=STANDARD.size, scales=2),
-    "squared error": Variant(delta_loss_with(QUALITY_WEIGHT, keras.ops.square)),
-    "score as heavy as delta": Variant(delta_loss_with(1.0)),
-    "delta alone": Variant(delta_loss_with(0.0)),
+    "squared error": Variant(loss_with(0.2, keras.ops.square)),
+    "score as heavy as delta": Variant(loss_with(1.0)),
+    "both of these": Variant(keras.losses.mean_squared_error),
+    "these, and hard negatives told apart, as trigger train": Variant(
+        keras.losses.mean_squared_error, negatives=True
+    ),
+    "delta alone": Variant(loss_with(0.0)),
     "from scratch": Variant(start="random"),
     "from the packaged trunk": Variant(start="packaged"),
     "mean of that and the start": Variant(start="packaged", mean_of="from the packaged trunk"),
@@ -135,7 +167,12 @@ VARIANTS = {
 
 
 def trained(
-    variant: Variant, init: str, batches: fitting.PhotoBatches, mean: float, epochs: int, out: Path
+    variant: Variant,
+    init: str,
+    batches: fitting.PhotoBatches,
+    means: npt.NDArray[np.float32],
+    epochs: int,
+    out: Path,
 ) -> keras.Model:
     """The trigger, trained this way; read from ``out`` if that was done before."""
 
@@ -148,8 +185,8 @@ def trained(
                 layer.trainable = variant.start == "random"
         if variant.scales == 2:
             model = at_two_scales(model)
-            return with_quality_head(model, mean), model, model
-        return with_quality_head(model, mean), model, build_trigger()
+            return with_auxiliary_heads(model, means), model, model
+        return with_auxiliary_heads(model, means), model, build_trigger()
 
     return fitted(build, batches, variant.loss, LEARNING_RATE, epochs, out / "trigger.keras")
 
@@ -162,7 +199,9 @@ def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) ->
         warm_start(model, init)
         return model, model, build_teacher(STANDARD.size)
 
-    return fitted(build, batches, delta_loss, TEACHER_LEARNING_RATE, epochs, out / "teacher.keras")
+    return fitted(
+        build, batches, HUBER_AND_A_FIFTH, TEACHER_LEARNING_RATE, epochs, out / "teacher.keras"
+    )
 
 
 def fitted(
@@ -303,23 +342,26 @@ def main() -> int:
     known = ~labels.index.isin(list(rejected))
     judged = for_choosing(labels["scene"])
     rows, unseen = np.flatnonzero(known & ~judged), np.flatnonzero(known & judged)
-    targets = labels[["delta", "input_score"]].to_numpy(np.float32)
+    targets = training_targets(labels)
     scene = labels["scene"].to_numpy(np.str_)
-    mean = float(targets[rows, 1].mean())
     predictions, areas = {}, {}
     for name, variant in VARIANTS.items():
-        folder, answers = folder_of(args.out, variant.mean_of or name), targets[rows]
+        folder = folder_of(args.out, variant.mean_of or name)
+        answers = targets[rows] if variant.negatives else targets[rows, :2]
         if variant.taught:
             batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
             large = teacher(args.teacher, batches, args.epochs, args.out / "teacher")
             answers = np.mean([answers, predict_in_slices(large, photos, rows)], axis=0)
             predictions[TEACHER] = predict_in_slices(large, photos, unseen)[:, 0]
         batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
-        network = trained(variant, args.init, batches, mean, args.epochs, folder)
+        means = answers.mean(axis=0)
+        network = trained(variant, args.init, batches, means, args.epochs, folder)
         if variant.mean_of:
             start = build_trigger()
             warm_start(start, variant.start)
-            average(network, start.get_weights(), photos, rows, targets[rows, 0], scene[rows])
+            average(network, start.get_weights())
+            features = predict_in_slices(cut_trunk(network), photos, rows)
+            refit_head(network, features, targets[rows, 0], scene[rows])
         predictions[name] = predict_in_slices(network, photos, unseen)[:, 0]
         areas[name] = finetuned(network, rated, rated_pixels)
     (args.out / "photos.npy").unlink()

@@ -3,7 +3,7 @@
 Going on from a trunk that already knows deltas, training fits its own photos ever better and loses
 some of what held for others. The mean of both ends keeps nearly all that was learned and most of
 what was known (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903). The
-head is then fitted to the mean trunk in closed form, since neither end's is its best.
+head is then to be fitted to the mean trunk in closed form, since neither end's is its best.
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.head import RatedPhotos, fit_head, read_head, tune, write_head
-from pipelines.networks import cut_trunk, predict_in_slices
 
 
-def average(
-    trained: keras.Model,
-    start: Sequence[npt.NDArray[np.float32]],
-    photos: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.intp],
+def average(trained: keras.Model, start: Sequence[npt.NDArray[np.float32]]) -> None:
+    """Replace the weights of a trained network by the mean with those that it started from.
+
+    Args:
+        trained: changed in place.
+        start: its weights before training, of ``get_weights``.
+    """
+    ends = zip(start, trained.get_weights(), strict=True)
+    trained.set_weights([np.mean(pair, 0) for pair in ends])
+
+
+def refit_head(
+    trigger: keras.Model,
+    features: npt.NDArray[np.float32],
     deltas: npt.NDArray[np.float32],
     scenes: npt.NDArray[np.str_],
 ) -> None:
-    """Replace the weights of a trained trigger by the mean with those that it started from.
+    """Fit the head of a trigger to measured deltas.
 
     Args:
-        trained: a trigger network; changed in place.
-        start: its weights before training, of ``get_weights``.
-        photos: (M, 448, 448, 3) uint8.
-        rows: (n,) which of them the head is fitted to.
-        deltas: (n,) measured, of these.
-        scenes: (n,) names of scenes, of these.
+        trigger: changed in place.
+        features: (n, 112) of its trunk.
+        deltas: (n,) measured.
+        scenes: (n,) names of scenes.
     """
-    head = read_head(trained)
-    trained.set_weights(
-        [np.mean(pair, 0) for pair in zip(start, trained.get_weights(), strict=True)]
+    labelled = RatedPhotos(
+        features.astype(np.float64), deltas.astype(np.float64), np.ones(len(deltas)), scenes
     )
-    features = predict_in_slices(cut_trunk(trained), photos, rows).astype(np.float64)
-    labelled = RatedPhotos(features, deltas.astype(np.float64), np.ones(len(rows)), scenes)
-    write_head(trained, fit_head(labelled, head, tune(labelled, head).ridge))
+    head = read_head(trigger)
+    write_head(trigger, fit_head(labelled, head, tune(labelled, head).ridge))

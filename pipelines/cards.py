@@ -153,8 +153,8 @@ from ImageNet weights by way of earlier scorers. All of them held out the same s
 
 All figures not marked otherwise are of held-out scenes: a fifth of all scenes that neither the
 scorer, nor the baseline, nor the fine-tuning saw. Some settings of the training (the mean of
-weights, what is rated neutral, the size of the squares) were chosen by results on these scenes, so
-the figures flatter a little.
+weights, what is learned beside delta, what is rated neutral, the size of the squares) were chosen
+by results on these scenes, so the figures flatter a little.
 
 ## Baseline: predicted against measured delta
 
@@ -198,8 +198,9 @@ users would say more.
 Deciding alone: the user accepts or declines. It judges technical quality (noise, blur, compression,
 clipped light), not beauty or content, and speaks of the enhancer it was trained with; another
 enhancer needs labels of its own. Thumbnails look blurred to it, so it alerts on most. Fine noise
-of photos far larger than 448 pixels is hardly visible at its input. Not measured yet: night, macro
-and document photos, real screenshots, HDR.
+of photos far larger than 448 pixels is hardly visible at its input, unless it is shown tiles too
+(`views="tiles"`), at a threshold of their own. Not measured yet: night, macro and document photos,
+real screenshots, HDR.
 """
 
 

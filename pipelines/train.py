@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,19 @@ import pandas as pd
 
 from annotation.origins import origins_of
 from pipelines import fitting, plots
-from pipelines.averaging import average
+from pipelines.averaging import average, refit_head
+from pipelines.hard_negatives import HARD_NEGATIVES
+from pipelines.head import read_head
 from pipelines.labels import read
 from pipelines.metrics import agreement
 from pipelines.model_record import MADE_WITH
-from pipelines.networks import build_trigger, predict_in_slices, save_network, warm_start
+from pipelines.networks import (
+    build_trigger,
+    cut_trunk,
+    predict_in_slices,
+    save_network,
+    warm_start,
+)
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from trigger.commands.common import local_path
@@ -28,11 +35,7 @@ from trigger.errors import DataError, OptionError
 from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
 
-HUBER = 0.25  # errors beyond this many points count linearly
-QUALITY_WEIGHT = 0.2
 MOST_MISSING = 0.1  # of the labelled photos; few go astray, but the rest must stand for all
-
-Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             f"held out; training needs at least {args.batch_size} and 1: label more photos"
         )
     rows = learned.index.to_numpy()
-    targets = learned[["delta", "input_score"]].to_numpy(np.float32)
+    targets = training_targets(learned)
     print(  # noqa: T201
         f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
         f"{len(learned)} labels to train on, {len(labels) - len(learned)} held out"
@@ -100,17 +103,19 @@ def run(args: argparse.Namespace) -> int:
     def finish() -> None:
         whole.set_weights(model.get_weights())
         if args.average:
+            average(whole, start)
+        features = predict_in_slices(cut_trunk(whole), photos, labels.index.to_numpy())
+        if args.average:
             scenes = learned["scene"].to_numpy(np.str_)
-            average(whole, start, photos, rows, targets[:, 0], scenes)
+            refit_head(whole, features[~labels["held_out"]], targets[:, 0], scenes)
         save_network(whole, args.out / "baseline.keras", _origin(labels))
-        scores = predict_in_slices(whole, photos, labels.index.to_numpy())[:, 0]
+        scores = read_head(whole).scores(features.astype(np.float64))
         _write_reports(labels.assign(score=scores), args)
 
-    (args.out / "report.json").unlink(missing_ok=True)  # of weights that are to be replaced
     fitting.fit(
-        with_quality_head(model, float(targets[:, 1].mean())),
+        with_auxiliary_heads(model, targets.mean(axis=0)),
         fitting.PhotoBatches(photos, rows, targets, args.batch_size, args.seed, side=fitting.SIDE),
-        loss=delta_loss,
+        loss="mean_squared_error",
         metrics=[delta_error],
         learning_rate=args.learning_rate,
         epochs=args.epochs,
@@ -154,47 +159,31 @@ def _photos_of(
     return photos, labels.drop(index=list(rejected))
 
 
-def with_quality_head(trigger: keras.Model, mean_score: float) -> keras.Model:
-    """The trigger with a second output beside delta: the score of the photo itself, (N, 2).
-
-    What a photo can gain depends on how good it is already. Learning both keeps in the 112
-    features what people's ratings are about, and steadies delta, which alone is a small
-    difference of two scores. Only training sees the second head; it starts at the mean score.
+def training_targets(labels: pd.DataFrame) -> npt.NDArray[np.float32]:
+    """What training predicts of each photo: delta, the score of the photo itself, and whether it is
+    a hard negative, one column for each kind of them; (n, 2 + kinds).
     """
-    quality = keras.layers.Dense(
-        1,
+    negatives = [labels["kind"] == kind for kind in HARD_NEGATIVES]
+    return np.column_stack([labels["delta"], labels["input_score"], *negatives]).astype(np.float32)
+
+
+def with_auxiliary_heads(trigger: keras.Model, means: npt.NDArray[np.float32]) -> keras.Model:
+    """The trigger with outputs beside delta for all else in ``training_targets``.
+
+    What a photo can gain depends on how good it is already. Learning both, at equal weight, keeps
+    in the 112 features what people's ratings are about, and steadies delta, which alone is a small
+    difference of two scores. Hard negatives look poor, too, and a head can only tell them from poor
+    photos if the features hold them apart by more than photos differ among each other. Only
+    training sees these heads; they start at the mean targets.
+    """
+    auxiliary = keras.layers.Dense(
+        len(means) - 1,
         kernel_initializer="zeros",
-        bias_initializer=keras.initializers.Constant(mean_score),
-        name="quality",
+        bias_initializer=lambda shape, dtype: keras.ops.cast(means[1:], dtype),
+        name="auxiliary",
     )(trigger.get_layer("pool").output)
-    both = keras.layers.Concatenate()([trigger.output, quality])
-    return keras.Model(trigger.input, both, name="trigger_training")
-
-
-def huber(difference: keras.KerasTensor) -> keras.KerasTensor:
-    """Square of small differences, distance of large ones.
-
-    Deltas have heavy tails where an enhancer breaks a photo; this keeps those from ruling.
-    """
-    error = keras.ops.abs(difference)
-    return keras.ops.where(
-        error < HUBER, 0.5 * keras.ops.square(error) / HUBER, error - 0.5 * HUBER
-    )
-
-
-def delta_loss_with(
-    quality_weight: float, of: Callable[[keras.KerasTensor], keras.KerasTensor] = huber
-) -> Loss:
-    """Loss of delta and, at ``quality_weight``, of the score; (N, 2) each, to (N,)."""
-
-    def loss(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-        weights = keras.ops.array([1.0, quality_weight])
-        return keras.ops.sum(of(measured - predicted) * weights, axis=-1)
-
-    return loss
-
-
-delta_loss = delta_loss_with(QUALITY_WEIGHT)
+    everything = keras.layers.Concatenate()([trigger.output, auxiliary])
+    return keras.Model(trigger.input, everything, name="trigger_training")
 
 
 def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:

@@ -24,7 +24,6 @@ from pipelines.networks import (
 )
 from pipelines.scorers.opinions import BINS, distribution, squared_emd
 from pipelines.splits import FOLDS, fold_of
-from pipelines.train import QUALITY_WEIGHT, delta_loss
 from trigger.errors import ModelError
 
 
@@ -132,17 +131,3 @@ def test_folds_are_even_and_never_change() -> None:
     counts = np.bincount([fold_of(f"scene {i}") for i in range(5000)], minlength=FOLDS)
     assert counts.min() > 900
     assert [fold_of(scene) for scene in ("a", "b", "c")] == [0, 3, 0]
-
-
-def test_the_loss_grows_with_the_error_and_steeply_only_at_first() -> None:
-    measured = np.array([[0.5, 5.0]] * 5, np.float32)
-    errors = np.array([0, 0.1, 0.2, 2.0, 4.0], np.float32)
-    for column, weight in ((0, 1.0), (1, QUALITY_WEIGHT)):
-        for sign in (1, -1):
-            predicted = measured.copy()
-            predicted[:, column] += sign * errors
-            losses = keras.ops.convert_to_numpy(delta_loss(measured, predicted)) / weight
-            assert losses[0] == 0
-            assert losses[2] == pytest.approx(4 * losses[1], rel=1e-4)
-            assert losses[4] < 2.2 * losses[3]
-            assert (np.diff(losses) > 0).all()
