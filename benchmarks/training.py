@@ -39,7 +39,7 @@ from annotation.aggregate import rated_photos
 from annotation.origins import origins_of
 from pipelines import fitting
 from pipelines.averaging import average, refit_head
-from pipelines.head import RatedPhotos, fit_head, read_head, tune
+from pipelines.head import RatedPhotos, fit_best_head, read_head
 from pipelines.labels import read
 from pipelines.metrics import interval, resample_scenes
 from pipelines.networks import (
@@ -255,8 +255,8 @@ def finetuned(
         rated["scene"].to_numpy(str),
     )
     judged = for_choosing(rated["scene"])
-    start, train = read_head(network), opinions[~judged]
-    scores = fit_head(train, start, tune(train, start).ridge).scores(opinions.features)
+    head = fit_best_head(opinions[~judged], read_head(network))
+    scores = head.scores(opinions.features)
     phones = judged & (rated["raters"] == PHONES).to_numpy()
     return {
         f"auc_pr_{name}": float(average_precision_score(opinions.improvable[side], scores[side]))

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.head import RatedPhotos, fit_head, read_head, tune, write_head
+from pipelines.head import RatedPhotos, fit_best_head, read_head, write_head
 
 
 def average(trained: keras.Model, start: Sequence[npt.NDArray[np.float32]]) -> None:
@@ -45,5 +45,4 @@ def refit_head(
     labelled = RatedPhotos(
         features.astype(np.float64), deltas.astype(np.float64), np.ones(len(deltas)), scenes
     )
-    head = read_head(trigger)
-    write_head(trigger, fit_head(labelled, head, tune(labelled, head).ridge))
+    write_head(trigger, fit_best_head(labelled, read_head(trigger)))

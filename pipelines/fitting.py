@@ -165,9 +165,9 @@ def fit(
     Loss and metrics of ``held_out`` are logged after each epoch.
 
     Writes ``log.csv`` and ``tensorboard/`` under ``out``, in place of those of a finished run,
-    whose ``report.json`` goes too, since its weights are to be replaced; the
-    checkpoint of the last epoch and what it belongs to lie in ``checkpoint/`` until ``finish`` has
-    written the trained model and what is to be said of it.
+    whose ``report.json`` goes too, since its weights are to be replaced. The checkpoint of the last
+    epoch and what it belongs to lie in ``checkpoint/`` until ``finish`` has written the trained
+    model and what is to be said of it.
 
     Raises:
         OptionError: the checkpoint belongs to another training.

@@ -173,6 +173,11 @@ def tune(rated: RatedPhotos, baseline: Head) -> Tuning:
     return Tuning(float(RIDGES[best]), scores[best])
 
 
+def fit_best_head(rated: RatedPhotos, baseline: Head) -> Head:
+    """The head of the ridge that ``tune`` chooses, fitted to all."""
+    return fit_head(rated, baseline, tune(rated, baseline).ridge)
+
+
 def cross_validate(rated: RatedPhotos, baseline: Head, target: Target | None) -> CrossValidation:
     """Nested: in each of five folds of scenes, ridge and threshold are chosen by the other four.
 

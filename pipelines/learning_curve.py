@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score
 
-from pipelines.head import Head, RatedPhotos, fit_head, tune
+from pipelines.head import Head, RatedPhotos, fit_best_head
 
 SIZES = (50, 100, 200, 350, 500, 700, 1000)
 SEEDS = 10
@@ -70,5 +70,5 @@ def draw(scenes: npt.NDArray[np.str_], size: int, seed: int) -> npt.NDArray[np.i
 
 
 def _area(train: RatedPhotos, test: RatedPhotos, baseline: Head) -> float:
-    head = fit_head(train, baseline, tune(train, baseline).ridge)
+    head = fit_best_head(train, baseline)
     return float(average_precision_score(test.improvable, head.scores(test.features)))

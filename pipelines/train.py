@@ -179,7 +179,7 @@ def with_auxiliary_heads(trigger: keras.Model, means: npt.NDArray[np.float32]) -
     auxiliary = keras.layers.Dense(
         len(means) - 1,
         kernel_initializer="zeros",
-        bias_initializer=lambda shape, dtype: keras.ops.cast(means[1:], dtype),
+        bias_initializer=keras.initializers.Constant(means[1:]),
         name="auxiliary",
     )(trigger.get_layer("pool").output)
     everything = keras.layers.Concatenate()([trigger.output, auxiliary])

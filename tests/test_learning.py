@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from pipelines.networks import (
 )
 from pipelines.scorers.opinions import BINS, distribution, squared_emd
 from pipelines.splits import FOLDS, fold_of
+from pipelines.train import training_targets, with_auxiliary_heads
 from trigger.errors import ModelError
 
 
@@ -131,3 +133,15 @@ def test_folds_are_even_and_never_change() -> None:
     counts = np.bincount([fold_of(f"scene {i}") for i in range(5000)], minlength=FOLDS)
     assert counts.min() > 900
     assert [fold_of(scene) for scene in ("a", "b", "c")] == [0, 3, 0]
+
+
+def test_training_also_predicts_the_score_and_which_photos_are_hard_negatives() -> None:
+    rows = [(0.5, 4.0, "noise"), (0.0, 6.0, "thumbnail"), (0.1, 5.0, "text"), (0.2, 7.0, "plain")]
+    targets = training_targets(pd.DataFrame(rows, columns=["delta", "input_score", "kind"]))
+    np.testing.assert_allclose(targets[:, :2], [row[:2] for row in rows])
+    np.testing.assert_array_equal(targets[:, 2:], np.eye(4)[:, 1:])
+    model = build_trigger(64)
+    photos = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    predicted = with_auxiliary_heads(model, targets.mean(axis=0)).predict(photos, verbose=0)
+    np.testing.assert_allclose(predicted[:, 0], model.predict(photos, verbose=0)[:, 0], atol=1e-6)
+    np.testing.assert_allclose(predicted[:, 1:], np.tile(targets.mean(axis=0)[1:], (3, 1)))

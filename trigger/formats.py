@@ -195,11 +195,10 @@ def _optional_plugin(fmt: str, name: str) -> type[ImageFile.ImageFile]:
             ) from None
         heif: type[ImageFile.ImageFile] = pi_heif.HeifImageFile
         return heif
-    with contextlib.suppress(ImportError):
-        from PIL import AvifImagePlugin
+    from PIL import AvifImagePlugin
 
-        if AvifImagePlugin.SUPPORTED:
-            return AvifImagePlugin.AvifImageFile
+    if AvifImagePlugin.SUPPORTED:
+        return AvifImagePlugin.AvifImageFile
     raise PhotoError(
         "unsupported-format",
         name,
