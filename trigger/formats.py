@@ -202,8 +202,8 @@ def _optional_plugin(fmt: str, name: str) -> type[ImageFile.ImageFile]:
     raise PhotoError(
         "unsupported-format",
         name,
-        "is an AVIF photo, which the installed Pillow was built without; the wheels of PyPI can read "
-        "it: pip install --force-reinstall --only-binary pillow 'pillow>=11.3'",
+        "is an AVIF photo, which the installed Pillow was built without; the wheels of PyPI can "
+        "read it: pip install --force-reinstall --only-binary pillow 'pillow>=11.3'",
     )
 
 
