@@ -15,12 +15,25 @@ from typing import cast
 import pandas as pd
 
 from trigger.errors import DataError
-from trigger.files import write_atomically
+from trigger.files import resolved, write_atomically
+from trigger.photo import find_photos
 
 RECORD = "degradations.csv"
 UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
 Row = dict[str, str]
+
+
+def photos_outside(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """Photos that ``paths`` name or hold, each once, but for what lies in the folder to write to.
+
+    Args:
+        folder: where others will be made from these; what a former run made there is no original.
+        paths: photos or folders of them.
+    """
+    found = {resolved(path): path for path in find_photos(paths)}
+    inside = resolved(folder)
+    return [path for target, path in found.items() if not target.is_relative_to(inside)]
 
 
 def record_rows(folder: Path) -> list[Row]:

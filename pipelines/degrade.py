@@ -23,6 +23,7 @@ from annotation.origins import (
     Row,
     begin_unfinished,
     one_each,
+    photos_outside,
     put_in_place,
     read_records,
     record_rows,
@@ -43,8 +44,8 @@ from pipelines.pixels import Pixels, to_float
 from pipelines.storage import Folder
 from trigger.commands.common import positive_number, random_seed
 from trigger.errors import DataError, PhotoError
-from trigger.files import make_folder, resolved, write_atomically
-from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.files import make_folder, write_atomically
+from trigger.photo import photo_hash, read_photo, read_photo_bytes
 
 AnyKind = Kind | HardNegative
 ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
@@ -57,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Write degraded versions of photos: v = C(S(u * k) + n) with blur k, sensor saturation S, "
         f"noise n and JPEG compression C. The applied factors are recorded in OUT/{RECORD}, with "
         "the scene each version belongs to. The same seed gives the same files; a folder that "
-        "holds degraded photos already gains the new ones. Hard negatives, pictures that look "
-        "faulty though nothing can be mended, are made on request: thumbnails of the photos, pages "
-        "of text and plain areas in their colours."
+        "holds degraded photos already gains the new ones, those of another seed too. Hard "
+        "negatives, pictures that look faulty though nothing can be mended, are made on request: "
+        "thumbnails of the photos, pages of text and plain areas in their colours."
     )
     parser.epilog = (
         "exit codes: 0 done, photos that could not be read are named; 1 none could be read (or an "
@@ -88,9 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Degrade all photos; unreadable ones are named on standard error and left out."""
-    inside = resolved(args.out)
-    found = find_photos(args.photos)
-    photos = [photo for photo in found if not resolved(photo).is_relative_to(inside)]
+    photos = photos_outside(args.out, args.photos)
     if not photos:
         raise DataError(
             f"no photos found in {', '.join(map(str, args.photos))}; those in --out do not count"
@@ -144,6 +143,8 @@ def _degrade_photo(
         # File names hold 255 bytes; that of the temporary file is a little longer.
         name = storable(path.stem).encode()[:LONGEST_STEM].decode(errors="ignore")
         stem = f"{name}-{scene[:8]}-{kind}-{version}"
+        if seed and kind != "none":
+            stem += f"-seed{seed}"
         if kind == "none":
             target, content = out / f"{stem}{path.suffix.lower()}", data
         else:

@@ -18,6 +18,7 @@ from trigger.errors import OptionError
 from trigger.files import write_atomically
 
 FINGERPRINT = "fingerprint.json"
+WEIGHTS = "latest.weights.h5"
 SIDE = 320
 """Scorer and trigger are trained on squares of this many pixels out of the 448, at random places,
 and used on all. It costs half, and what is learned of few scenes holds better for others. Held-out
@@ -170,7 +171,7 @@ def fit(
     model and what is to be said of it.
 
     Raises:
-        OptionError: the checkpoint belongs to another training.
+        OptionError: the checkpoint belongs to another training, or cannot be read.
     """
     fingerprint = {
         "epochs": epochs,
@@ -179,6 +180,7 @@ def fit(
         **batches.fingerprint(),
         "starting weights": _digest(model.get_weights()),
     }
+    checkpoint = out / "checkpoint" / WEIGHTS
     _begin_or_resume(out, fingerprint)
     warmup = len(batches) // 2
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -188,7 +190,14 @@ def fit(
         warmup_target=learning_rate,
         warmup_steps=warmup,
     )
-    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss, metrics=metrics)
+    optimizer = keras.optimizers.Adam(schedule, clipnorm=1.0)
+    model.compile(optimizer, loss=loss, metrics=metrics)
+    done = 0
+    if checkpoint.exists():
+        optimizer.build(model.trainable_variables)
+        _load(model, checkpoint)
+        done = int(optimizer.iterations.numpy()) // len(batches)
+        _cut_log(out / "log.csv", done)
 
     def begin(epoch: int, _: object) -> None:
         batches.start_epoch(epoch)
@@ -198,18 +207,24 @@ def fit(
                 seed = int(keras.ops.convert_to_numpy(state)[0])
                 state.assign([seed, epoch * len(batches)])
 
+    def save(*_: object) -> None:
+        # Whole or not at all: a disk that fills up leaves the last one as it is.
+        unfinished = checkpoint.with_name(f"unfinished-{WEIGHTS}")
+        model.save_weights(unfinished)
+        unfinished.replace(checkpoint)
+
     model.fit(
         batches,
+        initial_epoch=done,
         epochs=epochs,
         shuffle=False,
         verbose=2,
         validation_data=held_out,
         callbacks=[
-            keras.callbacks.BackupAndRestore(out / "checkpoint", delete_checkpoint=False),
-            # After the restore, so that the order belongs to the epoch really begun.
             keras.callbacks.LambdaCallback(on_epoch_begin=begin),
             keras.callbacks.CSVLogger(out / "log.csv", append=True),
             keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
+            keras.callbacks.LambdaCallback(on_epoch_end=save),  # when the log is written
         ],
     )
     finish()
@@ -220,7 +235,7 @@ def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:
     """Clear away what another run left, unless it is this one, interrupted."""
     checkpoint = out / "checkpoint"
     record = checkpoint / FINGERPRINT
-    if any(checkpoint.glob("*.weights.h5")):
+    if (checkpoint / WEIGHTS).exists():
         theirs = json.loads(record.read_text()) if record.is_file() else {}
         other = [name for name, value in fingerprint.items() if theirs.get(name) != value]
         if other:
@@ -235,6 +250,22 @@ def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
     checkpoint.mkdir(parents=True, exist_ok=True)
     write_atomically(record, json.dumps(fingerprint, indent=2).encode())
+
+
+def _load(model: keras.Model, checkpoint: Path) -> None:
+    try:
+        model.load_weights(checkpoint)
+    except (OSError, ValueError, KeyError) as error:
+        raise OptionError(
+            f"{checkpoint}: the interrupted training cannot be gone on with, since its weights "
+            f"cannot be read ({error}); to start anew delete the folder {checkpoint.parent}"
+        ) from error
+
+
+def _cut_log(log: Path, epochs: int) -> None:
+    """Leave out an epoch that was logged and not saved; it comes again."""
+    lines = log.read_text().splitlines(keepends=True)
+    write_atomically(log, "".join(lines[: 1 + epochs]).encode())
 
 
 def _digest(arrays: Iterable[npt.NDArray[np.generic]]) -> str:

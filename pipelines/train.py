@@ -129,12 +129,6 @@ def run(args: argparse.Namespace) -> int:
 def _read_labels(args: argparse.Namespace) -> pd.DataFrame:
     """Labels of one recipe with scene and kind of their photos, numbered from 0."""
     labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
-    if set(labels["preprocessing"]) != {STANDARD.version}:
-        raise DataError(
-            f"{args.labels}: labels were made with preprocessing "
-            f"{sorted(set(labels['preprocessing']))}, this version trains with "
-            f"{STANDARD.version!r}; label the photos again"
-        )
     return labels.join(origins_of(labels))
 
 

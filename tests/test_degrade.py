@@ -73,9 +73,12 @@ def test_whenever_it_is_stopped_all_photos_are_on_record(
     clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm, before = tmp_path / "calm", tmp_path / "before"
-    run(clean, before, "--kinds", "noise", "jpeg")
+    run(clean, before, "--kinds", "noise", "jpeg", "--seed", "1")
+    for path in before.glob("[!.]*.*g"):  # as if an earlier version had made others
+        path.rename(path.with_name(path.name.replace("-seed1", "")))
+    (before / RECORD).write_text((before / RECORD).read_text().replace("-seed1", ""))
     shutil.copytree(before, calm)
-    changed = ("--kinds", "noise", "blur", "--seed", "1")  # replaces noise, adds blur
+    changed = ("--kinds", "noise", "blur")  # replaces noise, adds blur
     run(clean, calm, *changed)
     expected = {path.name: path.read_bytes() for path in calm.glob("[!.]*")}
     rename, renamed = Path.replace, 0
@@ -97,6 +100,15 @@ def test_whenever_it_is_stopped_all_photos_are_on_record(
         assert len(set(scenes_of_photos(out))) == 2
         run(clean, out, *changed)
         assert {path.name: path.read_bytes() for path in out.glob("[!.]*")} == expected
+
+
+def test_another_seed_adds(clean: Path, tmp_path: Path) -> None:
+    run(clean, tmp_path, "--kinds", "mixed", "none")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("[!.]*.*g")}
+    run(clean, tmp_path, "--kinds", "mixed", "none", "--seed", "1")
+    after = {path.name: path.read_bytes() for path in tmp_path.glob("[!.]*.*g")}
+    assert before.items() < after.items()
+    assert len(after) == len(scenes_of_photos(tmp_path)) == 6
 
 
 def test_what_was_made_is_not_degraded_again(clean: Path, tmp_path: Path) -> None:

@@ -45,6 +45,17 @@ def test_the_worse_people_find_a_photo_the_more_it_could_gain(live: Path, tmp_pa
     assert found == [("poor.png", 2), ("fair.png", 1), ("good.png", 0), ("good.png", 0)]
 
 
+def test_each_photo_is_rated_once_however_it_is_named(live: Path, tmp_path: Path) -> None:
+    good, out = live / "good.png", tmp_path / "out"
+    command = ["derive-ratings", "--live", str(live), "--out", str(out), "--flawless"]
+    out.mkdir()
+    good.rename(out / "made-before.png")
+    write_scores(live, {"poor.png": 30.0})
+    assert main([*command, str(live / "fair.png"), str(live / "fair.png"), str(out)]) == 0
+    table = pd.read_csv(out / "ratings.csv")
+    assert [Path(path).name for path in table["path"]] == ["poor.png", "fair.png"]
+
+
 def test_gains_are_binned_upwards() -> None:
     ratings = [rating_of(gain) for gain in np.linspace(-1, 4, 51)]
     assert ratings == sorted(ratings)
@@ -61,6 +72,12 @@ def test_a_score_that_is_none_is_no_rating(
     write_scores(live, {"good.png": "80", "fair.png": score})
     assert main(["derive-ratings", "--live", str(live), "--out", str(tmp_path / "out")]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_two_scores_of_one_photo_are_refused(live: Path, tmp_path: Path, capsys: Captured) -> None:
+    (live / "mos.csv").write_text("image,mos_0_100,std\ngood.png,20,9\ngood.png,80,9")
+    assert main(["derive-ratings", "--live", str(live), "--out", str(tmp_path / "out")]) == 1
+    assert "line 3: scores a photo that an earlier line scores" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "image\n", 'image,mos_0_100,std\n"a\n'])

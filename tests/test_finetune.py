@@ -251,7 +251,6 @@ def test_training_notes_what_the_labels_were_made_with(
     first = min(photo_hash(path.read_bytes()) for path in photos.rglob("*.png"))
     monkeypatch.setattr(train, "is_held_out", lambda scene: scene == first)
     monkeypatch.setattr(train.fitting, "fit", lambda *_, finish, **__: finish())
-    monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
     command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
     assert main([*command, "--batch-size", "2", "--average"]) == 0
     record = read_record(tmp_path / "out" / "baseline.keras")
@@ -276,7 +275,6 @@ def test_photos_that_are_not_what_was_labelled_end_training(
     use_models(monkeypatch)
     photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
     label(photos, tmp_path / "labels")
-    monkeypatch.setattr(train, "STANDARD", SimpleNamespace(version="none"))
     changed, other, _ = sorted(photos.rglob("*.png"))
     shutil.copy(other, changed)
     assert main(["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]) == 1

@@ -100,6 +100,43 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, c
     assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 1 + 4
 
 
+# Keras leaves its log open where a training fails.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_disk_that_fills_up_costs_one_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = train(tmp_path / "calm")
+    save, saved = keras.Model.save_weights, []
+
+    def save_half(model: keras.Model, path: Path) -> None:
+        save(model, path)
+        saved.append(path)
+        if len(saved) == 3:
+            path.write_bytes(path.read_bytes()[:1000])
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save_weights", save_half)
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path / "full")
+    for ours, theirs in zip(train(tmp_path / "full"), calm, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(saved) == 3 + 2
+    log = (tmp_path / "full" / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in log] == ["epoch", "0", "1", "2", "3"]
+
+
+def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path, finish=fail)
+    file = tmp_path / "checkpoint" / "latest.weights.h5"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(OptionError, match=r"latest.*cannot be read.*start anew delete"):
+        train(tmp_path)
+
+
 def test_what_could_not_be_saved_is_not_trained_again(tmp_path: Path) -> None:
     calm = train(tmp_path / "calm")
 

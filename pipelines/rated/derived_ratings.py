@@ -27,7 +27,14 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from annotation.origins import Row, begin_unfinished, origins_of, put_in_place, record_rows
+from annotation.origins import (
+    Row,
+    begin_unfinished,
+    origins_of,
+    photos_outside,
+    put_in_place,
+    record_rows,
+)
 from pipelines.lock import exclusive
 from pipelines.rated import live_challenge, tid2013
 from pipelines.rated.live_challenge import read_live_challenge
@@ -35,7 +42,7 @@ from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.storage import Folder
 from trigger.errors import OptionError
 from trigger.files import make_folder, resolved, write_atomically
-from trigger.photo import find_photos, photo_hash, read_photo_bytes
+from trigger.photo import photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
 # "barely visible" to "visible", 2.5 the step to "annoying".
@@ -78,7 +85,7 @@ def write_ratings(
     """
     make_folder(out)
     with exclusive(Folder(out)):
-        known, clean = record_rows(out), find_photos(flawless)
+        known, clean = record_rows(out), photos_outside(out, flawless)
         phones = list(read_live_challenge(live)) if live is not None else []
         ratings = _remake(tid, out, known) if tid is not None else []
         ratings += [

@@ -29,12 +29,11 @@ def read_live_challenge(folder: Path) -> Iterator[RatedPath]:
     """Photos listed in ``mos.csv``, scores mapped to 1..10; the folder is as ``LAYOUT`` says.
 
     Raises:
-        DataError: the file, a column or a listed photo is missing, or a score is none.
+        DataError: the file, a column or a listed photo is missing, a score is none, or a photo has
+            two of them.
     """
     table_path = folder / "mos.csv"
-    table = read_score_table(table_path, {"mos_0_100": (0, 100), "std": (0, 100)})
-    if "image" not in table:
-        raise DataError(f"{table_path}: column 'image' is missing; got {list(table)}")
+    table = read_score_table(table_path, ["image"], {"mos_0_100": (0, 100), "std": (0, 100)})
     rows = zip(table["image"], table["mos_0_100"], table["std"], strict=True)
     for name, mos, deviation in rows:
         path = folder / name

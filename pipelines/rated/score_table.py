@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,25 +10,28 @@ import pandas as pd
 from trigger.errors import DataError
 
 
-def read_score_table(path: Path, numbers: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
-    """A table whose numbers are all there and within their ranges.
+def read_score_table(
+    path: Path, photo: Sequence[str], numbers: Mapping[str, tuple[float, float]]
+) -> pd.DataFrame:
+    """A table whose numbers are all there and within their ranges, with one row a photo.
 
     Args:
         path: the CSV.
+        photo: columns that tell which photo it is.
         numbers: columns of numbers, each with its lowest and highest; other columns are text.
 
     Raises:
-        DataError: the file or a column is missing, a cell is no number of its range, or there is
-            no row.
+        DataError: the file or a column is missing, a cell is no number of its range, two rows
+            score one photo, or there is no row.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: no table of human scores can be read here ({error}); it is a CSV beside the "
-            f"photos with columns {', '.join(numbers)}"
+            f"photos with columns {', '.join(dict.fromkeys([*photo, *numbers]))}"
         ) from error
-    missing = set(numbers) - set(table.columns)
+    missing = {*photo, *numbers} - set(table.columns)
     if missing:
         raise DataError(f"{path}: columns {sorted(missing)} are missing; got {list(table.columns)}")
     for column, (low, high) in numbers.items():
@@ -40,6 +43,11 @@ def read_score_table(path: Path, numbers: Mapping[str, tuple[float, float]]) -> 
                 f"number from {low:g} to {high:g}"
             )
         table[column] = values
+    if (twice := table.duplicated(list(photo))).any():
+        line = int(twice.to_numpy().argmax()) + 2
+        raise DataError(
+            f"{path}, line {line}: scores a photo that an earlier line scores; keep one"
+        )
     if table.empty:
         raise DataError(f"{path}: holds no scores; put the whole table there")
     return table

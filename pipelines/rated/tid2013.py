@@ -205,13 +205,8 @@ def read_scores(folder: Path) -> pd.DataFrame:
     """
     path = folder / "mos.csv"
     ranges = {"kodak": (1, 24), "type": (1, 24), "level": (1, 5), "mos_0_9": (0, 9)}
-    table = read_score_table(path, ranges)
     keys = ["kodak", "type", "level"]
-    if (twice := table.duplicated(keys)).any():
-        line = int(twice.to_numpy().argmax()) + 2
-        raise DataError(
-            f"{path}, line {line}: scores a photo that an earlier line scores; keep one"
-        )
+    table = read_score_table(path, keys, ranges)
     scored = set(table[keys].itertuples(index=False, name=None))
     needed = product(sorted(set(table["kodak"])), (kind.number for kind in TYPES), LEVEL_PSNR)
     missing = [key for key in needed if key not in scored]
