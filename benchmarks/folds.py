@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.rebuild import read_report, scorer_step
+from pipelines.rebuild import claim, read_report, scorer_step
 from pipelines.splits import FOLDS
 from trigger.errors import TriggerError
 
@@ -36,7 +36,7 @@ ORDERS = {
 def pooled(tables: list[dict[str, Any]]) -> dict[str, tuple[int, float]]:
     """Clear cases and the share of them that is right, per degradation, over folds."""
     found = {}
-    for kind in tables[0]:
+    for kind in dict.fromkeys(kind for table in tables for kind in table):
         cases = [table[kind] for table in tables if kind in table and table[kind]["clear_n"]]
         n = sum(case["clear_n"] for case in cases)
         right = sum(case["clear_n"] * case["clear_sign_agreement"] for case in cases)
@@ -55,14 +55,14 @@ def main() -> int:
         "--folds", type=int, nargs="+", choices=range(FOLDS), default=list(range(FOLDS))
     )
     args = parser.parse_args()
-    reports = []
-    for fold in args.folds:
-        step = scorer_step(args.data, args.out, fold)
-        try:
+    steps = [scorer_step(args.data, args.out, fold) for fold in args.folds]
+    try:
+        claim(args.data, args.out)
+        for step in steps:
             step.run()
-        except TriggerError as error:
-            sys.exit(f"folds: {error}")
-        reports.append(read_report(step.result.parent))
+    except TriggerError as error:
+        sys.exit(f"folds: {error}")
+    reports = [read_report(step.result.parent) for step in steps]
     print("| people |", *(f"fold {fold} |" for fold in args.folds), "mean |")
     print("|---|", "---|" * (len(reports) + 1), sep="")
     for name, key in SOURCES.items():

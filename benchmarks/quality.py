@@ -38,9 +38,8 @@ from tqdm import tqdm
 from camera import CAMERA
 from faults import FAULTS
 from pipelines.degradation import degrade
-from pipelines.finetune_report import ENOUGH_SCENES
 from pipelines.hard_negatives import HARD_NEGATIVES, hard_negative
-from pipelines.metrics import Ranked, interval, resample_scenes
+from pipelines.metrics import ENOUGH_SCENES, Ranked, interval, resample_scenes
 from pipelines.pixels import Pixels, to_float
 from pipelines.rated.derived_ratings import rating_of, rating_of_score
 from pipelines.rated.live_challenge import read_live_challenge

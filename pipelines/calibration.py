@@ -58,7 +58,7 @@ def calibrate(ratings: Values, scores: Values, scenes: npt.NDArray[np.str_]) -> 
                 np.bincount(bin_of, weights * improvable, count) / drawn,
             )
         )
-    resampled = np.array(samples)  # (resamples, 2, bins)
+    resampled = np.array(samples).reshape(-1, 2, count)
     return [
         Bin(
             photos=int(inside.sum()),

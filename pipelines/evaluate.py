@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipelines.metrics import (
     Values,
     agreement,
     compare_average_precision,
+    few_scenes,
     interval,
     of_alerts,
     resample_scenes,
@@ -88,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     }
     if target:
         report["at_target"] = at_target(improvable, values, scenes, target)
+    if note := few_scenes(report["scenes"]):
+        print(note, file=sys.stderr)  # noqa: T201
     print(json.dumps(report, indent=2))  # noqa: T201
     return 0
 

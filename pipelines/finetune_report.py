@@ -12,10 +12,14 @@ import pandas as pd
 from annotation.ratings import IMPROVABLE
 from pipelines.calibration import calibrate
 from pipelines.learning_curve import Point
-from pipelines.metrics import agreement, at_threshold, compare_average_precision, of_alerts
+from pipelines.metrics import (
+    agreement,
+    at_threshold,
+    compare_average_precision,
+    few_scenes,
+    of_alerts,
+)
 from pipelines.thresholds import Target
-
-ENOUGH_SCENES = 20
 
 
 def make_report(
@@ -96,14 +100,9 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def too_few(report: dict[str, Any]) -> str:
-    """A warning where intervals rest on hardly any scenes; else nothing."""
-    scenes = report["held_out"]["scenes"]
-    if scenes >= ENOUGH_SCENES:
-        return ""
-    return (
-        f"Held out: {scenes} scene{'s' if scenes > 1 else ''}. Fewer than {ENOUGH_SCENES} tell "
-        f"little, and their intervals nothing: rate photos of more scenes."
-    )
+    """A warning where hardly any scenes are held out; else nothing."""
+    note = few_scenes(report["held_out"]["scenes"])
+    return note and f"Held out: {note}"
 
 
 def share(value: float | None) -> str:

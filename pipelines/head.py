@@ -182,7 +182,7 @@ def cross_validate(rated: RatedPhotos, baseline: Head, target: Target | None) ->
     """Nested: in each of five folds of scenes, ridge and threshold are chosen by the other four.
 
     Args:
-        rated: at least two scenes.
+        rated: scenes of at least two folds.
         baseline: the head to start from.
         target: what thresholds must reach; None: they are all 0.4.
     """

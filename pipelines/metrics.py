@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 
 Values = npt.NDArray[np.floating]
 RESAMPLES = 2000
+ENOUGH_SCENES = 20
 
 
 def agreement(predicted: Values, measured: Values) -> dict[str, float | int | None]:
@@ -74,9 +75,24 @@ def compare_average_precision(
     return report
 
 
+def few_scenes(scenes: int) -> str:
+    """A warning where figures and intervals rest on hardly any scenes; else nothing."""
+    if scenes >= ENOUGH_SCENES:
+        return ""
+    return (
+        f"{scenes} scene{'s' if scenes > 1 else ''}: fewer than {ENOUGH_SCENES} tell little, and "
+        "their intervals nothing; rate photos of more scenes."
+    )
+
+
 def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int_]]:
-    """``RESAMPLES`` bootstrap samples of whole scenes: how often each of (n,) photos is drawn."""
+    """``RESAMPLES`` bootstrap samples of whole scenes: how often each of (n,) photos is drawn.
+
+    None of a single scene, which says nothing of others.
+    """
     names, scene_of = np.unique(scenes, return_inverse=True)
+    if len(names) < 2:
+        return
     rng = np.random.default_rng(0)
     for _ in range(RESAMPLES):
         drawn = rng.integers(len(names), size=len(names))

@@ -32,7 +32,7 @@ from pipelines.scorers.packaged import MODELS as SCORER_MODELS
 from trigger import cli
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import OptionError, TriggerError
-from trigger.files import make_folder, write_atomically
+from trigger.files import make_folder, resolved, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
@@ -154,22 +154,22 @@ def export_step(network: Path, target: Path, card: Path, version: str) -> Step:
     return Step(arguments, target)
 
 
-def claim(out: Path) -> None:
-    """Mark the folder as one of this version: steps that it holds are not run again.
+def claim(data: Path, out: Path) -> None:
+    """Mark the folder as made from DATA by this version: steps that it holds are not run again.
 
     Raises:
-        OptionError: it holds what another version has made.
+        OptionError: it holds what was made from other data or by another version.
     """
-    versions = {"trigger": TRIGGER_VERSION, "nima": NIMA_VERSION}
-    versions["enhancer"] = load_enhancer(DEFAULT_ENHANCER).version
-    stamp = out / "versions.json"
-    if stamp.exists() and json.loads(stamp.read_text()) != versions:
+    origin = {"data": str(resolved(data)), "trigger": TRIGGER_VERSION, "nima": NIMA_VERSION}
+    origin["enhancer"] = load_enhancer(DEFAULT_ENHANCER).version
+    stamp = out / "made_from.json"
+    if stamp.exists() and json.loads(stamp.read_text()) != origin:
         raise OptionError(
-            f"{out} was made by version {stamp.read_text()}, this is {json.dumps(versions)}; "
+            f"{out} was made from {stamp.read_text()}, this is {json.dumps(origin)}; "
             "give another --out"
         )
     make_folder(out)
-    write_atomically(stamp, json.dumps(versions).encode())
+    write_atomically(stamp, json.dumps(origin).encode())
 
 
 def command_line(about: str | None, rebuild: Callable[[Path, Path], None]) -> None:
@@ -192,7 +192,7 @@ def rebuild(data: Path, out: Path) -> None:
     Raises:
         TriggerError: a step failed, and has said why.
     """
-    claim(out)
+    claim(data, out)
     training = scorer_step(data, out)
     training.run()
     folder = training.result.parent

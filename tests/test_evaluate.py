@@ -43,6 +43,12 @@ def test_more_photos_of_the_same_scenes_are_no_more_certain() -> None:
     assert twice["precision_interval"] == once["precision_interval"]
 
 
+def test_one_scene_tells_nothing_of_others() -> None:
+    report = resampled_at_threshold(IMPROVABLE, SCORES, np.full(400, "scene"), 0.4)
+    assert report["precision"] > 0.5
+    assert report["precision_interval"] is None
+
+
 def test_a_target_out_of_reach_says_how_far_one_comes() -> None:
     prevalence = f"the best precision on 400 photos is {IMPROVABLE.mean():.3f}"
     with pytest.raises(DataError, match=f"precision of at least 0.9: {prevalence}"):
@@ -81,7 +87,9 @@ def test_the_command_prints_both_thresholds(
     ratings = tmp_path / "ratings.csv"
     ratings.write_text("\n".join(lines))
     assert main(["evaluate", str(ratings), "--target-recall", "1"]) == 0
-    report = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    assert "6 scenes: fewer than 20 tell little" in said.err
+    report = json.loads(said.out)
     assert report["at_threshold"]["threshold"] == 0.4
     assert report["at_target"]["target"] == "recall of at least 1"
     assert report["at_target"]["recall"] == 1

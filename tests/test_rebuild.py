@@ -12,7 +12,7 @@ from annotation.origins import UNFINISHED
 from pipelines import rebuild
 from pipelines.cards import nima_card, trigger_card
 from trigger import cli
-from trigger.errors import TriggerError
+from trigger.errors import OptionError, TriggerError
 
 
 def test_every_step_is_a_command_that_the_command_line_takes(tmp_path: Path) -> None:
@@ -35,6 +35,19 @@ def test_a_step_that_was_killed_while_it_put_photos_in_place_runs_again(tmp_path
     (tmp_path / UNFINISHED).mkdir()
     with pytest.raises(TriggerError, match="score failed"):
         step.run()
+
+
+def test_a_folder_serves_one_data_and_one_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "build"
+    rebuild.claim(data, out)
+    rebuild.claim(tmp_path / "." / "data", out)
+    with pytest.raises(OptionError, match=r"made from .*data.* give another --out"):
+        rebuild.claim(tmp_path / "other", out)
+    monkeypatch.setattr(rebuild, "NIMA_VERSION", "next")
+    with pytest.raises(OptionError, match="give another --out"):
+        rebuild.claim(data, out)
 
 
 def test_cards_say_what_the_records_say() -> None:

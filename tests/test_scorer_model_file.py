@@ -97,6 +97,7 @@ def test_what_changes_scores_changes_name_version_or_preprocessing(models: Path)
         ("shares#side=8", OptionError, "'side=8' is no option"),
         ("any-size", OptionError, "any-size#size=PIXELS"),
         ("any-size#size=8,range=0..1", OptionError, "leave out range"),
+        ("mean#range=1..1", OptionError, "black must get a lower number"),
         ("wide", ModelError, "made square"),
         ("picture", ModelError, "gives .*8, 8, 3"),
         ("gone.tflite", ModelError, "gone.tflite: the model cannot be read"),

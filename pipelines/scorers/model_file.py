@@ -87,6 +87,10 @@ def _parse(spec: str, options: str) -> tuple[int | None, Range | None]:
             size = int(found["size"])
         else:
             values = (float(found["low"]), float(found["high"]))
+            if not values[0] < values[1]:
+                raise OptionError(
+                    f"{spec}: black must get a lower number than white, as in range=-1..1"
+                )
     return size, values
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.packaged import package
-from pipelines.rebuild import Step, command_line, export_step, read_report, train_scorer
+from pipelines.rebuild import (
+    Step,
+    claim,
+    command_line,
+    export_step,
+    read_report,
+    train_scorer,
+)
 from pipelines.scorers.alexnet_rank import AlexNetRankScorer
 from pipelines.scorers.packaged import MODELS
 from trigger.files import write_atomically
@@ -63,6 +70,7 @@ def rebuild(data: Path, out: Path) -> None:
     Raises:
         TriggerError: a step failed, and has said why.
     """
+    claim(data, out)
     folder = out / NAME
     training_step(data, folder).run()
     report = read_report(folder)

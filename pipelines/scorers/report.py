@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import pearsonr, spearmanr
+
+from pipelines.metrics import agreement
 
 CLEAR_GAIN = 0.5  # points of 1..10 from which an improvement counts as clear
 CLEAR_STEP = 0.3  # and from which one version counts as worse than another
@@ -44,11 +45,8 @@ def report_agreement(
         for side, mask in (("held_out", held_out), ("train", ~held_out)):
             rows = table[mask & table["name"].str.fullmatch(pattern)]
             if len(rows) > 2:
-                report[f"{source}_{side}"] = {
-                    "n": len(rows),
-                    "spearman": float(spearmanr(rows["ours"], rows["truth"])[0]),
-                    "pearson": float(pearsonr(rows["ours"], rows["truth"])[0]),
-                }
+                figures = agreement(rows["ours"].to_numpy(), rows["truth"].to_numpy())
+                report[f"{source}_{side}"] = figures
     made = table[held_out].reset_index(drop=True)
     parts = made["name"].str.extract(f"^{MADE}$")
     made = made.join(parts.fillna({"version": "", "strength": ""}))[parts["kind"].notna()]
@@ -71,7 +69,9 @@ def _restoration(made: pd.DataFrame) -> dict[str, Any]:
             "n": len(rows),
             "mean_delta": float(rows["delta"].mean()),
             "mean_true_delta": float(rows["true_delta"].mean()),
-            "spearman": float(spearmanr(rows["delta"], rows["true_delta"])[0]),
+            "spearman": agreement(rows["delta"].to_numpy(), rows["true_delta"].to_numpy())[
+                "spearman"
+            ],
             **_share("clear", _agreement(rows["delta"], rows["true_delta"], CLEAR_GAIN)),
         }
         for kind, rows in pairs.groupby("kind")
