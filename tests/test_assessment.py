@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,7 +102,7 @@ def test_raising_the_threshold_only_ever_removes_alerts(
         assert should_enhance(photo, score)
 
 
-@pytest.mark.parametrize("threshold", [math.nan, math.inf, "high", None])
+@pytest.mark.parametrize("threshold", [math.nan, math.inf, "high", None, 10**400])
 def test_a_threshold_must_be_a_finite_number(threshold: float, coffee: np.ndarray) -> None:
     with pytest.raises(OptionError, match="finite number"):
         Trigger(threshold)
@@ -145,9 +146,17 @@ def test_photos_are_taken_only_as_workers_get_free(default: Trigger, coffee: np.
     results.close()  # type: ignore[attr-defined]
 
 
-def test_workers_must_be_positive(default: Trigger) -> None:
-    with pytest.raises(OptionError, match="workers is 0"):
-        default.assess_all([], workers=0)
+@pytest.mark.parametrize("workers", [0, math.nan, "2"])
+def test_workers_must_be_a_number_of_them(default: Trigger, workers: int) -> None:
+    with pytest.raises(OptionError, match=f"workers is {workers!r}"):
+        default.assess_all([], workers=workers)
+
+
+def test_what_stays_below_the_threshold_reads_so(default: Trigger, coffee: np.ndarray) -> None:
+    score = default.assess(coffee).score
+    reason = Trigger(score + 2e-4, default.model).assess(coffee).reason
+    below, threshold = map(float, re.findall(r"-?\d\.\d+", reason))
+    assert below < threshold
 
 
 def test_the_public_names_are_documented_and_complete() -> None:

@@ -101,6 +101,8 @@ def test_rank_sorts_and_writes_what_was_asked(
         ["rank", ".", "--top", "-1"],
         ["rank", ".", "--csv", "no/such/folder/r.csv"],
         ["rank", ".", "--html", "."],
+        ["rank", ".", "--csv", "photo.jpg"],
+        ["rank", ".", "--csv", "ranking", "--json", "./ranking"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: Captured) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trigger.errors import DataError
-from trigger.files import is_file, is_folder, write_atomically
+from trigger.files import can_be_written, is_file, is_folder, write_atomically
 
 
 def test_links_and_permissions_stay(tmp_path: Path) -> None:
@@ -33,6 +33,24 @@ def test_pipes_are_written_to(tmp_path: Path) -> None:
     reader.join(timeout=10)
     assert got == [b"data"]
     assert pipe.is_fifo()
+
+
+def test_what_a_file_is_added_to_by_its_number_keeps_what_it_has(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb", buffering=0) as out:
+        out.write(b"table ")
+        write_atomically(f"/dev/fd/{out.fileno()}", b"data")
+    assert (tmp_path / "out").read_bytes() == b"table data"
+
+
+def test_it_is_known_beforehand_what_can_be_written(tmp_path: Path) -> None:
+    longest = tmp_path / ("x" * 255)
+    for path in (tmp_path / "new", longest, "/dev/null"):
+        assert can_be_written(path)
+    write_atomically(longest, b"data")
+    assert longest.read_bytes() == b"data"
+    for path in (tmp_path, tmp_path / "missing" / "file", tmp_path / ("x" * 256), "/proc/file"):
+        assert not can_be_written(path)
+    assert list(tmp_path.iterdir()) == [longest]
 
 
 @pytest.mark.parametrize("name", [".", "x" * 300, "missing/file"])

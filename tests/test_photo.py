@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import os
 import socket
@@ -52,6 +53,21 @@ def png(width: int, height: int, rows: bytes = b"", *, bits: int = 8, colour: in
     header = struct.pack(">LLBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def tiff(grey: np.ndarray, photometric: int) -> bytes:
+    """A grey TIFF of unsigned samples (H, W) made by hand, for what Pillow does not write."""
+    height, width = grey.shape
+    longs = {256: width, 257: height, 273: 8, 278: height, 279: grey.nbytes}
+    shorts = {258: 8 * grey.itemsize, 259: 1, 262: photometric, 277: 1, 339: 1}
+    entries = [struct.pack("<HHLL", tag, 4, 1, value) for tag, value in longs.items()]
+    entries += [struct.pack("<HHLHxx", tag, 3, 1, value) for tag, value in shorts.items()]
+    directory = struct.pack("<H", len(entries)) + b"".join(sorted(entries, key=_tag)) + bytes(4)
+    return b"II*\0" + struct.pack("<L", 8 + grey.nbytes) + grey.tobytes() + directory
+
+
+def _tag(entry: bytes) -> int:
+    return int.from_bytes(entry[:2], "little")
 
 
 def reason_of(source: object) -> str:
@@ -116,6 +132,28 @@ def test_16_bit_grey_is_scaled_not_clipped(fmt: str) -> None:
     pixels = read_photo(encode(ramp, fmt)).pixels
     np.testing.assert_array_equal(pixels[..., 0], np.rint(ramp / 257).astype(np.uint8))
     assert (pixels == pixels[..., :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric"), [(8, 0), (16, 0), (32, 1)], ids=["8 inverted", "16 inverted", "32"]
+)
+def test_grey_tiffs_of_any_kind_are_of_the_same_grey(bits: int, photometric: int) -> None:
+    ramp = np.arange(4096, dtype=np.uint64).reshape(64, 64) // 16
+    values = ramp * ((2**bits - 1) // 255)
+    if photometric == 0:  # white is zero
+        values = 2**bits - 1 - values
+    content = tiff(values.astype(f"<u{bits // 8}"), photometric)
+    np.testing.assert_array_equal(read_photo(content).pixels[..., 0], ramp)
+
+
+def test_heif_is_read_upright_or_not_at_all() -> None:
+    content = (Path(__file__).parent / "quadrants.heic").read_bytes()  # orientation 6
+    photo = read_photo(content)
+    assert (photo.format, photo.width, photo.height) == ("HEIF", 48, 64)
+    brightest = photo.pixels[[8, 8, 56, 56], [8, 40, 8, 40]].argmax(axis=1)
+    assert brightest.tolist() == [2, 0, 0, 1]  # blue, red, white, green
+    for size in (len(content) // 2, len(content) - 1):
+        assert reason_of(content[:size]) == "truncated"
 
 
 def test_16_bit_colour_is_scaled_not_clipped() -> None:
@@ -247,6 +285,10 @@ def test_all_kinds_of_sources_give_the_same_pixels(tmp_path: Path, small: np.nda
             assert not photo.pixels.flags.writeable
     assert small.flags.writeable
     assert read_photo(path).name == str(path)
+    entry = next(e for e in list(os.scandir(os.fsencode(tmp_path))) if e.is_file())
+    assert read_photo(entry).name == str(path)
+    with Image.open(os.fsencode(path)) as image:
+        assert read_photo(image).name == str(path)
     assert read_photo(content, name="front door").name == "front door"
 
 
@@ -330,6 +372,9 @@ def test_paths_that_are_no_photo_files(tmp_path: Path) -> None:
     assert reason_of(loop) == "unreadable"
     assert reason_of("a\0b.jpg") == "unreadable"
     assert reason_of("x" * 5000) == "unreadable"
+    with pytest.raises(PhotoError) as caught:
+        read_photo(tmp_path / "no.jpg", name="front door")
+    assert caught.value.photo == "front door"
 
 
 @pytest.fixture
@@ -374,6 +419,13 @@ def test_things_that_are_no_source(tmp_path: Path) -> None:
     with path.open("rb") as closed:
         pass
     assert reason_of(closed) == "unreadable"
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(SAMPLES[0])
+    with Image.open(photo) as image:
+        pass
+    assert reason_of(image) == "unreadable"
+    with gzip.open(io.BytesIO(gzip.compress(SAMPLES[0])[:-9])) as cut:
+        assert reason_of(cut) == "unreadable"
     assert reason_of(3) == reason_of(None) == "not-a-photo"
     assert reason_of(Image.new("RGB", (0, 5))) == "too-small"
 
@@ -416,6 +468,7 @@ def test_heif_items_that_crash_the_decoder_never_reach_it(monkeypatch: pytest.Mo
 def test_raw_files_are_not_judged_by_their_preview(tag: int, small: np.ndarray) -> None:
     value = b"\x01\x04\0\0" if tag == 50706 else 1
     assert reason_of(encode(small, "TIFF", tiffinfo={tag: value})) == "unsupported-format"
+    assert reason_of(b"II*\0\x10\0\0\0CR\2\0" + bytes(100)) == "unsupported-format"
 
 
 SAMPLES = [

@@ -141,12 +141,12 @@ class Trigger:
                 at most 4.
 
         Raises:
-            OptionError: ``workers`` is below 1.
+            OptionError: ``workers`` is not a whole number from 1.
         """
         if workers is None:
             workers = min(usable_cores(), 4)
-        if workers < 1:
-            raise OptionError(f"workers is {workers}; it must be 1 or more")
+        if not isinstance(workers, int) or workers < 1:
+            raise OptionError(f"workers is {workers!r}; it must be a whole number, 1 or more")
         return self._assess_in_threads(photos, workers)
 
     def _assess_in_threads(
@@ -189,7 +189,7 @@ def check_threshold(threshold: float) -> float:
     """Return the threshold as a float, or raise OptionError if it is not a finite number."""
     try:
         value = float(threshold)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
         raise OptionError(f"threshold is {threshold!r}; it must be a finite number, like 0.4")
@@ -209,12 +209,15 @@ def _packaged() -> Trigger:
 
 
 def _sentence(score: float, threshold: float, enhance: bool) -> str:
+    digits = 2
+    while not enhance and round(score, digits) >= round(threshold, digits):
+        digits += 1  # so that what is said to stay below reads so
     if enhance:
         return (
             f"Enhancing should make this photo look clearly better: its score {score:.2f} "
             f"reaches the threshold {threshold:.2f}."
         )
     return (
-        f"Enhancing would change this photo little for the better: its score {score:.2f} "
-        f"stays below the threshold {threshold:.2f}."
+        f"Enhancing would change this photo little for the better: its score "
+        f"{score:.{digits}f} stays below the threshold {threshold:.{digits}f}."
     )

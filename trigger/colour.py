@@ -12,6 +12,8 @@ BACKGROUND = (255, 255, 255)
 """What shows through transparent pixels: white, as on most pages."""
 
 _ORIENTATION_TAG, _BITS_PER_SAMPLE_TAG = 0x0112, 258
+_PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 262, 0
+_SAMPLE_FORMAT_TAG, _UNSIGNED = 339, 1
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -68,9 +70,15 @@ def to_upright_rgb(image: Image.Image) -> Image.Image:
     """
     turn = _TRANSPOSE.get(orientation(image))
     upright = image if turn is None else image.transpose(turn)
+    tags = getattr(image, "tag_v2", {})
     if upright.mode.startswith("I;16"):
-        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE_TAG, (16,))[0]
-        return _grey_to_rgb(np.asarray(upright), float(2**bits - 1))
+        white = 2 ** tags.get(_BITS_PER_SAMPLE_TAG, (16,))[0] - 1
+        values = np.asarray(upright)
+        if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:  # Pillow sees to that for 8 bits only
+            values = white - values
+        return _grey_to_rgb(values, float(white))
+    if upright.mode == "I" and tags.get(_SAMPLE_FORMAT_TAG, (0,))[0] == _UNSIGNED:
+        return _grey_to_rgb(np.asarray(upright).view(np.uint32), 255.0, 65535.0, 2.0**32 - 1)
     if upright.mode == "I":
         return _grey_to_rgb(np.asarray(upright), *(255.0, 65535.0, 2.0**31 - 1))
     if upright.mode == "F":

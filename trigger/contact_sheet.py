@@ -40,7 +40,8 @@ def contact_sheet(
     policy = page_policy(style, script)
     cards = list(zip(photos, thumbnails, strict=True))
     scores = [photo.score for photo, _ in cards]
-    low, high = min([0.0, *scores]), max([1.0, ranking.threshold, *scores])
+    marks = [ranking.threshold, *scores]
+    low, high = min([0.0, *marks]), max([1.0, *marks])
     body = "\n".join(_card(photo, thumbnail, low, high) for photo, thumbnail in cards)
     return f"""<!doctype html>
 <html lang="en">

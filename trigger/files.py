@@ -43,22 +43,37 @@ def make_folder(path: Path) -> None:
         ) from error
 
 
+def can_be_written(path: str | os.PathLike[str]) -> bool:
+    """Whether ``write_atomically`` may write there: tried with an empty sibling."""
+    try:
+        mode = _mode(path)
+        if mode is not None and (stat.S_ISDIR(mode) or _is_stream(path, mode)):
+            return not stat.S_ISDIR(mode) and os.access(path, os.W_OK)
+        temporary = _temporary(resolved(path))
+        temporary.touch()
+        temporary.unlink()
+    except (OSError, ValueError):  # ValueError: the name has a null character
+        return False
+    return True
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write to a temporary sibling, then rename: readers see the old file or the new one.
 
-    A link stays one, and what it leads to is written; so does a device or pipe. A file that is
-    replaced hands on who may read it.
+    A link stays one, and what it leads to is written. A file that is replaced hands on who may
+    read it. Pipes, devices and open files by their number (/dev/stdout) are added to instead.
 
     Raises:
         DataError: the folder is missing or not writable, or the disk is full.
     """
     try:
-        target = resolved(path)
-        mode = target.stat().st_mode if target.exists() else None
-        if mode is not None and not stat.S_ISREG(mode):
-            target.write_bytes(data)
+        mode = _mode(path)
+        if mode is not None and _is_stream(path, mode):
+            with Path(path).open("ab") as stream:
+                stream.write(data)
             return
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        target = resolved(path)
+        temporary = _temporary(target)
         try:
             temporary.write_bytes(data)
             if mode is not None:
@@ -71,3 +86,22 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             f"{os.fspath(path)}: cannot be written ({error.strerror}); "
             f"give a path in a folder that exists and has room"
         ) from error
+
+
+def _mode(path: str | os.PathLike[str]) -> int | None:
+    """File type and permissions of what the name leads to; None where nothing has it."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116, since Path("") is the current folder
+    except FileNotFoundError:
+        return None
+
+
+def _is_stream(path: str | os.PathLike[str], mode: int) -> bool:
+    """Whether another file must not take this one's place."""
+    opened = os.fspath(path).startswith(("/dev/fd/", "/dev/std", "/proc/"))
+    return opened or not stat.S_ISREG(mode)
+
+
+def _temporary(target: Path) -> Path:
+    """A hidden sibling; its name is short, since that of the target may be as long as allowed."""
+    return target.with_name(f".{secrets.token_hex(4)}.tmp")

@@ -48,7 +48,13 @@ _OTHER_MAGIC = {
     b"P6": "portable pixmap",
     b"<svg": "SVG",
     b"FUJIFILM": "camera raw",
+    b"IIRO": "camera raw",
+    b"IIRS": "camera raw",
+    b"MMOR": "camera raw",
+    b"IIU\0": "camera raw",
+    b"II*\0": "camera raw",  # Canon's, after TIFF has been looked for
 }
+_CANON_RAW = b"CR"  # behind the TIFF header; its first picture is a preview
 _REDUCED_RESOLUTION, _DNG_VERSION = 254, 50706
 
 # catch_warnings swaps process-wide state, so only one thread at a time may be inside it.
@@ -85,7 +91,7 @@ def detect_format(data: bytes, name: str) -> str:
         return "PNG"
     if data.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
-    if data.startswith(_TIFF_MAGIC):
+    if data.startswith(_TIFF_MAGIC) and data[8:10] != _CANON_RAW:
         return "TIFF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
@@ -150,7 +156,14 @@ def load_pixels(image: ImageFile.ImageFile, data: bytes, fmt: str) -> None:
 
 
 def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
-    """Turn what Pillow raised on ``data`` into the PhotoError that a person can act on."""
+    """Turn what Pillow raised into the PhotoError that a person can act on.
+
+    Args:
+        error: what Pillow raised.
+        data: content of the file; empty where it is not known.
+        fmt: as found.
+        name: what the error calls the photo.
+    """
     text = " ".join(str(error).split())
     lower = text.lower()
     if isinstance(error, MemoryError | Image.DecompressionBombError):
@@ -161,7 +174,7 @@ def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
         return PhotoError(
             "too-small", name, f"this {fmt} file holds no pixels: its width or height is 0."
         )
-    if isinstance(error, EOFError) or "truncated" in lower or _is_cut_short(data, fmt):
+    if isinstance(error, EOFError) or "truncated" in lower or (data and _is_cut_short(data, fmt)):
         return PhotoError(
             "truncated",
             name,

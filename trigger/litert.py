@@ -136,14 +136,15 @@ def read_model_bytes(path: str | os.PathLike[str]) -> bytes:
     """Read a model file.
 
     Raises:
-        ModelError: it is missing, a folder, or may not be read.
+        ModelError: it is missing, a folder, no path at all, or may not be read.
     """
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(
-            f"{os.fspath(path)}: the model cannot be read ({error.strerror}). Give the path of a "
-            ".tflite file, or none for the packaged model"
+            f"{path!r}: the model cannot be read ({reason}). Give the path of a .tflite file, or "
+            "none for the packaged model"
         ) from error
 
 

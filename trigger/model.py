@@ -90,7 +90,7 @@ def load_model(model: str | os.PathLike[str] | None = None, *, sha256: str | Non
         ModelError: the file is missing, altered, not a TFLite file, or of another signature;
             it is for another preprocessing, or no TFLite runtime is installed.
     """
-    if model is not None and os.fspath(model) != PACKAGED:
+    if model is not None and model != PACKAGED:
         return Model(read_model_bytes(model), os.fspath(model), sha256=sha256)
     folder = resources.files("trigger") / "models"
     try:

@@ -31,6 +31,7 @@ PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Pixels
 """A path, the content of a file, an open binary file, a Pillow image or (H, W, 3) uint8 RGB."""
 
 MAX_FILE_BYTES = 256 * 2**20
+_PIECE = 2**20  # bytes read at once; asked for all that is allowed, files set aside as much memory
 MAX_PIXELS = 200_000_000
 """Room for the largest phone sensors (16320x12240)."""
 MAX_SIDE = 65_535
@@ -87,14 +88,18 @@ def read_photo(
     if isinstance(source, np.ndarray):
         return _from_array(source, name or "array")
     if isinstance(source, Image.Image):
-        return _from_image(source, name or getattr(source, "filename", "") or "image")
+        opened = os.fsdecode(getattr(source, "filename", ""))
+        return _from_image(source, name or opened or "image")
     if isinstance(source, str | os.PathLike):
-        return _decode(read_photo_bytes(source), name or os.fspath(source), at_least)
+        label = name or os.fsdecode(source)
+        return _decode(read_photo_bytes(source, label), label, at_least)
     if isinstance(source, bytes | bytearray | memoryview):
         label = name or "bytes"
         return _decode(_checked_bytes(bytes(source), label), label, at_least)
     if hasattr(source, "read"):
-        label = name or str(getattr(source, "name", "file object"))
+        opened = getattr(source, "name", "")
+        opened = os.fsdecode(opened) if isinstance(opened, bytes) else str(opened)
+        label = name or opened or "file object"
         return _decode(_read_to_end(source, label), label, at_least)
     raise PhotoError(
         "not-a-photo",
@@ -104,18 +109,23 @@ def read_photo(
     )
 
 
-def read_photo_bytes(path: str | os.PathLike[str]) -> bytes:
+def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
     """Read the content of a photo file, at most ``MAX_FILE_BYTES``.
+
+    Args:
+        path: of the file.
+        name: what errors call the photo; by default its path.
 
     Raises:
         PhotoError: missing, directory, permission, empty, too-large or unreadable (also pipes
             and devices, which are never opened: reading them could wait forever).
     """
-    name = os.fspath(path)
+    file_name = os.fsdecode(path)
+    name = name or file_name
     try:
-        mode = os.stat(name).st_mode  # noqa: PTH116, since Path("") is the current folder
+        mode = os.stat(file_name).st_mode  # noqa: PTH116, since Path("") is the current folder
         if stat.S_ISDIR(mode):
-            os.scandir(name).close()  # PermissionError, where that is what is wrong
+            os.scandir(file_name).close()  # PermissionError, where that is what is wrong
             raise PhotoError(
                 "directory",
                 name,
@@ -125,7 +135,7 @@ def read_photo_bytes(path: str | os.PathLike[str]) -> bytes:
             raise PhotoError(
                 "unreadable", name, "is a pipe, socket or device; a photo must be a regular file."
             )
-        with Path(name).open("rb") as file:
+        with Path(file_name).open("rb") as file:
             return _read_to_end(file, name)
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError("missing", name, "no such file; check the path.") from None
@@ -166,7 +176,7 @@ def _read_to_end(file: BinaryIO, name: str) -> bytes:
     chunks = []
     size = 0
     try:
-        while size <= MAX_FILE_BYTES and (chunk := file.read(MAX_FILE_BYTES + 1 - size)):
+        while size <= MAX_FILE_BYTES and (chunk := file.read(_PIECE)):
             chunks.append(chunk)
             size += len(chunk)
         return _checked_bytes(b"".join(chunks), name)
@@ -174,8 +184,11 @@ def _read_to_end(file: BinaryIO, name: str) -> bytes:
         raise PhotoError(
             "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
         ) from None
-    except (OSError, ValueError) as error:  # ValueError: the file is closed
-        raise PhotoError("unreadable", name, f"cannot be read: {error}") from None
+    except PhotoError:
+        raise
+    except Exception as error:  # files of the caller's own kind raise whatever they like
+        kind = type(error).__name__
+        raise PhotoError("unreadable", name, f"cannot be read ({kind}: {error}).") from error
 
 
 def _checked_bytes(data: bytes, name: str) -> bytes:
@@ -219,10 +232,16 @@ def _decode(data: bytes, name: str, at_least: int | None) -> Photo:
 
 def _from_image(image: Image.Image, name: str) -> Photo:
     _check_size(*image.size, name)
+    file = getattr(image, "fp", None)
+    closed = file is None or file.closed  # as that of a photo which is loaded, too
     try:
         image.load()
         upright = to_upright_rgb(image)
     except Exception as error:  # a lazily opened image is decoded only now
+        if closed:
+            raise PhotoError(
+                "unreadable", name, "is a closed Pillow image; pass it before it is closed."
+            ) from error
         raise explain(error, b"", image.format or "image", name) from error
     if upright is image:
         upright = image.copy()  # the caller may go on to draw on theirs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from trigger.assessment import usable_cores
@@ -19,7 +20,7 @@ from trigger.commands.common import (
 )
 from trigger.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
 from trigger.errors import DataError, OptionError
-from trigger.files import write_atomically
+from trigger.files import can_be_written, resolved, write_atomically
 from trigger.photo import PHOTO_EXTENSIONS, find_photos
 from trigger.progress import track
 from trigger.ranking import Ranking, rank
@@ -56,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rank, print, write; return 1 if a photo could not be read."""
-    for target in (args.csv, args.json, args.html):
-        if target is not None and not _can_be_written(target):
-            raise OptionError(f"{target}: cannot be written; give a file in an existing folder")
+    _check_outputs([target for target in (args.csv, args.json, args.html) if target is not None])
     trigger = load_trigger(args)
     paths = list(dict.fromkeys(find_photos(args.folders)))
     if not paths:
@@ -70,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
     ranking = rank(
         track(results, len(paths), "scoring"), model=trigger.model.name, threshold=trigger.threshold
     )
-    _write_files(ranking, args)
     sys.stdout.write(f"{HEADER}\n")
     sys.stdout.writelines(line(photo) for photo in ranking.photos[: args.top])
     sys.stdout.flush()
+    _write_files(ranking, args)
     for rejected in ranking.rejected:
         complain(rejected)
     sys.stderr.write(
@@ -98,8 +97,20 @@ def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
             sys.stderr.write(f"wrote {printable(str(target))}\n")
 
 
-def _can_be_written(target: Path) -> bool:
-    try:
-        return target.parent.is_dir() and not target.is_dir()
-    except OSError:  # the name is too long, or a folder is closed
-        return False
+def _check_outputs(targets: Sequence[Path]) -> None:
+    """Refuse, before any work, what could not be written or would cost a photo."""
+    for number, target in enumerate(targets):
+        if target.suffix.lower() in PHOTO_EXTENSIONS:
+            raise OptionError(
+                f"{printable(str(target))}: is the name of a photo; give the file to write, as in "
+                "--csv ranking.csv"
+            )
+        if not can_be_written(target):
+            raise OptionError(
+                f"{printable(str(target))}: cannot be written; give a file in an existing folder "
+                "where you may write"
+            )
+        if resolved(target) in map(resolved, targets[:number]):
+            raise OptionError(
+                f"{printable(str(target))}: is to be written twice; give each output its own file"
+            )
