@@ -100,7 +100,7 @@ def test_what_changes_scores_changes_name_version_or_preprocessing(models: Path)
         ("mean#range=1..1", OptionError, "black must get a lower number"),
         ("wide", ModelError, "made square"),
         ("picture", ModelError, "gives .*8, 8, 3"),
-        ("gone.tflite", ModelError, "gone.tflite: the model cannot be read"),
+        ("gone.tflite", ModelError, "gone.tflite': the model cannot be read"),
     ],
 )
 def test_what_is_no_scorer_is_said(

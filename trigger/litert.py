@@ -142,8 +142,9 @@ def read_model_bytes(path: str | os.PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except (OSError, ValueError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
         raise ModelError(
-            f"{path!r}: the model cannot be read ({reason}). Give the path of a .tflite file, or "
+            f"{name!r}: the model cannot be read ({reason}). Give the path of a .tflite file, or "
             "none for the packaged model"
         ) from error
 
