@@ -149,9 +149,12 @@ def open_header(data: bytes, fmt: str, name: str) -> ImageFile.ImageFile:
 
 def load_pixels(image: ImageFile.ImageFile, data: bytes, fmt: str) -> None:
     """Decode the pixels of an opened photo in place; Pillow's warnings are dropped."""
-    # TIFF reads more tags at this point; a PNG that calls itself animated may be a bad one.
-    may_warn = fmt == "TIFF" or (fmt == "PNG" and b"acTL" in data)
-    with _silence() if may_warn else contextlib.nullcontext():
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        with _silence():  # all tags are read now, so that the decoder, which takes long, has none
+            dict(image.tag_v2)
+            dict(image.getexif())
+    # A PNG that calls itself animated may be a bad one.
+    with _silence() if fmt == "PNG" and b"acTL" in data else contextlib.nullcontext():
         image.load()
 
 
