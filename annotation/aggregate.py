@@ -24,8 +24,10 @@ from annotation.ratings import (
     Rating,
     is_opinion,
     name_pair,
+    number,
     read_lines,
     read_rows,
+    whole,
 )
 from trigger.errors import DataError, PhotoError
 from trigger.files import is_file, resolved
@@ -35,6 +37,7 @@ BENEFIT = 2  # sentinels passed and repeats answered alike that every rater star
 LOWEST_WEIGHT = 0.05
 OUTLIER_WEIGHT = 0.5
 OUTLIER_KAPPA = 0.2
+OUTLIER_DISTANCE = 0.5
 OUTLIER_BIAS = 0.75
 ENOUGH = 10  # pairs shared with others, below which nobody is called an outlier
 DISAGREEMENT = 2  # ratings of a pair that are so far apart deserve another look
@@ -191,6 +194,8 @@ def read_rated_pairs(path: Path) -> list[RatedPair]:
     seen: dict[str, int] = {}
     for line, cells in lines[1:]:
         try:
+            if len(cells) != len(header):
+                raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
             pair = _parse(path, dict(zip(header, cells, strict=True)))
             if (first := seen.setdefault(pair.pair, line)) != line:
                 raise ValueError(f"pair {pair.pair!r} is on line {first} too")
@@ -250,7 +255,10 @@ def _located(path: Path, row: Rating) -> Rating:
     absolute = _absolute(path, row.path)
     named = not row.photo and row.pair == name_pair(row.path, row.enhancer)
     pair = name_pair(absolute, row.enhancer) if named else row.pair
-    return replace(row, path=absolute, pair=pair)
+    try:
+        return replace(row, path=absolute, pair=pair)
+    except ValueError as error:
+        raise DataError(f"{path}: {row.path!r} lies at {absolute!r}: {error}") from error
 
 
 def _absolute(path: Path, photo: str) -> str:
@@ -283,7 +291,9 @@ def _judge(
     doubts = []
     if weight < OUTLIER_WEIGHT:
         doubts.append("fails sentinels or repeats")
-    if len(own) >= ENOUGH and kappa < OUTLIER_KAPPA:
+    distance = float(np.mean(np.abs(np.subtract(own, others)))) if own else 0.0
+    # Kappa is about 0, too, where nearly all ratings are the same, as good raters' may be.
+    if len(own) >= ENOUGH and kappa < OUTLIER_KAPPA and distance > OUTLIER_DISTANCE:
         doubts.append("agrees with nobody")
     if len(own) >= ENOUGH and abs(bias) > OUTLIER_BIAS:
         doubts.append("rates higher than others" if bias > 0 else "rates lower than others")
@@ -364,13 +374,13 @@ def _combine(
     for value, weight in zip(values, given, strict=True):
         votes[int(value)] += float(weight)
     best = [value for value, weight in votes.items() if weight > max(votes.values()) - 1e-9]
-    row = rows[0]
+    named = {
+        name: next((said for row in rows if (said := getattr(row, name))), "")
+        for name in ("photo", "path", "scene", "enhancer")
+    }
     return RatedPair(
-        pair=row.pair,
-        photo=row.photo,
-        path=row.path,
-        scene=next((row.scene for row in rows if row.scene), ""),
-        enhancer=row.enhancer,
+        pair=rows[0].pair,
+        **named,
         rating=round(float(np.average(values, weights=given)), 4),
         majority=best[0] if len(best) == 1 else None,
         opinions=len(rows),
@@ -387,10 +397,10 @@ def _parse(path: Path, cells: Mapping[str, str]) -> RatedPair:
         path=_absolute(path, cells["path"]) if cells["path"] else "",
         scene=cells["scene"],
         enhancer=cells["enhancer"],
-        rating=float(cells["rating"]),
-        majority=int(cells["majority"]) if cells["majority"] else None,
-        opinions=int(cells["opinions"]),
-        spread=int(cells["spread"]),
-        weight=float(cells["weight"]),
+        rating=number(cells, "rating", float),
+        majority=number(cells, "majority", whole) if cells["majority"] else None,
+        opinions=number(cells, "opinions", whole),
+        spread=number(cells, "spread", whole),
+        weight=number(cells, "weight", float),
         raters=cells["raters"],
     )

@@ -73,7 +73,7 @@ def read_tasks(
             for number, annotation in enumerate(task.get("annotations", []), start=1):
                 rows.append(_rating(data, annotation, columns or {}, known))
                 check_unique(rows[-1], f"task {place}, annotation {number}", seen)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise DataError(
                 f"{path}, task {place}: {error if isinstance(error, ValueError) else repr(error)}"
             ) from error
@@ -109,6 +109,7 @@ def _rating(
     words: Mapping[str, int],
 ) -> Rating:
     text = {name: str(data.get(columns.get(name, name)) or "") for name in DATA}
+    text["photo"] = text["photo"].lower()
     results = [result for result in annotation["result"] if result["type"] == "choices"]
     if annotation["result"] and not results:
         kinds = ", ".join(sorted({result["type"] for result in annotation["result"]}))

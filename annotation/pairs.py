@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -261,9 +262,12 @@ def _read(photo: str, path: str) -> bytes:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
     if not 0 <= share <= 0.5:
-        raise argparse.ArgumentTypeError(f"{text} is not a share of 0 to 0.5")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share of 0 to 0.5")
     return share
 
 

@@ -35,15 +35,21 @@ def draw_summary(
     return buffer.getvalue()
 
 
+def _plain(name: str) -> str:
+    """A name without what Matplotlib takes for mathematics."""
+    return name.replace("$", r"\$")
+
+
 def _ratings(axis: Axes, rows: Sequence[Rating], raters: Sequence[str]) -> None:
     names = list(raters) or [""]
+    bars = [_plain(name) for name in names]
     left = np.zeros(len(names))
     for value, word in sorted(RATINGS.items()):
         counts = [
             sum(is_opinion(row) and row.rating == value and row.rater == name for row in rows)
             for name in names
         ]
-        axis.barh(names, counts, left=left, color=COLOURS[value], label=word)
+        axis.barh(bars, counts, left=left, color=COLOURS[value], label=word)
         left += counts
     axis.invert_yaxis()
     axis.set(title="Ratings by rater", xlabel="ratings")
@@ -69,7 +75,7 @@ def _raters(axis: Axes, raters: Sequence[Rater]) -> None:
         kappa = rater.kappa if np.isfinite(rater.kappa) else 0.0
         axis.scatter(rater.weight, kappa, color=colour, s=20 + rater.ratings**0.5)
         axis.annotate(
-            rater.rater, (rater.weight, kappa), (4, 4), textcoords="offset points", size=8
+            _plain(rater.rater), (rater.weight, kappa), (4, 4), textcoords="offset points", size=8
         )
     axis.axvline(OUTLIER_WEIGHT, color="0.7", linestyle=":")
     axis.set(

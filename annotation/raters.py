@@ -52,7 +52,13 @@ def read_raters(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a readable CSV of raters ({error})") from error
     if not rows or "rater" not in rows[0]:
-        raise DataError(f"{path}: needs a column 'rater' and at least one; 'token' may be empty")
+        found = (
+            f"the columns {', '.join(map(repr, rows[0]))}" if rows else "no line below its first"
+        )
+        raise DataError(
+            f"{path}: has {found}; it needs the column 'rater', separated by commas from others, "
+            "and a line for each; 'token' may be empty"
+        )
     raters: dict[str, str] = {}
     for line, row in enumerate(rows, start=2):
         if None in row:

@@ -29,7 +29,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ NUMBERS = {text: number for number in RATINGS for text in (str(number), f"{numbe
 }
 N = TypeVar("N", int, float)
 _ALLOWED = ", ".join(f"{number} ({word})" for number, word in RATINGS.items())
-_LONGEST = {"id": 64, "pair": 1000, "path": 4096, "scene": 4096, "view": 300, "skip": 200}
+_LONGEST = {"id": 64, "pair": 4500, "path": 4096, "scene": 4096, "view": 300, "skip": 200}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Rating:
         if self.view and not re.fullmatch(r"[a-z]+=[^\s=]+( [a-z]+=[^\s=]+)*", self.view):
             raise ValueError(f"view is {self.view!r}; it is key=value, separated by spaces")
         if self.time:
-            _check_time(self.time)
+            check_time(self.time)
         for name, longest in _LONGEST.items():
             if len(getattr(self, name)) > longest:
                 raise ValueError(f"{name} is longer than {longest} characters")
@@ -128,13 +128,32 @@ def read_rows(
     return [row for _, row in _read(path, columns or {}, words or {})]
 
 
-def to_csv(rows: Iterable[Rating]) -> str:
-    """The CSV that ``read_rows`` reads back to the same rows."""
+def to_csv(rows: Iterable[Rating]) -> bytes:
+    """The CSV that ``read_rows`` reads back to the same rows; raises as ``csv_bytes``."""
+    return csv_bytes(COLUMNS, map(astuple, rows))
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """A CSV in UTF-8; None becomes an empty cell.
+
+    Raises:
+        DataError: a cell holds the name of a file that is not UTF-8.
+    """
+    lines = [["" if cell is None else cell for cell in row] for row in rows]
+    # The module quotes a carriage return, which names of files may hold, only as a line's end.
+    ends = any("\r" in cell for row in lines for cell in row if isinstance(cell, str))
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(["" if cell is None else cell for cell in astuple(row)] for row in rows)
-    return buffer.getvalue()
+    writer = csv.writer(buffer, csv.unix_dialect if ends else csv.excel, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(lines)
+    try:
+        return buffer.getvalue().encode()
+    except UnicodeEncodeError as error:
+        name = error.object[max(error.start - 60, 0) : error.end]
+        raise DataError(
+            f"the name of a file or folder is not UTF-8, near {name!r}; rename it to keep it in a "
+            "CSV"
+        ) from error
 
 
 def name_pair(photo: str, enhancer: str) -> str:
@@ -235,6 +254,8 @@ def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[s
         for name in COLUMNS
         if columns.get(name, name) in header
     }
+    if doubled := [name for name in places if header.count(columns.get(name, name)) > 1]:
+        raise DataError(f"{path}: column {doubled[0]!r} is there twice; got {header}")
     if "rating" not in places:
         raise DataError(
             f"{path}: column 'rating' is missing; got {header}. Where it has another name: "
@@ -249,21 +270,22 @@ def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[s
 
 def _parse(cells: dict[str, str], words: Mapping[str, int]) -> Rating:
     text = dict.fromkeys(COLUMNS, "") | cells
-    rating = text["rating"].casefold()
+    rating, photo = text["rating"].casefold(), text["photo"].lower()
     if rating and rating not in words:
         raise ValueError(f"rating is {text['rating']!r}; allowed are {_ALLOWED}")
     return Rating(
         **{name: text[name] for name in ("id", "path", "scene", "enhancer", "rater", "skip")},
         **{name: text[name] for name in ("time", "view", "sentinel")},
-        pair=text["pair"] or name_pair(text["photo"] or text["path"], text["enhancer"]),
-        photo=text["photo"].lower(),
+        pair=text["pair"] or name_pair(photo or text["path"], text["enhancer"]),
+        photo=photo,
         rating=words[rating] if rating else None,
-        seconds=_number(text, "seconds", float) if text["seconds"] else None,
-        repeat=_number(text, "repeat", _whole) if text["repeat"] else 0,
+        seconds=number(text, "seconds", float) if text["seconds"] else None,
+        repeat=number(text, "repeat", whole) if text["repeat"] else 0,
     )
 
 
-def _number(text: dict[str, str], name: str, kind: Callable[[str], N]) -> N:
+def number(text: Mapping[str, str], name: str, kind: Callable[[str], N]) -> N:
+    """The cell of that name as a number of that kind; raises ValueError where it is none."""
     try:
         return kind(text[name])
     except ValueError:
@@ -271,7 +293,8 @@ def _number(text: dict[str, str], name: str, kind: Callable[[str], N]) -> N:
         raise ValueError(f"{name} is {text[name]!r}; it is a {kinds}") from None
 
 
-def _whole(text: str) -> int:
+def whole(text: str) -> int:
+    """A whole number, also as pandas writes it."""
     return int(text.removesuffix(".0"))  # of pandas, as with ratings
 
 
@@ -292,7 +315,8 @@ def check_unique(row: Rating, place: str, seen: dict[tuple[object, ...], str]) -
         )
 
 
-def _check_time(text: str) -> None:
+def check_time(text: str) -> None:
+    """Raise ValueError unless the text is a time with a zone."""
     try:
         aware = datetime.fromisoformat(text).tzinfo is not None
     except ValueError:

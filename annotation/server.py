@@ -28,7 +28,7 @@ from annotation.manifest import Manifest, Side, read_picture
 from annotation.plan import Showing, plan
 from annotation.raters import clean_name, rater_of, same_name
 from annotation.ratings import RATINGS
-from annotation.store import SKIPS, Event, Store
+from annotation.store import ID, SKIPS, Event, Store
 from trigger.errors import DataError
 
 MAX_BODY_BYTES = 64 * 1024
@@ -141,6 +141,7 @@ class _Pages:
         self._folder = folder
         self._manifest = manifest
         self._store = store
+        self._secret = store.secret  # read once, so that no request waits for a rating being saved
         self._settings = settings
         # Browsers share cookies between the ports of a machine, where another server may run.
         self._cookie = f"rater-{manifest.name}"
@@ -249,8 +250,9 @@ class _Pages:
                 self._check_showing(event)
                 events.append(event)
             except ValueError as error:
-                name = str(content.get("id", "")) if isinstance(content, dict) else ""
-                refused.append({"id": name, "status": "refused", "reason": str(error)})
+                name = content.get("id") if isinstance(content, dict) else None
+                told = name if isinstance(name, str) and ID.fullmatch(name) else ""
+                refused.append({"id": told, "status": "refused", "reason": str(error)})
         outcomes = await run_in_threadpool(self._store.record, rater, events)
         return JSONResponse({"outcomes": [*(vars(outcome) for outcome in outcomes), *refused]})
 
@@ -283,7 +285,7 @@ class _Pages:
     def _sign(self, rater: str) -> str:
         # Who takes a token off the list, or changes it, ends the sessions that began with it.
         message = f"{rater}\0{self._settings.tokens.get(rater, '')}".encode()
-        signature = hmac.new(self._store.secret, message, hashlib.sha256).hexdigest()
+        signature = hmac.new(self._secret, message, hashlib.sha256).hexdigest()
         return f"{rater.encode().hex()}.{signature}"
 
 

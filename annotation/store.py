@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annotation.manifest import Pair
-from annotation.ratings import Rating
+from annotation.ratings import Rating, check_time
 from trigger.errors import DataError
 
 SKIPS = ("cannot tell", "did not load", "should not be here", "other")
@@ -85,6 +85,9 @@ class Event:
         if not self.time:
             raise ValueError("time is missing")
         if self.kind == "undo":
+            check_time(self.time)
+            if (self.rating, self.skip, self.seconds, self.view) != (None, "", None, ""):
+                raise ValueError("an undo has no rating, skip, seconds or view")
             if not ID.fullmatch(self.undoes):
                 raise ValueError("undoes is missing; it is the id of the answer taken back")
         elif self.kind == "answer":
@@ -110,6 +113,8 @@ class Event:
                 raise ValueError(f"{name!r} is not known")
             if not isinstance(value, kinds[name]) or isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}")
+            if isinstance(value, str):
+                value.encode()  # ValueError for half a character, which JSON can hold
         try:
             return cls(**content)
         except TypeError as error:

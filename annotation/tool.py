@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import io
 import json
 import sys
 from collections import Counter
@@ -16,7 +14,8 @@ from pathlib import Path
 from annotation.aggregate import AGGREGATED_COLUMNS, aggregate, judge_raters, located
 from annotation.label_studio import read_tasks, to_tasks
 from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, read_manifest
-from annotation.ratings import COLUMNS, Rating, parse_words, read_rows, to_csv
+from annotation.raters import clean_name, same_name
+from annotation.ratings import COLUMNS, Rating, csv_bytes, parse_words, read_rows, to_csv
 from annotation.store import ID, Event, Store, ratings_of
 from annotation.summary import summary_text
 from trigger.errors import DataError, OptionError
@@ -99,12 +98,13 @@ def _export(args: argparse.Namespace) -> None:
     manifest = read_manifest(args.pairs)
     rows = _read_store(args.pairs)
     if args.out.suffix.lower() == ".json":
-        content = json.dumps(to_tasks(rows, manifest.pairs), indent=1, ensure_ascii=False) + "\n"
+        tasks = json.dumps(to_tasks(rows, manifest.pairs), indent=1, ensure_ascii=False)
+        content = f"{tasks}\n".encode()
     elif args.out.suffix.lower() == ".csv":
         content = to_csv(rows)
     else:
         raise OptionError(f"--out is {args.out}; it ends in .csv or .json")
-    write_atomically(args.out, content.encode())
+    write_atomically(args.out, content)
     sys.stdout.write(f"{len(rows)} answers in {args.out}\n")
 
 
@@ -117,7 +117,7 @@ def _import(args: argparse.Namespace) -> None:
     read = read_tasks if args.file.suffix.lower() == ".json" else read_rows
     rows = read(args.file, columns, words)
     if args.out:
-        write_atomically(args.out, to_csv(located(args.file, rows)).encode())
+        write_atomically(args.out, to_csv(located(args.file, rows)))
         sys.stdout.write(f"{len(rows)} answers in {args.out}\n")
     else:
         sys.stdout.write(_add_to_store(args.into, rows))
@@ -126,11 +126,7 @@ def _import(args: argparse.Namespace) -> None:
 def _aggregate(args: argparse.Namespace) -> None:
     rows = _read_all(args.sources)
     pairs = aggregate(rows, judge_raters(rows))
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(AGGREGATED_COLUMNS)
-    writer.writerows(["" if cell is None else cell for cell in astuple(pair)] for pair in pairs)
-    write_atomically(args.out, buffer.getvalue().encode())
+    write_atomically(args.out, csv_bytes(AGGREGATED_COLUMNS, map(astuple, pairs)))
     sys.stdout.write(f"{len(pairs)} rated pairs in {args.out}\n")
 
 
@@ -189,26 +185,47 @@ def _read_store(folder: Path) -> list[Rating]:
 
 def _add_to_store(folder: Path, rows: Sequence[Rating]) -> str:
     """Add answers to those given in the browser; returns what became of them."""
-    known = {pair.pair for pair in read_manifest(folder).pairs}
+    known = {pair.pair: pair for pair in read_manifest(folder).pairs}
     for row in rows:
         if row.pair not in known:
             raise DataError(f"pair {row.pair!r} is not in {folder}/{MANIFEST_FILE}")
-        if not row.rater or not row.time:
-            raise DataError(f"pair {row.pair!r}: rater and time are needed to add an answer")
-    said = [(row.rater, _event(row)) for row in rows]
+        if row.repeat > known[row.pair].repeat:
+            raise DataError(
+                f"pair {row.pair!r}: repeat is {row.repeat}, but it is shown "
+                f"{1 + known[row.pair].repeat} times, which count from 0"
+            )
+        if not row.time:
+            raise DataError(f"pair {row.pair!r}: a time is needed to add an answer")
+    events = [_event(row) for row in rows]
     store = Store(folder / RATINGS_FILE)
     try:
-        outcomes = store.record_all(said)
+        outcomes = store.record_all(list(zip(_raters(rows, store.raters()), events, strict=True)))
         standing = {event.id for _, event in store.standing()}
     finally:
         store.close()
     counts = Counter(outcome.status for outcome in outcomes)
     undone = sum(o.status == "known" and o.id not in standing for o in outcomes)
-    return (
-        f"{counts['saved']} answers added, {counts['known'] - undone} were there already, "
-        f"{undone} left out since the rater took them back, "
-        f"{counts['refused']} refused because the rater has another answer\n"
+    refusals = Counter(outcome.reason for outcome in outcomes if outcome.status == "refused")
+    return "".join(
+        [
+            f"{counts['saved']} answers added, {counts['known'] - undone} were there already, "
+            f"{undone} left out since the rater took them back, {counts['refused']} refused\n",
+            *(f"{number} refused: {reason}\n" for reason, number in refusals.items()),
+        ]
     )
+
+
+def _raters(rows: Sequence[Rating], known: Sequence[str]) -> list[str]:
+    """Who gave each answer, spelled as those are who signed in or came up before."""
+    spelled = list(known)
+    names = []
+    for row in rows:
+        try:
+            names.append(same_name(clean_name(row.rater), spelled))
+        except ValueError as error:
+            raise DataError(f"pair {row.pair!r}: rater is {row.rater!r}; {error}") from error
+        spelled.append(names[-1])
+    return names
 
 
 def _event(row: Rating) -> Event:

@@ -172,9 +172,6 @@ def compare(
         output: what both predict.
         precision: of the file's weights; it decides the limits.
         threshold: a score from which a photo is worth enhancing.
-
-    Raises:
-        OptionError: there is no photo.
     """
     rows: list[Row] = []
     for name, pixels in photos:
@@ -189,19 +186,26 @@ def compare(
                 VERSIONS, expected, found, differences, strict=True
             )
         ]
-    if not rows:
-        raise OptionError("there is no photograph to compare on; give a folder of readable photos")
     decides = threshold if output.decides else None
     return Parity(precision, LIMITS[precision], decides, tuple(rows))
 
 
 def photos_in(folder: Path, rejected: list[str]) -> Iterator[tuple[str, Pixels]]:
-    """Names and pixels of the photos under a folder; why one is unreadable goes to ``rejected``."""
+    """Names and pixels of the photos under a folder; why one is unreadable goes to ``rejected``.
+
+    Raises:
+        OptionError: none can be read.
+    """
+    readable = 0
     for path in find_photos([folder]):
         try:
             yield str(path), read_photo(path, at_least=STANDARD.at_least).pixels
+            readable += 1
         except PhotoError as error:
             rejected.append(str(error))
+    if not readable:
+        reason = f"none can be read, first {rejected[0]}" if rejected else "it holds none"
+        raise OptionError(f"{folder}: to compare on photos some are needed, but {reason}")
 
 
 def sample_photos() -> Iterator[tuple[str, Pixels]]:

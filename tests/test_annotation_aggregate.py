@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from annotation.aggregate import aggregate, disputed, judge_raters, rated_photos, read_rated_pairs
@@ -137,6 +138,22 @@ def test_opinions_on_different_things_are_not_averaged(column: str) -> None:
         aggregate(rows, [])
 
 
+def test_what_one_answer_leaves_out_another_tells() -> None:
+    told = {"photo": "a" * 64, "path": "p.png", "scene": "s", "enhancer": "e-1"}
+    rows = [rating("p", "ann", 1, **dict.fromkeys(told, "")), rating("p", "ben", 1, **told)]
+    for order in (rows, rows[::-1]):
+        (pair,) = aggregate(order, [])
+        assert {name: getattr(pair, name) for name in told} == told
+
+
+def test_raters_who_nearly_always_agree_are_no_outliers() -> None:
+    rows = [rating(f"p{i}", name, 0) for i in range(60) for name in ("ann", "ben")]
+    rows += [rating("q", "ann", 1), rating("q", "ben", 0)]
+    for rater in judge_raters(rows):
+        assert rater.kappa < 0.2
+        assert rater.doubts == ()
+
+
 def test_a_careless_rater_is_found_and_counts_for_little() -> None:
     raters = {rater.rater: rater for rater in judge_raters(panel())}
     assert (raters["ann"].passed, raters["ann"].sentinels) == (6, 6)
@@ -201,7 +218,7 @@ def test_learning_reads_raw_and_aggregated_files_alike(
         (tmp_path / f"p{i}.png").write_bytes(b"photo")
     raw, combined = tmp_path / "raw.csv", tmp_path / "sub" / "combined.csv"
     combined.parent.mkdir()
-    raw.write_text(to_csv(panel()))
+    raw.write_bytes(to_csv(panel()))
     plot = tmp_path / "summary.png"
     assert main(["ratings", "aggregate", str(raw), "--out", str(combined)]) == 0
     assert main(["ratings", "summary", str(raw), str(raw), "--plot", str(plot)]) == 0
@@ -321,6 +338,21 @@ def test_aggregated_ratings_are_told_from_raw_ones(
     header, row = combined.read_text().splitlines()
     combined.write_text(f"{header}\n{row}\n{row}\n")
     with pytest.raises(DataError, match=r"line 3: pair .* is on line 2 too"):
+        read_rated_pairs(combined)
+
+
+def test_an_aggregated_file_may_pass_through_pandas(tmp_path: Path) -> None:
+    raw, combined = tmp_path / "raw.csv", tmp_path / "combined.csv"
+    raw.write_text("path,rater,rating\na.png,ann,2\na.png,ben,1\nb.png,ann,2\n")
+    assert main(["ratings", "aggregate", str(raw), "--out", str(combined)]) == 0
+    expected = read_rated_pairs(combined)
+    pd.read_csv(combined).to_csv(combined, index=False)
+    assert read_rated_pairs(combined) == expected
+    combined.write_text(combined.read_text().replace(",2.0,", ",many,"))
+    with pytest.raises(DataError, match=r"line 3: rating is 'many'; it is a number"):
+        read_rated_pairs(combined)
+    combined.write_text(combined.read_text().rpartition(",")[0])
+    with pytest.raises(DataError, match=r"line 3: has 10 cells, but the header has 11"):
         read_rated_pairs(combined)
 
 

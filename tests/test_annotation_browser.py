@@ -279,6 +279,69 @@ def test_who_signs_in_next_does_not_inherit_ratings(
         assert answers(pairs, "Ann") == [2]
 
 
+def test_ratings_of_a_longer_name_wait_for_that_rater(
+    context: playwright.BrowserContext, pairs: Path
+) -> None:
+    with serving(pairs) as server:
+        page = sign_in(context, server, "Ann B")
+        page.wait_for_timeout(1000)  # time to load ahead
+        context.set_offline(True)
+        press(page, 2)
+        page.close()
+        context.set_offline(False)
+        context.clear_cookies()
+        page = sign_in(context, server, "Ann")
+        press(page, 0)
+        page.wait_for_function("() => document.querySelector('#sync').textContent === 'All saved'")
+        assert answers(pairs, "Ann") == [0]
+        page.close()
+        context.clear_cookies()
+        page = context.new_page()
+        page.goto(server.url)
+        page.get_by_label("Your name").fill("Ann B")
+        page.keyboard.press("Enter")
+        all_saved(page)
+        assert answers(pairs, "Ann B") == [2]
+
+
+def test_a_skip_is_of_the_pair_that_was_asked_about(
+    context: playwright.BrowserContext, pairs: Path
+) -> None:
+    with serving(pairs) as server:
+        first = sign_in(context, server, "Skip")
+        second = context.new_page()
+        second.goto(server.url)
+        second.get_by_role("button", name="Got it").click()
+        ready(second)
+        first.bring_to_front()
+        first.keyboard.press("x")
+        second.bring_to_front()
+        press(second, 1)
+        all_saved(second)
+        first.bring_to_front()
+        first.wait_for_function("() => document.querySelector('#count').textContent === '1 of 29'")
+        first.keyboard.press("3")
+        first.wait_for_function(
+            "() => document.querySelector('#note').textContent.includes('another tab')"
+        )
+        assert answers(pairs, "Skip") == [1]
+
+
+def test_space_flickers_wherever_the_focus_is(
+    context: playwright.BrowserContext, pairs: Path
+) -> None:
+    with serving(pairs) as server:
+        page = sign_in(context, server, "Space")
+        page.get_by_role("button", name="Flicker").click()
+        for focus in (None, "#hold"):
+            if focus:
+                page.focus(focus)
+            page.keyboard.down(" ")
+            wait_until(lambda: shown(page) == ["Before"], "the other photo")
+            page.keyboard.up(" ")
+            wait_until(lambda: shown(page) == ["Enhanced"], "the enhanced photo")
+
+
 def test_on_a_phone_everything_is_within_reach(browser: playwright.Browser, pairs: Path) -> None:
     with serving(pairs) as server, context_of(browser, **PHONE) as context:
         page = sign_in(context, server, "Phone")

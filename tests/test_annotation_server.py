@@ -87,6 +87,8 @@ def test_undo_adds_a_row_and_makes_room_for_another_answer(client: Client, pairs
         ({"seconds": -1}, "from 0"),
         ({"view": "<script>"}, "key=value"),
         ({"rater": "somebody else"}, "not known"),
+        ({"view": "mode=\ud800"}, "surrogates not allowed"),
+        ({"kind": "undo", "undoes": "a" * 16}, "an undo has no rating"),
     ],
 )
 def test_events_are_checked(client: Client, change: dict[str, object], reason: str) -> None:

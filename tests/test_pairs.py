@@ -150,6 +150,31 @@ def test_ratings_outlive_the_pictures(
     assert "pictures are missing" in capsys.readouterr().err
 
 
+def test_answers_of_elsewhere_are_checked_as_those_of_the_page_are(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, theirs, out = tmp_path / "pairs", tmp_path / "theirs.csv", tmp_path / "out.csv"
+    assert main(["pairs", str(labels), "--out", str(pairs), "-n", "2", "--repeats", "0"]) == 0
+    name, other = (pair.pair for pair in read_manifest(pairs).pairs[:2])
+
+    def bring(*rows: str) -> str:
+        header = "id,pair,rater,rating,repeat,time"
+        theirs.write_text("\n".join([header, *(f"{row},2025-05-01T12:30:00Z" for row in rows)]))
+        main(["ratings", "import", str(theirs), "--into", str(pairs)])
+        return "".join(capsys.readouterr())
+
+    assert "repeat is 7, but it is shown 1 times" in bring(f",{name},Zoe,1,7")
+    assert "a name begins with" in bring(f",{name},=Zoe,1,0")
+    taken = "0123456789abcdef"
+    assert "1 answers added" in bring(f"{taken},{name},Zoe,1,0")
+    said = bring(f"{taken},{name},Bob,2,0", f",{name},zoe,2,0", f",{other},zoe,2,0")
+    assert "1 answers added, 0 were there already" in said
+    assert "1 refused: another answer has this id" in said
+    assert "1 refused: this pair has an answer already" in said
+    assert main(["ratings", "export", str(pairs), "--out", str(out)]) == 0
+    assert [row.rater for row in read_rows(out)] == ["Zoe", "Zoe"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "x.jpg", f"{'a' * 64}.svg"])
 def test_a_manifest_cannot_name_other_files(labels: Path, tmp_path: Path, name: str) -> None:
     assert main(["pairs", str(labels), "--out", str(tmp_path), "-n", "2"]) == 0

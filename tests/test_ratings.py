@@ -13,6 +13,7 @@ from annotation.ratings import (
     RATINGS,
     SENTINELS,
     Rating,
+    csv_bytes,
     parse_words,
     read_rows,
     to_csv,
@@ -29,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def write(folder: Path, text: str) -> Path:
     path = folder / "ratings.csv"
-    path.write_text(text)
+    path.write_text(text, newline="")
     return path
 
 
@@ -87,6 +88,7 @@ def test_all_wrong_lines_are_named_at_once(folder: Path) -> None:
     assert lines[10:] == ["... and 2 more lines"]
 
 
+names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20).map(
     str.strip
 )
@@ -99,7 +101,7 @@ def rows(draw: st.DrawFn) -> Rating:
         id="",
         pair=draw(words.filter(bool)),
         photo=draw(st.sampled_from(["", "0123456789abcdef" * 4])),
-        path=draw(words),
+        path=draw(names),
         scene=draw(words),
         enhancer=draw(words),
         rater="",
@@ -113,10 +115,20 @@ def rows(draw: st.DrawFn) -> Rating:
     )
 
 
+def test_a_hash_in_capitals_is_the_same_photo(tmp_path: Path) -> None:
+    text = f"photo,rater,rating\n{'A' * 64},ann,1\n{'a' * 64},ben,2\n"
+    assert len({row.pair for row in read_rows(write(tmp_path, text))}) == 1
+
+
+def test_names_that_no_csv_can_hold_are_named() -> None:
+    with pytest.raises(DataError, match=r"not UTF-8, near .*Fotos\\udce4"):
+        csv_bytes(["path"], [["Fotos\udce4/a.png"]])
+
+
 @given(st.lists(rows(), min_size=1, max_size=5))
 def test_what_is_written_is_read_back(table: list[Rating]) -> None:
     with TemporaryDirectory() as folder:
-        assert read_rows(write(Path(folder), to_csv(table))) == table
+        assert read_rows(write(Path(folder), to_csv(table).decode())) == table
 
 
 def test_other_peoples_csv_is_read_by_mapping(folder: Path) -> None:

@@ -370,13 +370,20 @@ for (const end of ["pointerup", "pointercancel", "blur"]) {
   $("hold").addEventListener(end, () => viewer.hold(false));
 }
 $("undo").addEventListener("click", undo);
-$("skip").addEventListener("click", () => $("skip-dialog").showModal());
+$("skip").addEventListener("click", askWhy);
 $("help-button").addEventListener("click", () => $("help-dialog").showModal());
 $("summary-button").addEventListener("click", showSummary);
+let asked = null; // the showing that the open dialog is about: another tab may move on meanwhile
+function askWhy() {
+  asked = current;
+  $("skip-dialog").showModal();
+}
 $("skip-dialog").addEventListener("close", () => {
   const { returnValue } = $("skip-dialog");
   $("skip-dialog").returnValue = "";
-  if (returnValue) answer({ skip: returnValue });
+  if (!returnValue) return;
+  if (asked === current) answer({ skip: returnValue });
+  else note("This pair was answered in another tab meanwhile; nothing was skipped.");
 });
 $("help-dialog").addEventListener("close", () => { // reading is not judging
   seen = 0;
@@ -410,9 +417,12 @@ const LETTERS = {
 const ONCE = { // a key held down does these only once
   u: undo,
   backspace: undo,
-  x: () => { if (!$("skip").disabled) $("skip-dialog").showModal(); },
+  x: () => { if (!$("skip").disabled) askWhy(); },
   "?": () => $("help-dialog").showModal(),
 };
+
+// Buttons on which Space flickers as it does elsewhere: those that choose how to look.
+const flickers = (target) => target === $("hold") || target.parentElement === $("modes");
 
 document.addEventListener("keydown", (event) => {
   if ($("rating").hidden) return;
@@ -429,7 +439,7 @@ document.addEventListener("keydown", (event) => {
   const rating = plan.ratings[Number(key) - 1];
   if (rating && /^[1-9]$/.test(key)) {
     if (!event.repeat) answer({ rating: rating[0] });
-  } else if (key === " " && event.target.tagName !== "BUTTON") {
+  } else if (key === " " && (event.target.tagName !== "BUTTON" || flickers(event.target))) {
     if (viewer.mode !== "flicker") setMode("flicker");
     viewer.hold(true);
   } else if (ARROWS[event.key] && event.target.id !== "position") {
@@ -446,7 +456,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 document.addEventListener("keyup", (event) => {
-  if (event.key === " " && viewer.mode === "flicker") viewer.hold(false);
+  if (event.key !== " " || viewer.mode !== "flicker") return;
+  viewer.hold(false);
+  if (flickers(event.target)) event.preventDefault(); // or it would be a click
 });
 
 start();

@@ -25,7 +25,7 @@ export class Outbox {
   // signedOut() that the session has ended, arrived(event) of events that another tab added.
   constructor({ pairs, rater }, { changed, refused, signedOut, arrived }) {
     this.#rater = rater;
-    this.#prefix = `outbox ${pairs} ${rater} `;
+    this.#prefix = `outbox ${pairs} ${encodeURIComponent(rater)} `; // "Ann" does not begin "Ann B"
     this.changed = changed;
     this.refused = refused;
     this.signedOut = signedOut;
