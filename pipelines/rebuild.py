@@ -36,7 +36,7 @@ from trigger.files import make_folder, resolved, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
-TRIGGER_VERSION = "10"
+TRIGGER_VERSION = "11"
 NIMA_VERSION = "6"
 
 
