@@ -65,6 +65,14 @@ def _lend(labeller: Labeller) -> None:
         idle.end()
 
 
+def _end_idle() -> None:
+    """Give back the memory of models when a run is over."""
+    with _LOCK:
+        ended, _IDLE[:] = list(_IDLE), []
+    for idle in ended:
+        idle.end()
+
+
 class LabelShard(beam.DoFn):
     """Labels the shards whose names it is given."""
 
@@ -171,11 +179,22 @@ def run_shards(
         # Named outright, because Beam's default runner downloads a program before it starts.
         return pipeline(FnApiRunner())
     except Exception as error:  # engines raise anything, with whole tracebacks as text
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
         cause = next(reversed(str(error).strip().splitlines()), type(error).__name__)
         raise EngineError(
             f"labelling stopped: {cause}. Finished shards are kept; run the same command again "
             "to go on"
         ) from error
+    finally:
+        _end_idle()
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether ^C is behind what Beam raised, which wraps it as an error of the shard."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _run(

@@ -33,7 +33,7 @@ from pipelines.scorers import DEFAULT_SCORER, Scorer, checked_opinions, load_sco
 from trigger.assessment import Trigger
 from trigger.commands.common import printable
 from trigger.errors import DataError, EnhancerError, PhotoError, ScorerError, TriggerError
-from trigger.files import is_file, write_atomically
+from trigger.files import can_be_written, is_file, write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 from trigger.quiet import native_messages_muted
 
@@ -106,6 +106,8 @@ def enhance_photo(
     check_writable(data, name)
     if is_file(target) and not force:
         raise DataError(f"{target} exists already; replace it with --force")
+    if not can_be_written(target):
+        raise DataError(f"{target} cannot be written; its folder must be one where you may write")
     pixels = read_photo(data, name=name).pixels
     try:
         enhanced = enhance_pixels(enhancer, pixels)
@@ -182,9 +184,16 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         sys.stdout.write("   score    left   delta  helped  file\n")
     code = 0
-    for number, photo in enumerate(args.photos, start=1):
+    photos = [photo for photo in args.photos if not _is_result(Path(photo), models[0])]
+    if len(photos) < len(args.photos):
+        left_out = len(args.photos) - len(photos)
+        sys.stderr.write(
+            f"left out {left_out}: results of {models[0].name}, beside the photos they were made "
+            "from; rename one to enhance it once more\n"
+        )
+    for number, photo in enumerate(photos, start=1):
         try:
-            with _progress(f"{number}/{len(args.photos)} {printable(Path(photo).name)}"):
+            with _progress(f"{number}/{len(photos)} {printable(Path(photo).name)}"):
                 result = enhance_photo(
                     photo, *models, force=args.force, keep_if_better=args.keep_if_better
                 )
@@ -199,6 +208,12 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps(result.to_json()) + "\n" if args.json else _line(result))
         sys.stdout.flush()
     return code
+
+
+def _is_result(path: Path, enhancer: Enhancer) -> bool:
+    """Whether an earlier run made it, as is likely when ``*.jpg`` is enhanced a second time."""
+    original = path.stem.removesuffix(f"-{enhancer.name}")
+    return original not in ("", path.stem) and is_file(path.with_stem(original))
 
 
 def _error(error: TriggerError) -> dict[str, str]:

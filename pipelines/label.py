@@ -115,6 +115,7 @@ def label_photos(
         models = load_models(enhancers, scorer)
         recipes = recipes_of(*models)
         _check_folder(out)
+        _check_inputs(photos, out)
         run: dict[str, Any] = {
             "kind": KIND,
             "state": "planning",
@@ -179,11 +180,6 @@ def _plan(
     listing = Listing(photos, out.location)
     bar = tqdm(listing, "listing", unit=" photos", disable=None if show_progress else True)
     plan = make_plan(bar, recipes, out, options["shard_size"], options["workers"], dry=dry)
-    if not plan.photos:
-        raise DataError(
-            f"no photos found in {', '.join(os.fspath(path) for path in photos)}; give photo files "
-            f"or folders that hold some (photos within {out} do not count)"
-        )
     return plan, {
         "plan": {
             "photos": plan.photos,
@@ -245,6 +241,16 @@ def _deltas(out: Folder, recipes: Sequence[Recipe]) -> dict[str, Any]:
         recipe.enhancer: describe_deltas(deltas, DEFAULT_THRESHOLD)
         for recipe, deltas in values.items()
     }
+
+
+def _check_inputs(photos: Sequence[str | os.PathLike[str]], out: Folder) -> None:
+    """Refuse inputs that hold nothing or cannot be listed before anything of LABELS is changed."""
+    first = [next(iter(Listing([source], out.location)), None) for source in photos]
+    if not any(first):
+        raise DataError(
+            f"no photos found in {', '.join(os.fspath(path) for path in photos)}; give photo files "
+            f"or folders that hold some (photos within labels folders, like {out}, do not count)"
+        )
 
 
 def _check_folder(out: Folder) -> None:

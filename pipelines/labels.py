@@ -21,7 +21,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -33,6 +33,7 @@ from pipelines.storage import Folder
 from trigger.errors import DataError, OptionError
 
 KIND = "trigger labels"
+LONGEST_MESSAGE = 2000
 RUN_FILE = "run.json"
 
 LABEL_SCHEMA = pa.schema(
@@ -148,16 +149,29 @@ def write_rejects(
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(REJECT_COLUMNS)
-    writer.writerows([storable(text) for text in astuple(reject)] for reject in rejects)
+    # Of whole tracebacks as message the beginning will do; readers take 131,072 characters.
+    cut = (replace(reject, message=reject.message[:LONGEST_MESSAGE]) for reject in rejects)
+    writer.writerows([storable(text) for text in astuple(reject)] for reject in cut)
     _folder(folder).write(reject_file(shard), buffer.getvalue().encode())
 
 
 def read_run(folder: str | os.PathLike[str] | Folder) -> dict[str, Any] | None:
-    """The content of LABELS/run.json, or None where the folder is no labels folder."""
+    """The content of LABELS/run.json, or None where the folder is no labels folder.
+
+    Raises:
+        DataError: the file is there but cannot be read.
+    """
+    place = _folder(folder)
     try:
-        run = json.loads(_folder(folder).read(RUN_FILE))
-    except (OSError, ValueError):
+        run = json.loads(place.read(RUN_FILE))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except OSError as error:
+        if not place.is_local:  # what file systems of others raise where there is no file
+            return None
+        raise DataError(
+            f"{place.at(RUN_FILE)}: cannot be read ({error.strerror}); make it readable again"
+        ) from error
     return run if isinstance(run, dict) and run.get("kind") == KIND else None
 
 

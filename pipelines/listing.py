@@ -13,8 +13,10 @@ from pathlib import Path, PurePath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.labels import RUN_FILE, read_run
 from pipelines.storage import absolute, is_remote, match, open_file
 from trigger.errors import DataError
+from trigger.files import resolved
 from trigger.photo import PHOTO_EXTENSIONS
 
 MANIFEST_EXTENSIONS = frozenset({".txt", ".csv", ".parquet"})
@@ -35,10 +37,10 @@ class Listing:
     """
 
     def __init__(self, inputs: Sequence[str | os.PathLike[str]], leave_out: str) -> None:
-        """``leave_out`` is a folder that is not searched: the labels folder."""
+        """``leave_out`` is a folder that is not searched: the labels folder, by whatever name."""
         self.skipped: Counter[str] = Counter()
         self._inputs = [os.fspath(source) for source in inputs]
-        self._leave_out = leave_out
+        self._leave_out = leave_out if is_remote(leave_out) else str(resolved(leave_out))
 
     def __iter__(self) -> Iterator[str]:
         self.skipped.clear()
@@ -55,8 +57,11 @@ class Listing:
             yield from self._search_url(here)
         elif glob.has_magic(here) and not Path(here).exists():
             # Path.glob, unlike glob.glob, does not follow links into circles.
-            found = sorted(map(str, Path("/").glob(here.lstrip("/"))))
-            yield from (path for path in found if not Path(path).is_dir() and self._counts(path))
+            # The folder that we stand in is no part of the pattern, whatever its name.
+            start = "" if os.path.isabs(source) else f"{glob.escape(os.getcwd())}/"  # noqa: PTH109, PTH117
+            pattern = os.path.normpath(f"{start}{source}")
+            found = sorted(map(str, Path("/").glob(pattern.lstrip("/"))))
+            yield from (path for path in found if not Path(path).is_dir() and self._is_photo(path))
         else:  # also what is missing: reading it will say so
             yield here
 
@@ -65,7 +70,7 @@ class Listing:
         folders = [top]
         while folders:
             folder = folders.pop()
-            if folder == self._leave_out:
+            if str(resolved(folder)) == self._leave_out:
                 continue
             files, subfolders = [], []
             try:
@@ -80,6 +85,9 @@ class Listing:
             except OSError:
                 yield folder  # reading it reports the reason, instead of hiding its photos
                 continue
+            if RUN_FILE in files and read_run(folder) is not None:
+                self.skipped["labels folder"] += 1
+                continue
             yield from (f"{folder}/{name}" for name in sorted(filter(self._counts, files)))
             visible = sorted(name for name in subfolders if not name.startswith("."))
             if len(visible) < len(subfolders):
@@ -91,16 +99,18 @@ class Listing:
         found = False
         for location in match(pattern):
             found = True
-            if self._counts(location):
+            if not location.startswith(f"{self._leave_out}/") and self._counts(location):
                 yield location
         if not found:
             yield url  # reading it will say what is wrong
 
+    def _is_photo(self, path: str) -> bool:
+        """The same for one that a pattern found, which may lie in the labels folder."""
+        return not f"{resolved(path)}".startswith(f"{self._leave_out}/") and self._counts(path)
+
     def _counts(self, path: str) -> bool:
         """Whether a found file is one to label; counts it where not."""
         name = PurePath(path).name
-        if path.startswith(f"{self._leave_out}/"):
-            return False
         if name.startswith("."):
             self.skipped["hidden"] += 1
         elif PurePath(name).suffix.lower() not in PHOTO_EXTENSIONS:
@@ -141,13 +151,16 @@ def _manifest_paths(location: str) -> Iterator[str]:
         if location.lower().endswith(".parquet"):
             table = pq.ParquetFile(file)
             _check_columns(location, table.schema_arrow.names)
+            kind = table.schema_arrow.field(PATH_COLUMN).type
+            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                raise DataError(f"{location}: column {PATH_COLUMN!r} is {kind}; it must be text")
             for batch in table.iter_batches(columns=[PATH_COLUMN], batch_size=10_000):
                 yield from (path for path in batch.column(0).to_pylist() if path)
             return
         # Names of files need not be UTF-8; this is how Python's own listing holds them.
         lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
         if location.lower().endswith(".csv"):
-            reader = csv.DictReader(lines)
+            reader = csv.DictReader(lines, strict=True)
             _check_columns(location, reader.fieldnames or [])
             yield from (row[PATH_COLUMN] or "" for row in reader)
         else:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from pipelines.storage import Folder
 from trigger.errors import DataError
@@ -28,12 +29,12 @@ def exclusive(folder: Folder) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it.
+        DataError: nothing may be written there, or the disk is full.
     """
     if not folder.is_local:
         yield
         return
-    # Not truncated on opening: it names the holder, who may be somebody else.
-    with Path(folder.at(LOCK_FILE)).open("a+") as file:
+    with _opened(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -42,11 +43,29 @@ def exclusive(folder: Folder) -> Iterator[None]:
                 f"{folder} is in use by {file.read().strip() or 'another process'}; wait for its "
                 "end, or stop it, or use another folder"
             ) from None
-        file.truncate(0)
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()} on {platform.node()} since {now}\n")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()} since {now}\n")
+            file.flush()
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         yield
+
+
+def _opened(folder: Folder) -> TextIO:
+    try:
+        # Not truncated on opening: it names the holder, who may be somebody else.
+        return Path(folder.at(LOCK_FILE)).open("a+")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Folder, error: OSError) -> DataError:
+    return DataError(
+        f"{folder.at(LOCK_FILE)}: cannot be written ({error.strerror}); the folder must be one "
+        "where you may write, on a disk that has room"
+    )
 
 
 def is_locked(folder: Folder) -> bool:

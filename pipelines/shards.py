@@ -247,7 +247,7 @@ def _stage(name: str, clock: Clock) -> Iterator[None]:
         raise
     except PhotoError as error:
         raise _RejectedError(error.reason, error.message) from error
-    except Exception as error:  # models raise anything; one photo never stops a job
+    except (Exception, SystemExit) as error:  # models raise anything; no photo stops a job
         raise _RejectedError(name, f"{type(error).__name__}: {error}") from error
     finally:
         clock[name] = clock.get(name, 0) + time.perf_counter() - start

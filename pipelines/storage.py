@@ -92,12 +92,20 @@ class Folder:
         return f"{self.location}/{name}"
 
     def names(self, subfolder: str, ending: str = "") -> list[str]:
-        """Sorted names of what is in a subfolder ("": here); none where there is no such folder."""
+        """Sorted names of what is in a subfolder ("": here); none where there is no such folder.
+
+        Raises:
+            DataError: it is there but cannot be listed.
+        """
         if self.is_local:
             try:
                 found = os.listdir(self.at(subfolder))  # noqa: PTH208, names only
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 return []
+            except OSError as error:
+                raise DataError(
+                    f"{self.at(subfolder)}: cannot be listed ({error.strerror}); make it readable"
+                ) from error
         else:
             pattern = self.at(f"{subfolder}/*".lstrip("/"))
             found = [url.rpartition("/")[2] for url in match(pattern)]

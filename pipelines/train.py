@@ -148,7 +148,8 @@ def _photos_of(
         row, reason = next(iter(rejected.items()))
         raise DataError(
             f"{args.labels}: {len(rejected)} of {len(labels)} labelled photos are missing or not "
-            f"what was labelled, first {labels['path'][row]}: {reason} Restore them or label again"
+            f"what was labelled, first {labels['path'][row]}: {reason} Put them back, or label "
+            "them where they are now into another folder"
         )
     return photos, labels.drop(index=list(rejected))
 

@@ -41,6 +41,12 @@ class Brighten:
                 return photo[:-1]
             case 34:
                 time.sleep(3600)
+            case 35:
+                raise SystemExit(3)
+            case 36:
+                raise RuntimeError("out of words " * 20_000)
+            case 37:
+                return photo * 255
         return np.minimum(photo * np.float32(1.5), 1)
 
 

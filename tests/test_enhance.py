@@ -99,6 +99,18 @@ def test_format_metadata_and_orientation_are_kept(
         assert other.info["icc_profile"] == PROFILE
 
 
+def test_a_second_run_does_not_enhance_what_the_first_has_made(
+    coffee: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(coffee[:60, :80]).save(tmp_path / "photo.png")
+    Image.fromarray(coffee[:60, :90]).save(tmp_path / "alone-unchanged.png")
+    enhance(*tmp_path.iterdir())
+    files = sorted(tmp_path.iterdir())
+    enhance(*tmp_path.iterdir(), "--force")
+    assert sorted(tmp_path.iterdir()) == files
+    assert "left out 2: results of unchanged" in capsys.readouterr().err
+
+
 class Painting:
     name, version, tile_multiple = "painting", "1", 1
 

@@ -17,6 +17,13 @@ from trigger.errors import EnhancerError, ModelError, OptionError
 Photo = npt.NDArray[np.float32]
 
 
+class Numbered:
+    name, version = "numbered", 1
+
+    def enhance(self, photo: Photo) -> Photo:
+        return photo
+
+
 class Inverting:
     name, version, tile_multiple = "invert", "1", 8
 
@@ -102,6 +109,7 @@ def test_factories_are_imported_and_their_multiples_respected() -> None:
         ("no_such_package.module:factory", OptionError, "no module 'no_such_package'"),
         ("test_enhancers:Nothing", OptionError, "no attribute 'Nothing'"),
         ("test_enhancers:Nameless", EnhancerError, "needs name and version"),
+        ("test_enhancers:Numbered", EnhancerError, r"version \(text of letters"),
         ("json:loads", EnhancerError, r"factory failed \(TypeError: "),
         ("gone.tflite", ModelError, "cannot be read"),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from trigger.errors import DataError, OptionError
 from trigger.photo import photo_hash, read_photo
 
 Captured = pytest.CaptureFixture[str]
+
+BAD_WIDTHS = {"raises": 31, "nan": 32, "shape": 33, "exits": 35, "chatters": 36, "bytes": 37}
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -87,7 +90,7 @@ def test_broken_photos_are_recorded_and_the_job_goes_on(
     (photos / "gone.jpg").symlink_to(tmp_path / "nowhere")
     os.mkfifo(photos / "pipe.jpg")
     (photos / "folder.jpg").mkdir()
-    for name, width in (("raises", 31), ("nan", 32), ("shape", 33)):
+    for name, width in BAD_WIDTHS.items():
         Image.fromarray(photographs["coffee"][:40, :width]).save(photos / f"{name}.png")
     (photos / "copy.png").write_bytes(whole)
     out = tmp_path / "out"
@@ -96,11 +99,11 @@ def test_broken_photos_are_recorded_and_the_job_goes_on(
     run = json.loads(output.out)
     assert output.err == ""
     assert run["counts"] == {
-        "photos": 17,
+        "photos": 20,
         "labelled": 8,
         "already": 0,
         "duplicates": 1,
-        "rejected": 8,
+        "rejected": 11,
     }
     rejects = read_rejects(out)
     assert {Path(row.path).name: row.reason for row in rejects.itertuples()} == {
@@ -109,21 +112,22 @@ def test_broken_photos_are_recorded_and_the_job_goes_on(
         "empty.jpg": "empty",
         "gone.jpg": "missing",
         "pipe.jpg": "unreadable",
-        "raises.png": "enhance",
-        "nan.png": "enhance",
-        "shape.png": "enhance",
+        **{f"{name}.png": "enhance" for name in BAD_WIDTHS},
     }
     assert run["rejects"] == rejects["reason"].value_counts().to_dict()
     messages = " ".join(rejects["message"])
     assert "RuntimeError: out of paint" in messages
     assert "not finite" in messages
     assert "(39, 33, 3)" in messages
+    assert "SystemExit: 3" in messages
+    assert "it must return floats from 0 to 1" in messages
+    assert rejects["message"].str.len().max() == 2000
     assert len(contents(out / "enhanced")) == 8
 
     Image.fromarray(photographs["rocket"][:40, :60]).save(photos / "text.jpg")
     (photos / "empty.jpg").unlink()
     counts = label(photos, out)["counts"]
-    assert (counts["labelled"], counts["rejected"]) == (1, 6) == (1, len(read_rejects(out)))
+    assert (counts["labelled"], counts["rejected"]) == (1, 9) == (1, len(read_rejects(out)))
 
 
 def test_a_grown_folder_labels_only_what_is_new(
@@ -181,6 +185,54 @@ def test_how_enhanced_photos_are_stored(
 def test_enhanced_photos_are_not_photos_to_label(photos: Path, tmp_path: Path) -> None:
     for _ in range(2):
         assert label(photos, photos / "labels")["counts"]["photos"] == 8
+    assert label(photos, photos / "others")["counts"]["photos"] == 8
+    link = tmp_path / "link"
+    link.symlink_to(photos)
+    assert label(link, photos / "labels")["counts"]["photos"] == 8
+    shutil.rmtree(photos / "others")
+    assert label(f"{photos}/**/*.png", link / "labels")["counts"]["photos"] == 8
+
+
+def test_a_mistyped_input_leaves_finished_labels_as_they_are(photos: Path, tmp_path: Path) -> None:
+    out, empty = tmp_path / "out", tmp_path / "empty"
+    empty.mkdir()
+    (photos / "text.jpg").write_text("Dear diary")
+    label(photos, out)
+    before = contents(out)
+    assert any(name.startswith("rejects/") for name in before)
+    for source in (empty, tmp_path / "gone.csv", "no-such-system://bucket"):
+        with pytest.raises((DataError, OptionError)):
+            label(source, out)
+        with pytest.raises((DataError, OptionError)):
+            label(source, tmp_path / "new")
+    assert contents(out) == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(photos, tmp_path / "out")
+
+    def refuse(_: str) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pipelines.storage.os.listdir", refuse)
+    with pytest.raises(DataError, match="cannot be listed"):
+        label(photos, tmp_path / "out")
+
+
+def test_a_folder_where_no_lock_can_be_had_is_named(photos: Path, tmp_path: Path) -> None:
+    label(photos, tmp_path / "out")
+    (tmp_path / "out" / ".lock").unlink()
+    (tmp_path / "out" / ".lock").mkdir()
+    with pytest.raises(DataError, match=r"out/\.lock: cannot be written"):
+        label(photos, tmp_path / "out")
+
+
+def test_models_are_given_back_when_a_run_is_over(photos: Path, tmp_path: Path) -> None:
+    label(photos, tmp_path / "out")
+    assert engine._IDLE == []
 
 
 def test_wrong_use_says_what_to_do(photos: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -24,6 +24,7 @@ from label_helpers import (
 from label_models import Brighten, Brightness
 from PIL import Image
 
+from pipelines.enhanced_photos import decode_enhanced, encode_enhanced
 from pipelines.label_compact import compact_labels
 from pipelines.label_status import label_status
 from pipelines.labels import read, read_rejects
@@ -187,6 +188,14 @@ def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
     (compacted,) = (out / "labels").iterdir()
     assert compacted.read_bytes() == before
     assert label(photos, out, enhancers=BOTH)["counts"]["already"] == 8
+
+
+def test_enhanced_photos_of_any_size_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.arange(40 * 50 * 3, dtype=np.uint8).reshape(40, 50, 3)
+    data = encode_enhanced(pixels, "png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # by it, Pillow refuses others
+    np.testing.assert_array_equal(decode_enhanced(data), pixels)
+    assert decode_enhanced(data.replace(b"pixels-sha256", b"pixels-sha257")) is None
 
 
 def test_an_enhancer_named_twice_is_an_error(photos: Path, tmp_path: Path) -> None:

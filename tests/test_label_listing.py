@@ -54,12 +54,17 @@ def test_folders_are_searched_and_what_is_left_out_is_counted(tree: Path) -> Non
     assert names(Listing([tree], leave_out=str(tree / "deep")), tree)[-1] == "circle.jpg"
 
 
-def test_patterns(tree: Path) -> None:
+def test_patterns(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = Listing([f"{tree}/**/*.*"], leave_out="/nowhere")
     assert {"b.jpg", "deep/er/c.webp"} <= set(names(listing, tree))
     assert not any("loop" in name for name in names(listing, tree))
     assert listing.skipped["not a photo by its extension"] == 1
     assert "deep/er/c.webp" not in names(Listing([f"{tree}/**/*.*"], str(tree / "deep")), tree)
+    brackets = tree / "holiday [1]"
+    brackets.mkdir()
+    (brackets / "a.jpg").touch()
+    monkeypatch.chdir(brackets)
+    assert names(Listing(["*.jpg"], leave_out="/nowhere"), brackets) == ["a.jpg"]
     (tree / "[1].jpg").touch()
     assert names(Listing([tree / "[1].jpg"], leave_out="/nowhere"), tree) == ["[1].jpg"]
 
@@ -102,6 +107,9 @@ def test_bad_manifests_say_what_is_wrong(tmp_path: Path) -> None:
     assert "needs the column 'path'" in complaint("empty.csv", b"")
     assert "cannot be read" in complaint("m.parquet", b"PAR1 no")
     assert "cannot be read" in complaint("gone.txt", None)
+    assert "unexpected end of data" in complaint("quote.csv", b'path\n"a.jpg\nb.jpg\n')
+    pd.DataFrame({"path": [1, 2]}).to_parquet(tmp_path / "numbers.parquet")
+    assert "it must be text" in complaint("numbers.parquet", None)
 
 
 class MemoryFiles(FileSystem):

@@ -55,10 +55,11 @@ def test_photos_without_faults_stay_as_they_are() -> None:
     assert load_enhancer("restorer").enhance(photo) is photo
 
 
-def test_gray_photos_stay_gray() -> None:
+@pytest.mark.parametrize("name", ["restorer", "deblocker"])
+def test_gray_photos_stay_gray(name: str) -> None:
     gray = np.repeat(PHOTOS[0].mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     faulty = degraded(gray, Factors(jpeg_quality=10))
-    repaired = enhance_pixels(load_enhancer("restorer"), faulty)
+    repaired = enhance_pixels(load_enhancer(name), faulty)
     assert (repaired != faulty).any()
     assert np.ptp(repaired, axis=2).max() == 0
 

@@ -75,6 +75,8 @@ class Registered:
 
 
 DEFAULT_ENHANCER = "restorer"
+OVERSHOOT = 0.5
+"""How far beyond black or white an enhancer's output may go before it must be on another scale."""
 _MAXIM = "pipelines.enhancers.maxim:"
 _MAXIM_LICENCE, _MAXIM_WEIGHTS = "Apache-2.0, package MIT", "npm @upscalerjs/maxim-*"
 ENHANCERS = {
@@ -203,11 +205,12 @@ def _made_by(factory: str) -> Enhancer:
             f"enhancer {factory!r}: its factory failed ({type(error).__name__}: {error}); mend it, "
             "or name another enhancer"
         ) from error
-    lacking = [word for word in ("name", "version", "enhance") if not hasattr(enhancer, word)]
-    if lacking or not re.fullmatch(r"[\w.-]+", f"{enhancer.name}{enhancer.version}"):
+    said = [getattr(enhancer, word, None) for word in ("name", "version")]
+    named = all(isinstance(text, str) and re.fullmatch(r"[\w.-]+", text) for text in said)
+    if not named or not hasattr(enhancer, "enhance"):
         raise EnhancerError(
             f"{factory} returned {type(enhancer).__name__}, which is not an enhancer: it needs "
-            f"name and version (of letters, digits, '.', '_', '-') and enhance(photo)"
+            f"name and version (text of letters, digits, '.', '_', '-') and enhance(photo)"
         )
     return enhancer
 
@@ -223,7 +226,8 @@ def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
         (H, W, 3) uint8.
 
     Raises:
-        EnhancerError: the output has another shape or is not finite.
+        EnhancerError: the output has another shape, or values that are not finite or not of the
+            range 0 to 1 but for some overshoot.
     """
     height, width = pixels.shape[:2]
     extra = [(0, -side % getattr(enhancer, "tile_multiple", 1)) for side in (height, width)]
@@ -237,4 +241,9 @@ def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
         )
     if not np.isfinite(output).all():
         raise EnhancerError(f"enhancer {enhancer.name!r} returned values that are not finite")
+    if output.dtype.kind != "f" or output.min() < -OVERSHOOT or output.max() > 1 + OVERSHOOT:
+        raise EnhancerError(
+            f"enhancer {enhancer.name!r} returned {output.dtype} from {output.min():g} to "
+            f"{output.max():g}; it must return floats from 0 to 1, black to white"
+        )
     return to_pixels(output[:height, :width])

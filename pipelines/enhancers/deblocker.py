@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.enhancers.colour import is_gray
 from pipelines.enhancers.grid import find_grid
 from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.enhancers.tiling import Tiling, tiled
@@ -41,10 +42,18 @@ class Deblocker:
             self._network = load_tflite(data, self.name)
         else:
             self._network = load_model_file(file)
-        self.version = self._network.version
+        self.network_version = self._network.version
+        self.version = f"2-{self.network_version}"  # 2: gray photos stay gray
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same; the same object where there is no grid."""
+        repaired = self.repair(photo)
+        if repaired is not photo and is_gray(photo):  # of which the network knows nothing
+            repaired = np.repeat(repaired.mean(axis=2, keepdims=True), 3, axis=2)
+        return repaired
+
+    def repair(self, photo: FloatPhoto) -> FloatPhoto:
+        """As ``enhance``, as the network gives it: gray photos may come out with faint tints."""
         grid = find_grid(photo)
         if grid is None:
             return photo

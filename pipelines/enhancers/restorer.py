@@ -79,12 +79,12 @@ class Restorer:
 
 def first_repair(photo: FloatPhoto) -> FloatPhoto:
     """What comes before the network, (H, W, 3); the same object where nothing is found."""
-    return repair(photo, _deblocker().enhance)
+    return repair(photo, _deblocker().repair)
 
 
 def first_repair_version() -> str:
     """Changes whenever what ``first_repair`` gives can change."""
-    return f"{ClassicalEnhancer.version}-{_deblocker().version}"
+    return f"{ClassicalEnhancer.version}-{_deblocker().network_version}"
 
 
 @cache
