@@ -282,4 +282,4 @@ def test_photos_that_are_not_what_was_labelled_end_training(
     assert (
         f"1 of 3 labelled photos are missing or not what was labelled, first {changed}" in message
     )
-    assert "Restore them or label again" in message
+    assert "label them where they are now into another folder" in message
