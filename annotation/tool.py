@@ -224,7 +224,8 @@ def _raters(rows: Sequence[Rating], known: Sequence[str]) -> list[str]:
             names.append(same_name(clean_name(row.rater), spelled))
         except ValueError as error:
             raise DataError(f"pair {row.pair!r}: rater is {row.rater!r}; {error}") from error
-        spelled.append(names[-1])
+        if names[-1] not in spelled:
+            spelled.append(names[-1])
     return names
 
 

@@ -145,7 +145,7 @@ def as_markdown(report: dict[str, dict[str, Any]]) -> str:
 
 
 def _cell(entry: dict[str, Any], enough: bool) -> str:
-    low, high = entry["interval"]
+    low, high = entry["interval"] or (np.nan, np.nan)
     ahead = entry["trigger_ahead"]
     beaten = "*" if enough and ahead and ahead[0] > 0 else ""
     return f"{entry['value']:.3f}{beaten} ({low:.2f}...{high:.2f})"

@@ -153,6 +153,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it helped\n"
         f"written are {WRITABLE}; others, and what would lose by it (animations, "
         "transparency, more than 8 bits, CMYK), are refused\n"
+        "results of an earlier run, NAME-ENHANCER beside NAME, are left out, which is said on "
+        "standard error\n"
         "exit codes: 0 all done, 1 some photos failed (or an error), 2 wrong usage\n\n"
         "example: trigger enhance *.jpg --keep-if-better\n"
         "example: trigger enhance IMG_0042.jpg --enhancer deblur"
@@ -172,8 +174,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print JSON lines: one object per photo, with 'delta' or with 'error', which has "
-        "'reason' (as of trigger score; or enhance, score, write: what failed) and 'message'",
+        help="print JSON lines: one object per photo that is not left out, with 'delta' or with "
+        "'error', which has 'reason' (as of trigger score; or enhance, score, write: what failed) and 'message'",
     )
 
 

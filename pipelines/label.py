@@ -244,12 +244,13 @@ def _deltas(out: Folder, recipes: Sequence[Recipe]) -> dict[str, Any]:
 
 
 def _check_inputs(photos: Sequence[str | os.PathLike[str]], out: Folder) -> None:
-    """Refuse inputs that hold nothing or cannot be listed before anything of LABELS is changed."""
+    """Refuse inputs that cannot be listed, or together hold nothing, before LABELS is changed."""
     first = [next(iter(Listing([source], out.location)), None) for source in photos]
     if not any(first):
         raise DataError(
             f"no photos found in {', '.join(os.fspath(path) for path in photos)}; give photo files "
-            f"or folders that hold some (photos within labels folders, like {out}, do not count)"
+            f"or folders that hold some (photos within {out}, and in labels folders within "
+            "folders, do not count)"
         )
 
 
@@ -302,7 +303,10 @@ def _progress(out: Folder, shards: Sequence[str], show: bool) -> Iterator[None]:
         finished = False
         while not finished:
             finished = ended.wait(pause)
-            names = {name.removesuffix(".parquet") for name in out.names("labels", ".parquet")}
+            try:
+                names = {name.removesuffix(".parquet") for name in out.names("labels", ".parquet")}
+            except DataError:  # the run itself will come upon it and say so
+                continue
             bar.update(sum(photos_in(name) for name in waiting & names))
             waiting.difference_update(names)
 

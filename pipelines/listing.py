@@ -70,7 +70,7 @@ class Listing:
         folders = [top]
         while folders:
             folder = folders.pop()
-            if str(resolved(folder)) == self._leave_out:
+            if f"{resolved(folder)}/".startswith(f"{self._leave_out}/"):
                 continue
             files, subfolders = [], []
             try:
@@ -85,7 +85,7 @@ class Listing:
             except OSError:
                 yield folder  # reading it reports the reason, instead of hiding its photos
                 continue
-            if RUN_FILE in files and read_run(folder) is not None:
+            if RUN_FILE in files and _holds_labels(folder):
                 self.skipped["labels folder"] += 1
                 continue
             yield from (f"{folder}/{name}" for name in sorted(filter(self._counts, files)))
@@ -117,6 +117,13 @@ class Listing:
             self.skipped["not a photo by its extension"] += 1
         else:
             return True
+        return False
+
+
+def _holds_labels(folder: str) -> bool:
+    try:
+        return read_run(folder) is not None
+    except DataError:  # a file of that name that may not be read says nothing
         return False
 
 

@@ -116,7 +116,7 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
         ),
         # The trained weights alone can predict delta better (version 7: Spearman 0.86, their mean
         # with the start 0.82), but once fine-tuned rank what people rated less well (version 10:
-        # AUC-PR 0.884 against 0.895).
+        # AUC-PR 0.884 against 0.895 without pages and plain areas).
         Step(
             [
                 *("train", str(out / "labels"), "--out", str(baseline)),
@@ -162,7 +162,7 @@ def claim(data: Path, out: Path) -> None:
     """
     origin = {"data": str(resolved(data)), "trigger": TRIGGER_VERSION, "nima": NIMA_VERSION}
     origin["enhancer"] = load_enhancer(DEFAULT_ENHANCER).version
-    stamp = out / "made_from.json"
+    stamp = out / "versions.json"
     if stamp.exists() and json.loads(stamp.read_text()) != origin:
         raise OptionError(
             f"{out} was made from {stamp.read_text()}, this is {json.dumps(origin)}; "

@@ -189,6 +189,9 @@ def test_enhanced_photos_are_not_photos_to_label(photos: Path, tmp_path: Path) -
     link = tmp_path / "link"
     link.symlink_to(photos)
     assert label(link, photos / "labels")["counts"]["photos"] == 8
+    assert label(photos / "labels" / "enhanced", photos / "others")["counts"]["photos"] == 8
+    with pytest.raises(DataError, match="no photos found"):
+        label(photos / "labels" / "enhanced", photos / "labels")
     shutil.rmtree(photos / "others")
     assert label(f"{photos}/**/*.png", link / "labels")["counts"]["photos"] == 8
 

@@ -464,6 +464,12 @@ def test_heif_items_that_crash_the_decoder_never_reach_it(monkeypatch: pytest.Mo
     assert reason_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + box) == "corrupt"
 
 
+@pytest.mark.parametrize("tag", [0x8769, 0x8825])
+def test_tiffs_whose_exif_lies_nowhere_are_read_without_a_word(tag: int, small: np.ndarray) -> None:
+    content = encode(small, "TIFF", tiffinfo={tag: 10**6})  # warnings are errors here
+    np.testing.assert_array_equal(read_photo(content).pixels, small)
+
+
 @pytest.mark.parametrize("tag", [50706, 254])
 def test_raw_files_are_not_judged_by_their_preview(tag: int, small: np.ndarray) -> None:
     value = b"\x01\x04\0\0" if tag == 50706 else 1

@@ -79,6 +79,8 @@ def to_upright_rgb(image: Image.Image) -> Image.Image:
         return _grey_to_rgb(values, float(white))
     if upright.mode == "I" and tags.get(_SAMPLE_FORMAT_TAG, (0,))[0] == _UNSIGNED:
         return _grey_to_rgb(np.asarray(upright).view(np.uint32), 255.0, 65535.0, 2.0**32 - 1)
+    if upright.mode == "I" and tags.get(_BITS_PER_SAMPLE_TAG) == (16,):  # signed
+        return _grey_to_rgb(np.asarray(upright), 2.0**15 - 1)
     if upright.mode == "I":
         return _grey_to_rgb(np.asarray(upright), *(255.0, 65535.0, 2.0**31 - 1))
     if upright.mode == "F":

@@ -24,6 +24,7 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
+    TiffTags,
     WebPImagePlugin,
 )
 
@@ -152,7 +153,10 @@ def load_pixels(image: ImageFile.ImageFile, data: bytes, fmt: str) -> None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         with _silence():  # all tags are read now, so that the decoder, which takes long, has none
             dict(image.tag_v2)
-            dict(image.getexif())
+            exif = image.getexif()
+            for group in TiffTags.TAGS_V2_GROUPS:
+                if group in exif:
+                    exif.get_ifd(group)
     # A PNG that calls itself animated may be a bad one.
     with _silence() if fmt == "PNG" and b"acTL" in data else contextlib.nullcontext():
         image.load()
