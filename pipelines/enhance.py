@@ -175,7 +175,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json",
         action="store_true",
         help="print JSON lines: one object per photo that is not left out, with 'delta' or with "
-        "'error', which has 'reason' (as of trigger score; or enhance, score, write: what failed) and 'message'",
+        "'error', which has 'reason' (as of trigger score; or enhance, score, write: what failed) "
+        "and 'message'",
     )
 
 
