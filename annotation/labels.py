@@ -43,7 +43,7 @@ def read_labels(folder: Path, enhancer: str | None, scorer: str | None) -> pd.Da
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise DataError(
             f"{folder}: not a readable labels folder ({error}); make one with: "
-            f"trigger label PHOTOS --out {folder}"
+            "trigger label PHOTOS --out LABELS"
         ) from error
     # An interrupted ``trigger label compact`` can leave a label in two files.
     labels = table.to_pandas().drop_duplicates(["photo", *RECIPE])

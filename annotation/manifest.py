@@ -140,7 +140,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise DataError(
             f"{folder} is not a finished pairs folder (no {MANIFEST_FILE}: {error.strerror}); make "
-            f"one with: trigger pairs LABELS --out {folder}"
+            "one with: trigger pairs LABELS --out PAIRS"
         ) from error
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}); make the pairs again") from error

@@ -111,6 +111,12 @@ def run(args: argparse.Namespace) -> int:
     for file in (MANIFEST_FILE, RATINGS_FILE):
         if (args.out / file).exists():
             raise OptionError(f"{args.out} holds pairs already; name a new folder")
+    # Pictures without a manifest are what an interrupted run has left.
+    foreign = sorted(args.out.glob("[!.]*")) if args.out.is_dir() else []
+    if any(path.name != "images" for path in foreign):
+        raise OptionError(
+            f"{args.out} is not empty (it holds {foreign[0].name!r}); name a new or empty folder"
+        )
     labels = read_labels(args.labels, args.enhancer, args.scorer)
     if not labels["enhanced"].any():
         raise DataError(

@@ -259,7 +259,7 @@ def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[s
     if "rating" not in places:
         raise DataError(
             f"{path}: column 'rating' is missing; got {header}. Where it has another name: "
-            f"trigger ratings import {path.name} --column rating=NAME --out ratings.csv"
+            f"trigger ratings import {path} --column rating=NAME --out ratings.csv"
         )
     if not places.keys() & {"pair", "photo", "path"}:
         raise DataError(

@@ -228,7 +228,7 @@ def _card(row: Mapping[Any, Any]) -> str:
     raters = "1 opinion" if row["opinions"] == 1 else f"{row['opinions']} opinions"
     return (
         f'<li><div class="frame">{picture}</div><div class="text">'
-        f'<span class="delta">{row["cross-validated"]:+.2f}</span> predicted, '
+        f'<span class="delta">{row["cross-validated"]:+.3f}</span> predicted, '
         f"people say {row['rating']:+.2f} ({raters})"
         f'<div class="name">{name}</div></div></li>'
     )

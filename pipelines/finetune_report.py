@@ -85,6 +85,8 @@ def summary(report: dict[str, Any]) -> str:
                 gain = _show(entry["gain_interval"], "+")
                 lines.append(f"{'gain':>12}: {entry['gain']:+.3f}  {gain}")
     lines += [note] if (note := too_few(report)) else []
+    if report["cross_validated"]["scores"]["fine-tuned"]["gain"] <= 0:
+        lines.append("fine-tuning did not help: go on with the baseline, or rate more photos")
     threshold = report["threshold"]
     lines.append(f"threshold {threshold['value']:.3f} ({threshold['target'] or 'the default'}):")
     for title, alerts in (

@@ -52,9 +52,10 @@ def image(data: bytes, kind: str, about: str, css_class: str = "") -> str:
         css_class: of the element.
     """
     chosen = f' class="{css_class}"' if css_class else ""
+    width, height = Image.open(io.BytesIO(data)).size  # said, so that nothing jumps when it loads
     return (
         f'<img{chosen} src="data:image/{kind};base64,{base64.b64encode(data).decode()}" '
-        f'alt="{about}" loading="lazy" decoding="async">'
+        f'width="{width}" height="{height}" alt="{about}" loading="lazy" decoding="async">'
     )
 
 

@@ -186,7 +186,7 @@ def open_labels(folder: str | os.PathLike[str]) -> tuple[Folder, dict[str, Any]]
     if run is None:
         raise DataError(
             f"{folder} is not a labels folder (it has no {RUN_FILE} by trigger label); "
-            f"make one with: trigger label PHOTOS --out {folder}"
+            "make one with: trigger label PHOTOS --out LABELS"
         )
     return place, run
 

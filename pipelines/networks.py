@@ -14,6 +14,7 @@ mode: the starting weights have theirs folded, and batches are small.
 from __future__ import annotations
 
 import secrets
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -134,6 +135,11 @@ def load_network(path: Path) -> keras.Model:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such model file; give a .keras file that training wrote")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(
+            f"{path}: is no .keras file as training writes it, nor any other archive; a .tflite "
+            "file cannot be trained or exported again"
+        )
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:

@@ -64,6 +64,14 @@ def test_score_as_json_lines_goes_on_after_a_broken_photo(
     assert f"trigger: {broken}: is not a photo" in output.err
 
 
+def test_a_mistyped_folder_costs_no_earlier_ranking(tmp_path: Path, capsys: Captured) -> None:
+    earlier = tmp_path / "ranking.csv"
+    earlier.write_text("earlier")
+    assert main(["rank", str(tmp_path / "mistyped"), "--csv", str(earlier)]) == 1
+    assert earlier.read_text() == "earlier"
+    assert "no such file" in capsys.readouterr().err
+
+
 def test_rank_sorts_and_writes_what_was_asked(
     folder: Path, broken: Path, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -122,6 +122,9 @@ def test_wrong_folders_are_refused(
     assert "no labels made with none" in capsys.readouterr().err
     versioned = ["--enhancer", "test 1", "-n", "2"]
     assert main(["pairs", str(labels), "--out", str(tmp_path / "one"), *versioned]) == 0
+    (tmp_path / "mine.jpg").touch()
+    assert main(["pairs", str(labels), "--out", str(tmp_path), "-n", "2"]) == 2
+    assert "is not empty (it holds" in capsys.readouterr().err
     (tmp_path / "manifest.json").write_text("{}")
     assert main(["pairs", str(labels), "--out", str(tmp_path)]) == 2
     assert "holds pairs already" in capsys.readouterr().err

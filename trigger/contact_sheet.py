@@ -94,7 +94,7 @@ def _summary(ranking: Ranking, shown: int) -> str:
     total = len(ranking.photos)
     cut = f" Shown are the {shown} with most to gain." if shown < total else ""
     return html.escape(
-        f"{total} photos, of which {ranking.alerts} reach the threshold {ranking.threshold:.2f}; "
+        f"{total} photos, of which {ranking.alerts} reach the threshold {ranking.threshold:g}; "
         f"{len(ranking.rejected)} could not be read. Model: {ranking.model}.{cut}"
     )
 
@@ -115,7 +115,7 @@ def _card(photo: Assessment, thumbnail: bytes | None, low: float, high: float) -
     return (
         f'<li{" class=alert" if photo.enhance else ""} data-score="{photo.score:.6f}" '
         f'data-name="{name}">{picture}<div class="text">'
-        f'<div class="line"><span class="score">{photo.score:.2f}</span>{badge}</div>'
+        f'<div class="line"><span class="score">{photo.score:.3f}</span>{badge}</div>'
         f'<svg class="bar" aria-hidden="true"><rect class="whole" width="100%" height="100%"/>'
         f'<rect class="part" width="{part:.1f}%" height="100%"/>'
         f'<rect class="tick" x="{tick:.1f}%" width="2" height="100%"/></svg>'

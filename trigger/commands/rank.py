@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(f"{HEADER}\n")
     sys.stdout.writelines(line(photo) for photo in ranking.photos[: args.top])
     sys.stdout.flush()
-    _write_files(ranking, args)
+    if ranking.photos:  # an empty ranking is not worth the one that it would replace
+        _write_files(ranking, args)
     for rejected in ranking.rejected:
         complain(rejected)
     sys.stderr.write(
