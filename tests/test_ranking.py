@@ -88,7 +88,7 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def page(ranking: Ranking) -> str:
     thumbnails = make_thumbnails(ranking.photos, workers=2)
-    return contact_sheet(ranking, ranking.photos, thumbnails)
+    return contact_sheet(ranking, ranking.photos, thumbnails, Path(ranking.photos[1].photo).parent)
 
 
 def test_the_sheet_shows_every_photo_best_first(page: str, ranking: Ranking) -> None:
@@ -99,6 +99,8 @@ def test_the_sheet_shows_every_photo_best_first(page: str, ranking: Ranking) -> 
     assert "no longer readable" in parsed.text  # the first one is no file
     pictures = parsed.all("img")
     assert [picture["alt"] for picture in pictures] == names[1:]
+    links = [link["href"] for link in parsed.all("a")]
+    assert links == [Path(str(name)).name for name in names[1:]]
     for picture in pictures:
         data = (picture["src"] or "").removeprefix("data:image/jpeg;base64,")
         thumbnail = Image.open(io.BytesIO(base64.b64decode(data)))
@@ -129,4 +131,4 @@ def test_nothing_but_the_pages_own_script_and_style_may_run(page: str) -> None:
 
 def test_an_empty_ranking_is_still_a_page(tmp_path: Path) -> None:
     empty = rank([], model="m", threshold=0.4)
-    assert "0 photos" in contact_sheet(empty, [], [])
+    assert "0 photos" in contact_sheet(empty, [], [], tmp_path)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
 
 from trigger.assessment import Assessment
 from trigger.errors import PhotoError
@@ -28,11 +32,20 @@ def make_thumbnails(photos: Iterable[Assessment], *, workers: int) -> Iterator[b
 
 
 def contact_sheet(
-    ranking: Ranking, photos: Iterable[Assessment], thumbnails: Iterable[bytes | None]
+    ranking: Ranking,
+    photos: Iterable[Assessment],
+    thumbnails: Iterable[bytes | None],
+    folder: Path,
 ) -> str:
     """Return the page: ``photos`` with their thumbnails, and everything ``ranking`` rejected.
 
     No script or style other than the page's own can run in it, and it loads nothing.
+
+    Args:
+        ranking: what the page tells of.
+        photos: those of it to show.
+        thumbnails: of these, JPEG; None for one that is gone.
+        folder: where the page will lie; thumbnails are links from there to their photos.
     """
     assets = resources.files("trigger") / "assets"
     style = (assets / "contact_sheet.css").read_text("utf-8")
@@ -41,8 +54,11 @@ def contact_sheet(
     cards = list(zip(photos, thumbnails, strict=True))
     scores = [photo.score for photo, _ in cards]
     marks = [ranking.threshold, *scores]
-    low, high = min([0.0, *marks]), max([1.0, *marks])
-    body = "\n".join(_card(photo, thumbnail, low, high) for photo, thumbnail in cards)
+    # Round numbers, for people to read.
+    low, high = math.floor(10 * min([0.0, *marks])) / 10, math.ceil(10 * max([1.0, *marks])) / 10
+    body = "\n".join(
+        _card(photo, thumbnail, _link(folder, photo.photo), low, high) for photo, thumbnail in cards
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -57,7 +73,8 @@ def contact_sheet(
 <h1>Photos by what enhancement would gain</h1>
 <p>{_summary(ranking, len(cards))}</p>
 <p>The score predicts what enhancement would gain: 0 nothing, 1 a moderate and 2 a significant
-improvement; below 0 it would harm. The mark on each bar is the threshold.</p>
+improvement; below 0 it would harm. Bars reach from {low:.1f} to {high:.1f}, and the mark on each is
+the threshold. A picture leads to its photo.</p>
 </header>
 <main>
 <form hidden>
@@ -99,15 +116,20 @@ def _summary(ranking: Ranking, shown: int) -> str:
     )
 
 
-def _card(photo: Assessment, thumbnail: bytes | None, low: float, high: float) -> str:
+def _link(folder: Path, photo: str) -> str:
+    """Relative address of a photo; quoted, it can name nothing but a file."""
+    return quote(os.path.relpath(os.fsencode(photo), os.fsencode(folder)))
+
+
+def _card(photo: Assessment, thumbnail: bytes | None, link: str, low: float, high: float) -> str:
     name = html.escape(photo.photo)
     if thumbnail is None:
         picture = '<div class="none">no longer readable</div>'
     else:
         data = base64.b64encode(thumbnail).decode()
         picture = (
-            f'<img src="data:image/jpeg;base64,{data}" alt="{name}" loading="lazy" '
-            f'decoding="async">'
+            f'<a href="{link}"><img src="data:image/jpeg;base64,{data}" alt="{name}" '
+            f'loading="lazy" decoding="async"></a>'
         )
     badge = '<span class="badge">Enhance</span>' if photo.enhance else ""
     part = 100 * (photo.score - low) / (high - low)

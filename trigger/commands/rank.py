@@ -91,7 +91,8 @@ def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
     if args.html:
         shown = ranking.photos[: min(args.top or MAX_PHOTOS, MAX_PHOTOS)]
         thumbnails = make_thumbnails(shown, workers=args.workers or min(usable_cores(), 4))
-        page = contact_sheet(ranking, shown, track(thumbnails, len(shown), "thumbnails"))
+        pictures = track(thumbnails, len(shown), "thumbnails")
+        page = contact_sheet(ranking, shown, pictures, resolved(args.html).parent)
         write_atomically(args.html, page.encode("utf-8", "backslashreplace"))
     for target in (args.csv, args.json, args.html):
         if target:
