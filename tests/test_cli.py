@@ -64,6 +64,15 @@ def test_score_as_json_lines_goes_on_after_a_broken_photo(
     assert f"trigger: {broken}: is not a photo" in output.err
 
 
+def test_misspelt_words_are_answered_by_their_command(capsys: Captured) -> None:
+    assert main(["score", "x.jpg", "--treshold", "0.3"]) == 2
+    said = capsys.readouterr().err
+    assert "--threshold" in said
+    assert "trigger score: error: unrecognized arguments: --treshold" in said
+    assert main(["scor", "x.jpg"]) == 2
+    assert "no command 'scor'; did you mean 'score'?" in capsys.readouterr().err
+
+
 def test_a_mistyped_folder_costs_no_earlier_ranking(tmp_path: Path, capsys: Captured) -> None:
     earlier = tmp_path / "ranking.csv"
     earlier.write_text("earlier")

@@ -6,6 +6,7 @@ A subcommand is a module with ``add_arguments(parser)`` and ``run(args) -> exit 
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import io
 import os
@@ -113,7 +114,7 @@ def _run(arguments: list[str]) -> int:
         with native_messages_muted():
             module = importlib.import_module(command.module) if command else None
         try:
-            args = _parser(chosen, module).parse_args(arguments)
+            args = _parse(_parser(chosen, module), arguments)
         except SystemExit as stop:  # help, version or wrong usage: argparse has said it all
             return int(stop.code or 0)
         assert module is not None  # no other command name passes the parser
@@ -124,6 +125,20 @@ def _run(arguments: list[str]) -> int:
         if command is None or command.extra is None or missing in _OWN_PACKAGES:
             raise
         raise MissingExtra(command.extra, missing, f"trigger {chosen}") from error
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """As ``parse_args``, which tells of misspelt options with the usage of the main program."""
+    word = arguments[0] if arguments else ""
+    if word and not word.startswith("-") and word not in COMMANDS:
+        close = difflib.get_close_matches(word, COMMANDS)
+        meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        parser.error(f"there is no command {word!r}{meant} (trigger --help lists all)")
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    del args.parser
+    return args
 
 
 def _parser(chosen: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
@@ -139,6 +154,7 @@ def _parser(chosen: str | None, module: ModuleType | None) -> argparse.ArgumentP
         subparser = commands.add_parser(
             name, help=command.help, allow_abbrev=False, formatter_class=_Paragraphs
         )
+        subparser.set_defaults(parser=subparser)
         if name == chosen and module is not None:
             module.add_arguments(subparser)
     return parser

@@ -234,7 +234,7 @@ def run(args: argparse.Namespace) -> int:
         predicted = score_both_ways(whole, table.photos, rows)
         report = {
             "options": {
-                name: str(value) for name, value in vars(args).items() if name != "command"
+                name: str(value) for name, value in vars(args).items() if name != "passed_on"
             },
             "examples": {"train": len(train), "held_out": int(table.held_out.sum())},
             **report_agreement(
