@@ -22,6 +22,7 @@ from annotation.ratings import (
     RATINGS,
     SENTINELS,
     Rating,
+    check_width,
     is_opinion,
     name_pair,
     number,
@@ -194,8 +195,7 @@ def read_rated_pairs(path: Path) -> list[RatedPair]:
     seen: dict[str, int] = {}
     for line, cells in lines[1:]:
         try:
-            if len(cells) != len(header):
-                raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
+            check_width(cells, header)
             pair = _parse(path, dict(zip(header, cells, strict=True)))
             if (first := seen.setdefault(pair.pair, line)) != line:
                 raise ValueError(f"pair {pair.pair!r} is on line {first} too")
@@ -287,11 +287,12 @@ def _judge(
             own.append(opinions[name])
             others.append(sum(rest) / len(rest))
     kappa = weighted_kappa(own, np.rint(others).astype(int), CATEGORIES)
-    bias = float(np.mean(np.subtract(own, others))) if own else 0.0
+    differences_to_others = np.subtract(own, others) if own else np.zeros(1)
+    bias = float(differences_to_others.mean())
+    distance = float(np.abs(differences_to_others).mean())
     doubts = []
     if weight < OUTLIER_WEIGHT:
         doubts.append("fails sentinels or repeats")
-    distance = float(np.mean(np.abs(np.subtract(own, others)))) if own else 0.0
     # Kappa is about 0, too, where nearly all ratings are the same, as good raters' may be.
     if len(own) >= ENOUGH and kappa < OUTLIER_KAPPA and distance > OUTLIER_DISTANCE:
         doubts.append("agrees with nobody")

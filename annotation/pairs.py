@@ -112,10 +112,10 @@ def run(args: argparse.Namespace) -> int:
         if (args.out / file).exists():
             raise OptionError(f"{args.out} holds pairs already; name a new folder")
     # Pictures without a manifest are what an interrupted run has left.
-    foreign = sorted(args.out.glob("[!.]*")) if args.out.is_dir() else []
-    if any(path.name != "images" for path in foreign):
+    foreign = sorted(path.name for path in args.out.glob("[!.]*") if path.name != "images")
+    if foreign:
         raise OptionError(
-            f"{args.out} is not empty (it holds {foreign[0].name!r}); name a new or empty folder"
+            f"{args.out} is not empty (it holds {foreign[0]!r}); name a new or empty folder"
         )
     labels = read_labels(args.labels, args.enhancer, args.scorer)
     if not labels["enhanced"].any():

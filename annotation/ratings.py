@@ -198,8 +198,7 @@ def _read(
     seen: dict[tuple[object, ...], str] = {}
     for line, cells in lines:
         try:
-            if len(cells) != len(header):
-                raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
+            check_width(cells, header)
             # Names of files may begin or end with spaces.
             found = {n: cells[i] if n == "path" else cells[i].strip() for n, i in places.items()}
             row = _parse(found, words)
@@ -313,6 +312,12 @@ def check_unique(row: Rating, place: str, seen: dict[tuple[object, ...], str]) -
             f"{row.rater!r} answered the same pair on {first}; delete one of the two, or "
             f"number second showings in the column 'repeat'"
         )
+
+
+def check_width(cells: Sequence[str], header: Sequence[str]) -> None:
+    """Raise ValueError unless a line has as many cells as the header."""
+    if len(cells) != len(header):
+        raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
 
 
 def check_time(text: str) -> None:

@@ -143,11 +143,10 @@ def _degrade_photo(
         # File names hold 255 bytes; that of the temporary file is a little longer.
         name = storable(path.stem).encode()[:LONGEST_STEM].decode(errors="ignore")
         stem = f"{name}-{scene[:8]}-{kind}-{version}"
-        if seed and kind != "none":
-            stem += f"-seed{seed}"
         if kind == "none":
             target, content = out / f"{stem}{path.suffix.lower()}", data
         else:
+            stem += f"-seed{seed}" if seed else ""
             made = hard_negative(kind, pixels, rng) if kind in HARD_NEGATIVES else pixels
             target, content = _encode(out / stem, made, factors, rng)
         write_atomically(target, content)

@@ -180,8 +180,7 @@ def fit(
         **batches.fingerprint(),
         "starting weights": _digest(model.get_weights()),
     }
-    checkpoint = out / "checkpoint" / WEIGHTS
-    _begin_or_resume(out, fingerprint)
+    checkpoint = _begin_or_resume(out, fingerprint)
     warmup = len(batches) // 2
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -228,14 +227,18 @@ def fit(
         ],
     )
     finish()
-    shutil.rmtree(out / "checkpoint")
+    shutil.rmtree(checkpoint.parent)
 
 
-def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:
-    """Clear away what another run left, unless it is this one, interrupted."""
+def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> Path:
+    """Clear away what another run left, unless it is this one, interrupted.
+
+    Returns:
+        Where the weights of the last epoch lie, or are to lie, in a folder of their own.
+    """
     checkpoint = out / "checkpoint"
-    record = checkpoint / FINGERPRINT
-    if (checkpoint / WEIGHTS).exists():
+    record, weights = checkpoint / FINGERPRINT, checkpoint / WEIGHTS
+    if weights.exists():
         theirs = json.loads(record.read_text()) if record.is_file() else {}
         other = [name for name, value in fingerprint.items() if theirs.get(name) != value]
         if other:
@@ -244,12 +247,13 @@ def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> None:
                 f"with that one train as before, to start anew give another --out or delete the "
                 f"folder {checkpoint}"
             )
-        return
+        return weights
     for file in ("log.csv", "report.json"):
         (out / file).unlink(missing_ok=True)
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
     checkpoint.mkdir(parents=True, exist_ok=True)
     write_atomically(record, json.dumps(fingerprint, indent=2).encode())
+    return weights
 
 
 def _load(model: keras.Model, checkpoint: Path) -> None:

@@ -115,7 +115,8 @@ def label_photos(
         models = load_models(enhancers, scorer)
         recipes = recipes_of(*models)
         _check_folder(out)
-        _check_inputs(photos, out)
+        listing = Listing(photos, out.location)
+        locations = iter(listing)  # begun here: a wrong input leaves LABELS as it is
         run: dict[str, Any] = {
             "kind": KIND,
             "state": "planning",
@@ -136,13 +137,17 @@ def label_photos(
             | {"python": platform.python_version()},
         }
         if dry_run:
-            _, planned = _plan(photos, out, recipes, run["options"], show_progress, dry=True)
+            _, planned = _plan(
+                listing, locations, out, recipes, run["options"], show_progress, dry=True
+            )
             return run | planned
         _make_folder(out)
         with exclusive(out):
             _write_run(out, run)
             _forget_last_run(out)
-            plan, planned = _plan(photos, out, recipes, run["options"], show_progress, dry=False)
+            plan, planned = _plan(
+                listing, locations, out, recipes, run["options"], show_progress, dry=False
+            )
             begin = datetime.now(UTC).isoformat(timespec="seconds")
             run |= {"state": "labelling", **planned, "labelling_since": begin}
             _write_run(out, run)
@@ -168,7 +173,8 @@ def label_photos(
 
 
 def _plan(
-    photos: Sequence[str | os.PathLike[str]],
+    listing: Listing,
+    locations: Iterator[str],
     out: Folder,
     recipes: Sequence[Recipe],
     options: dict[str, Any],
@@ -176,9 +182,8 @@ def _plan(
     *,
     dry: bool,
 ) -> tuple[Plan, dict[str, Any]]:
-    """Make the plan; also the part of run.json that tells of it."""
-    listing = Listing(photos, out.location)
-    bar = tqdm(listing, "listing", unit=" photos", disable=None if show_progress else True)
+    """Make the plan of what the listing gives; also the part of run.json that tells of it."""
+    bar = tqdm(locations, "listing", unit=" photos", disable=None if show_progress else True)
     plan = make_plan(bar, recipes, out, options["shard_size"], options["workers"], dry=dry)
     return plan, {
         "plan": {
@@ -241,17 +246,6 @@ def _deltas(out: Folder, recipes: Sequence[Recipe]) -> dict[str, Any]:
         recipe.enhancer: describe_deltas(deltas, DEFAULT_THRESHOLD)
         for recipe, deltas in values.items()
     }
-
-
-def _check_inputs(photos: Sequence[str | os.PathLike[str]], out: Folder) -> None:
-    """Refuse inputs that cannot be listed, or together hold nothing, before LABELS is changed."""
-    first = [next(iter(Listing([source], out.location)), None) for source in photos]
-    if not any(first):
-        raise DataError(
-            f"no photos found in {', '.join(os.fspath(path) for path in photos)}; give photo files "
-            f"or folders that hold some (photos within {out}, and in labels folders within "
-            "folders, do not count)"
-        )
 
 
 def _check_folder(out: Folder) -> None:

@@ -8,6 +8,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path, PurePath
 
 import pyarrow as pa
@@ -43,9 +44,23 @@ class Listing:
         self._leave_out = leave_out if is_remote(leave_out) else str(resolved(leave_out))
 
     def __iter__(self) -> Iterator[str]:
+        """Locations; every input has been begun by then, so that a wrong one costs no work.
+
+        Raises:
+            DataError: an input cannot be listed, or all together hold nothing.
+        """
         self.skipped.clear()
-        for source in self._inputs:
-            yield from self._expand(source)
+        begun = [self._expand(source) for source in self._inputs]
+        first = [next(locations, None) for locations in begun]
+        if not any(first):
+            raise DataError(
+                f"no photos found in {', '.join(self._inputs)}; give photo files or folders that "
+                f"hold some (photos within {self._leave_out}, and in labels folders within "
+                "folders, do not count)"
+            )
+        return chain.from_iterable(
+            chain((head,), rest) for head, rest in zip(first, begun, strict=True) if head
+        )
 
     def _expand(self, source: str) -> Iterator[str]:
         here = absolute(source)
@@ -70,7 +85,7 @@ class Listing:
         folders = [top]
         while folders:
             folder = folders.pop()
-            if f"{resolved(folder)}/".startswith(f"{self._leave_out}/"):
+            if self._is_left_out(folder):
                 continue
             files, subfolders = [], []
             try:
@@ -99,14 +114,18 @@ class Listing:
         found = False
         for location in match(pattern):
             found = True
-            if not location.startswith(f"{self._leave_out}/") and self._counts(location):
+            if self._is_photo(location):
                 yield location
         if not found:
             yield url  # reading it will say what is wrong
 
     def _is_photo(self, path: str) -> bool:
-        """The same for one that a pattern found, which may lie in the labels folder."""
-        return not f"{resolved(path)}".startswith(f"{self._leave_out}/") and self._counts(path)
+        """The same for one that a pattern or URL found, which may lie in the labels folder."""
+        return not self._is_left_out(path) and self._counts(path)
+
+    def _is_left_out(self, location: str) -> bool:
+        place = location if is_remote(location) else resolved(location)
+        return f"{place}/".startswith(f"{self._leave_out}/")
 
     def _counts(self, path: str) -> bool:
         """Whether a found file is one to label; counts it where not."""

@@ -82,8 +82,21 @@ def sign_in(context: playwright.BrowserContext, server: Server, name: str) -> pl
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.problems = problems
     page.goto(server.url)
+    enter(page, name)
+    page.get_by_role("button", name="Got it").click()
+    ready(page)
+    return page
+
+
+def enter(page: playwright.Page, name: str) -> None:
     page.get_by_label("Your name").fill(name)
     page.keyboard.press("Enter")
+
+
+def another_tab(context: playwright.BrowserContext, server: Server) -> playwright.Page:
+    """Of the rater who is signed in."""
+    page = context.new_page()
+    page.goto(server.url)
     page.get_by_role("button", name="Got it").click()
     ready(page)
     return page
@@ -224,10 +237,7 @@ def test_double_clicks_and_two_tabs_give_one_rating(
 ) -> None:
     with serving(pairs) as server:
         first = sign_in(context, server, "Twice")
-        second = context.new_page()
-        second.goto(server.url)
-        second.get_by_role("button", name="Got it").click()
-        ready(second)
+        second = another_tab(context, server)
         first.bring_to_front()
         first.get_by_role("button", name="Moderate improvement").dblclick()
         all_saved(first)
@@ -238,8 +248,7 @@ def test_double_clicks_and_two_tabs_give_one_rating(
         with context_of(browser) as elsewhere:
             third = elsewhere.new_page()
             third.goto(server.url)
-            third.get_by_label("Your name").fill("twice")
-            third.keyboard.press("Enter")
+            enter(third, "twice")
             ready(third)
             second.bring_to_front()
             press(second, 2)
@@ -259,21 +268,17 @@ def test_who_signs_in_next_does_not_inherit_ratings(
 ) -> None:
     with serving(pairs) as server:
         ann = sign_in(context, server, "Ann")
-        other = context.new_page()
-        other.goto(server.url)
-        other.get_by_role("button", name="Got it").click()
+        other = another_tab(context, server)
         other.get_by_role("button", name="Summary").click()
         other.get_by_role("button", name="Sign out").click()
-        other.get_by_label("Your name").fill("Ben")
-        other.keyboard.press("Enter")
+        enter(other, "Ben")
         other.get_by_role("button", name="Got it").click()
         ready(other)
         ann.bring_to_front()
         ann.keyboard.press(KEYS[2])
         ann.wait_for_selector("#welcome:visible")
         assert answers(pairs, "Ben") == []
-        ann.get_by_label("Your name").fill("Ann")
-        ann.keyboard.press("Enter")
+        enter(ann, "Ann")
         ann.wait_for_function("() => document.querySelector('#count').textContent === '1 of 29'")
         all_saved(ann)
         assert answers(pairs, "Ann") == [2]
@@ -298,8 +303,7 @@ def test_ratings_of_a_longer_name_wait_for_that_rater(
         context.clear_cookies()
         page = context.new_page()
         page.goto(server.url)
-        page.get_by_label("Your name").fill("Ann B")
-        page.keyboard.press("Enter")
+        enter(page, "Ann B")
         all_saved(page)
         assert answers(pairs, "Ann B") == [2]
 
@@ -309,10 +313,7 @@ def test_a_skip_is_of_the_pair_that_was_asked_about(
 ) -> None:
     with serving(pairs) as server:
         first = sign_in(context, server, "Skip")
-        second = context.new_page()
-        second.goto(server.url)
-        second.get_by_role("button", name="Got it").click()
-        ready(second)
+        second = another_tab(context, server)
         first.bring_to_front()
         first.keyboard.press("x")
         second.bring_to_front()

@@ -209,14 +209,14 @@ def _packaged() -> Trigger:
 
 
 def _sentence(score: float, threshold: float, enhance: bool) -> str:
-    digits = 2
-    while not enhance and round(score, digits) >= round(threshold, digits):
-        digits += 1  # so that what is said to stay below reads so
     if enhance:
         return (
             f"Enhancing should make this photo look clearly better: its score {score:.2f} "
             f"reaches the threshold {threshold:.2f}."
         )
+    digits = 2
+    while round(score, digits) >= round(threshold, digits):
+        digits += 1  # so that what is said to stay below reads so
     return (
         f"Enhancing would change this photo little for the better: its score "
         f"{score:.{digits}f} stays below the threshold {threshold:.{digits}f}."

@@ -47,7 +47,7 @@ def can_be_written(path: str | os.PathLike[str]) -> bool:
     """Whether ``write_atomically`` may write there: tried with an empty sibling."""
     try:
         mode = _mode(path)
-        if mode is not None and (stat.S_ISDIR(mode) or _is_stream(path, mode)):
+        if mode is not None and _is_stream(path, mode):
             return not stat.S_ISDIR(mode) and os.access(path, os.W_OK)
         temporary = _temporary(resolved(path))
         temporary.touch()
@@ -97,7 +97,7 @@ def _mode(path: str | os.PathLike[str]) -> int | None:
 
 
 def _is_stream(path: str | os.PathLike[str], mode: int) -> bool:
-    """Whether another file must not take this one's place."""
+    """Whether no file may take its place: neither a regular file nor one, open, by its number."""
     opened = os.fspath(path).startswith(("/dev/fd/", "/dev/std", "/proc/"))
     return opened or not stat.S_ISREG(mode)
 

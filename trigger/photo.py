@@ -88,8 +88,7 @@ def read_photo(
     if isinstance(source, np.ndarray):
         return _from_array(source, name or "array")
     if isinstance(source, Image.Image):
-        opened = os.fsdecode(getattr(source, "filename", ""))
-        return _from_image(source, name or opened or "image")
+        return _from_image(source, name or _as_text(getattr(source, "filename", "")) or "image")
     if isinstance(source, str | os.PathLike):
         label = name or os.fsdecode(source)
         return _decode(read_photo_bytes(source, label), label, at_least)
@@ -97,9 +96,7 @@ def read_photo(
         label = name or "bytes"
         return _decode(_checked_bytes(bytes(source), label), label, at_least)
     if hasattr(source, "read"):
-        opened = getattr(source, "name", "")
-        opened = os.fsdecode(opened) if isinstance(opened, bytes) else str(opened)
-        label = name or opened or "file object"
+        label = name or _as_text(getattr(source, "name", "")) or "file object"
         return _decode(_read_to_end(source, label), label, at_least)
     raise PhotoError(
         "not-a-photo",
@@ -170,6 +167,11 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
                 if not file.startswith(".") and Path(file).suffix.lower() in PHOTO_EXTENSIONS:
                     yield Path(folder, file)
         yield from (Path(error.filename) for error in closed)
+
+
+def _as_text(name: object) -> str:
+    """What a file was opened by: a path, also as bytes, or a number."""
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 
 def _read_to_end(file: BinaryIO, name: str) -> bytes:

@@ -40,6 +40,11 @@ def is_gray(photo: FloatPhoto) -> bool:
     return strays <= GRAY_EXCEPTIONS * photo.shape[0] * photo.shape[1]
 
 
+def without_tints(photo: FloatPhoto) -> FloatPhoto:
+    """(H, W, 3) to the same with equal channels, for networks that do not know gray photos."""
+    return np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2)
+
+
 def lightness_square(photo: FloatPhoto) -> npt.NDArray[np.uint8]:
     """What the network sees: (SIDE, SIDE, 1) uint8, L* 0..100 as 0..255."""
     return np.rint(_squeezed(photo)[..., :1] * 2.55).clip(0, 255).astype(np.uint8)

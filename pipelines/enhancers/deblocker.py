@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.enhancers.colour import is_gray
+from pipelines.enhancers.colour import is_gray, without_tints
 from pipelines.enhancers.grid import find_grid
 from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.enhancers.tiling import Tiling, tiled
@@ -48,9 +48,7 @@ class Deblocker:
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """(H, W, 3) float32 RGB in [0, 1] to the same; the same object where there is no grid."""
         repaired = self.repair(photo)
-        if repaired is not photo and is_gray(photo):  # of which the network knows nothing
-            repaired = np.repeat(repaired.mean(axis=2, keepdims=True), 3, axis=2)
-        return repaired
+        return without_tints(repaired) if repaired is not photo and is_gray(photo) else repaired
 
     def repair(self, photo: FloatPhoto) -> FloatPhoto:
         """As ``enhance``, as the network gives it: gray photos may come out with faint tints."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.enhancers.classical import ClassicalEnhancer, repair
-from pipelines.enhancers.colour import is_gray
+from pipelines.enhancers.colour import is_gray, without_tints
 from pipelines.enhancers.deblocker import MODELS, Deblocker
 from pipelines.enhancers.desaturate import exposure_gain
 from pipelines.enhancers.shrinkage import BLOCK
@@ -69,8 +69,8 @@ class Restorer:
             seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
             tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
             repaired = tiled(self._window, seen, tiling)
-            if is_gray(photo):  # of which the network knows nothing
-                repaired = np.repeat(repaired.mean(axis=2, keepdims=True), 3, axis=2)
+            if is_gray(photo):
+                repaired = without_tints(repaired)
         return repaired if gain is None else repaired * gain
 
     def _window(self, window: Pixels) -> FloatPhoto:

@@ -24,14 +24,15 @@ def read_score_table(
         DataError: the file or a column is missing, a cell is no number of its range, two rows
             score one photo, or there is no row.
     """
+    columns = dict.fromkeys([*photo, *numbers])
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: no table of human scores can be read here ({error}); it is a CSV beside the "
-            f"photos with columns {', '.join(dict.fromkeys([*photo, *numbers]))}"
+            f"photos with columns {', '.join(columns)}"
         ) from error
-    missing = {*photo, *numbers} - set(table.columns)
+    missing = columns.keys() - set(table.columns)
     if missing:
         raise DataError(f"{path}: columns {sorted(missing)} are missing; got {list(table.columns)}")
     for column, (low, high) in numbers.items():
