@@ -33,6 +33,7 @@ from trigger.errors import DataError
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_EVENTS = 100
+PROBLEM = "The server has a problem; its owner can see which."
 _LOG = logging.getLogger(__name__)
 _YEAR = 365 * 24 * 3600
 _TYPES = {
@@ -72,7 +73,7 @@ class Settings:
     hosts: frozenset[str] = frozenset()
 
 
-def make_app(folder: Path, manifest: Manifest, store: Store, settings: Settings) -> Starlette:
+def make_app(folder: Path, manifest: Manifest, store: Store, settings: Settings) -> ASGIApp:
     """The server of one pairs folder.
 
     Args:
@@ -93,10 +94,14 @@ def make_app(folder: Path, manifest: Manifest, store: Store, settings: Settings)
             Route("/api/work", pages.work),
             Route("/api/events", pages.events, methods=["POST"]),
         ],
-        exception_handlers={HTTPException: _explain, DataError: _unavailable},
+        exception_handlers={
+            HTTPException: _explain,
+            DataError: _unavailable,
+            Exception: _failed,
+        },
     )
-    app.add_middleware(_Guard, hosts=settings.hosts)
-    return app
+    # Around it, not as its middleware, which answers to unforeseen errors would not pass.
+    return _Guard(app, settings.hosts)
 
 
 class _Guard:
@@ -340,4 +345,8 @@ async def _explain(_: Request, error: Exception) -> Response:
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     _LOG.error("%s", error)  # names files of this machine, which are no business of a rater
-    return JSONResponse({"error": "The server has a problem; its owner can see which."}, 503)
+    return JSONResponse({"error": PROBLEM}, 503)
+
+
+async def _failed(*_: object) -> Response:
+    return JSONResponse({"error": PROBLEM}, 500)  # the traceback is logged by who runs the server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import sqlite3
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from annotation_folders import WAIT, Client, Server, answer, make_pairs, serving
 
 from annotation.manifest import RATINGS_FILE, read_manifest
 from annotation.ratings import read_rows
+from annotation.server import PROBLEM, Settings, make_app
 from annotation.store import Event, Store
 from trigger.cli import main
 
@@ -141,6 +144,31 @@ def test_every_answer_carries_a_strict_policy(client: Client) -> None:
         assert "unsafe" not in policy
         assert "http" not in policy
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_unforeseen_error_is_told_in_the_same_way(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(pairs / RATINGS_FILE)
+    app = make_app(pairs, read_manifest(pairs), store, Settings())
+    monkeypatch.setattr("annotation.server._Pages._signed_in", None)
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/api/session", "headers": []}
+    with pytest.raises(TypeError):  # for the log
+        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+    store.close()
+    start, body = sent
+    assert (start["status"], json.loads(body["body"])) == (500, {"error": PROBLEM})
+    headers = dict(start["headers"])
+    assert headers[b"content-security-policy"].startswith(b"default-src 'none'")
+    assert headers[b"cache-control"] == b"no-store"
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_holds_no_inline_code(client: Client) -> None:
