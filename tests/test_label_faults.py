@@ -107,12 +107,13 @@ def test_worker_processes_label_the_same_and_their_death_does_not_hang_the_job(
 
 def test_an_interrupted_run_says_so(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = start(command(photos, out, "--shard-size=1"), tmp_path, seconds=0.5)
+    # Long enough that a slow machine does not come to interrupt it when it has ended.
+    process = start(command(photos, out, "--shard-size=1"), tmp_path, seconds=2)
     wait_for_labels(out, process, 1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "Traceback" not in said
+    assert "Traceback" not in said[1]
 
 
 def test_an_engine_that_says_done_is_not_believed(
