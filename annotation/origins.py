@@ -42,17 +42,7 @@ def record_rows(folder: Path) -> list[Row]:
     Raises:
         DataError: the record is there but cannot be read.
     """
-    path = folder / RECORD
-    if not path.is_file():
-        return []
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a record of what photos were made from ({error}), so nothing can be "
-            "added to it; give another --out, or delete the folder and make its photos again"
-        ) from error
-    return cast("list[Row]", table.to_dict("records"))
+    return cast("list[Row]", _read(folder).to_dict("records"))
 
 
 def begin_unfinished(folder: Path) -> Path:
@@ -102,17 +92,20 @@ def read_record(folder: Path) -> pd.DataFrame:
     Raises:
         DataError: the record is there but cannot be read.
     """
+    # A degradation can leave a photo as it was; the first record then stands for both.
+    return _read(folder).drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
+
+
+def _read(folder: Path) -> pd.DataFrame:
     path = folder / RECORD
     if not path.is_file():
-        return pd.DataFrame(columns=["scene", "kind"])
+        return pd.DataFrame(columns=COLUMNS, dtype=str)
     try:
-        table = pd.read_csv(path, dtype=str)
-        # A degradation can leave a photo as it was; the first record then stands for both.
-        return table.drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
+        return pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path}: not a record of what photos were made from ({error}); delete the folder and "
-            "make its photos again"
+            "make its photos again, or write to another folder"
         ) from error
 
 

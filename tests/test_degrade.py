@@ -180,5 +180,5 @@ def test_one_run_at_a_time_writes_to_a_folder(clean: Path, tmp_path: Path) -> No
 
 def test_nothing_is_added_to_a_damaged_record(clean: Path, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text("photo,path\n")
-    with pytest.raises(DataError, match="another --out"):
+    with pytest.raises(DataError, match="another folder"):
         record_rows(tmp_path)
