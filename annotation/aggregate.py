@@ -22,6 +22,7 @@ from annotation.ratings import (
     RATINGS,
     SENTINELS,
     Rating,
+    bad_name,
     check_width,
     is_opinion,
     name_pair,
@@ -216,9 +217,13 @@ def rated_photos(path: Path) -> pd.DataFrame:
         the photo was made from by record, else the SHA-256 of the photo, as in labels), ...
 
     Raises:
-        DataError: as ``read_rated_pairs``, or a photo is missing, unreadable or not what was rated.
+        DataError: as ``read_rated_pairs``, or a photo is missing, unreadable, not what was rated,
+            or named otherwise than in UTF-8.
     """
-    table = pd.DataFrame([vars(pair) for pair in read_rated_pairs(path)])
+    try:
+        table = pd.DataFrame([vars(pair) for pair in read_rated_pairs(path)])
+    except UnicodeEncodeError as error:
+        raise bad_name(error) from error
     missing = [photo for photo in table["path"] if not is_file(photo)]
     if missing:
         raise DataError(

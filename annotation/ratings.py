@@ -149,11 +149,15 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes
     try:
         return buffer.getvalue().encode()
     except UnicodeEncodeError as error:
-        name = error.object[max(error.start - 60, 0) : error.end]
-        raise DataError(
-            f"the name of a file or folder is not UTF-8, near {name!r}; rename it to keep it in a "
-            "CSV"
-        ) from error
+        raise bad_name(error) from error
+
+
+def bad_name(error: UnicodeEncodeError) -> DataError:
+    """The error to raise for a path that no table can hold."""
+    name = error.object[max(error.start - 60, 0) : error.end]
+    return DataError(
+        f"the name of a file or folder is not UTF-8, near {name!r}; rename it to keep it in a table"
+    )
 
 
 def name_pair(photo: str, enhancer: str) -> str:

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.commands.common import finite_number
+from trigger.commands.common import finite_number, printable
 from trigger.errors import DataError, ModelError, OptionError
 from trigger.files import write_atomically
 from trigger.quiet import native_messages_muted
 
 if TYPE_CHECKING:
     from export.parity import Parity
-
-LARGEST = 3.4e38  # of float32, in which the file holds the threshold
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +132,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summary(out: Path, report: dict[str, Any], parity: Parity) -> str:
-    unreadable = "".join(f"skipped: {line}\n" for line in report["parity"]["unreadable_photos"])
+    unreadable = "".join(
+        f"skipped: {printable(line)}\n" for line in report["parity"]["unreadable_photos"]
+    )
     return (
         f"{unreadable}"
         f"Keras against TFLite, difference of scores\n{parity.table()}\n"
@@ -146,8 +146,6 @@ def _summary(out: Path, report: dict[str, Any], parity: Parity) -> str:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    if abs(args.threshold) > LARGEST:
-        raise OptionError(f"--threshold {args.threshold}: the file holds at most {LARGEST:g}")
     if args.out.suffix != ".tflite":
         raise OptionError(f"--out {args.out}: the name must end in .tflite")
     if args.report is not None and args.report.suffix != ".json":

@@ -101,13 +101,16 @@ def enhance_photo(
     """
     path = Path(photo)
     name = os.fspath(photo)
-    target = path.with_name(f"{path.stem}-{enhancer.name}{path.suffix}")
-    data = read_photo_bytes(path)
+    data = read_photo_bytes(name)
     check_writable(data, name)
+    target = path.with_name(f"{path.stem}-{enhancer.name}{path.suffix}")
     if is_file(target) and not force:
         raise DataError(f"{target} exists already; replace it with --force")
     if not can_be_written(target):
-        raise DataError(f"{target} cannot be written; its folder must be one where you may write")
+        raise DataError(
+            f"{target} cannot be written; its folder must be one where you may write, and its name "
+            "neither too long nor that of a folder"
+        )
     pixels = read_photo(data, name=name).pixels
     try:
         enhanced = enhance_pixels(enhancer, pixels)

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from pipelines.pixels import Pixels
-from trigger.colour import as_stored, orientation
+from trigger.colour import as_stored, exif_data, orientation
 from trigger.errors import PhotoError
-from trigger.formats import detect_format, open_header
+from trigger.formats import detect_format, load_pixels, open_header
 
 WRITABLE = "JPEG, PNG, WebP and BMP"
 _SETTINGS: dict[str, dict[str, Any]] = {
@@ -22,7 +22,6 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 TINT = 4
 """Mean spread of the channels, of 255, below which the enhanced version of a gray photo is gray."""
-_METADATA = ("exif", "icc_profile", "dpi")
 _PNG_BIT_DEPTH = 24  # position of the byte in the file
 
 
@@ -69,9 +68,11 @@ def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
     """
     fmt = detect_format(data, name)
     with _open(data, fmt, name) as original:
-        settings = _SETTINGS[fmt] | {
-            key: original.info[key] for key in _METADATA if original.info.get(key)
-        }
+        if fmt == "PNG":
+            load_pixels(original, data, fmt)  # its metadata may lie behind them
+        metadata = {key: original.info.get(key) for key in ("icc_profile", "dpi")}
+        metadata["exif"] = exif_data(original)
+        settings = _SETTINGS[fmt] | {key: value for key, value in metadata.items() if value}
         if fmt == "WebP" and b"VP8L" in data:
             settings["lossless"] = True
         stored = as_stored(Image.fromarray(pixels), orientation(original))

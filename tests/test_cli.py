@@ -226,6 +226,18 @@ def test_a_reader_that_stops_early_is_no_error(folder: Path) -> None:
     assert errors == ""
 
 
+def test_a_ranking_is_written_though_nobody_reads_the_list(folder: Path, tmp_path: Path) -> None:
+    written = tmp_path / "ranking.csv"
+    command = [sys.executable, "-m", "trigger", "rank", str(folder), "--csv", str(written)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 141
+    assert "coffee.jpg" in written.read_text()
+
+
 @pytest.mark.parametrize(
     ("redirection", "code", "errors"),
     [

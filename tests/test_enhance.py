@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from trigger.cli import main
 from trigger.photo import read_photo
@@ -64,6 +64,31 @@ def exif(orientation: int) -> bytes:
     tags[ORIENTATION] = orientation
     tags[MAKER] = "Camera Works"
     return tags.tobytes()
+
+
+def late(png: bytes) -> bytes:
+    """The same file with its EXIF data behind its pixels."""
+    start = png.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(png[start : start + 4], "big")
+    return png[:start] + png[end:-12] + png[start:end] + png[-12:]
+
+
+def test_exif_of_a_png_is_kept_wherever_it_stands(coffee: Pixels, tmp_path: Path) -> None:
+    small, path = Image.fromarray(coffee[:60, :100]), tmp_path / "late.png"
+    small.save(path, exif=exif(6))
+    path.write_bytes(late(path.read_bytes()))
+    written = PngImagePlugin.PngInfo()
+    digits = exif(6).hex()
+    lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
+    written.add_text("Raw profile type exif", f"\nexif\n{len(digits) // 2:8}\n{lines}\n", zip=True)
+    small.save(tmp_path / "text.png", pnginfo=written)
+    for name in ("late", "text"):
+        assert read_photo(tmp_path / f"{name}.png").width == 60
+        enhance(tmp_path / f"{name}.png")
+        with Image.open(tmp_path / f"{name}-unchanged.png") as image:
+            assert image.size == (100, 60)
+            assert image.getexif()[ORIENTATION] == 6
+            assert image.getexif()[MAKER] == "Camera Works"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -192,6 +217,13 @@ def test_nothing_is_overwritten_without_force(
     assert "exists already; replace it with --force" in capsys.readouterr().err
     enhance(photo, "--force")
     assert read_photo(written).width == 60
+
+
+@pytest.mark.parametrize("name", [".", "/", ""])
+def test_what_is_no_photo_has_a_reason(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["enhance", name, "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["reason"] == ("directory" if name else "missing")
 
 
 def test_whether_it_helped_is_told_and_decides(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,6 +72,15 @@ def test_scenes_of_any_name_hold_out_no_photo_that_labels_may_hold(
     ratings.write_text("\n".join(lines))
     assert main(["evaluate", str(ratings), "--held-out"]) == 1
     assert "none of its scenes is held out" in capsys.readouterr().err
+
+
+def test_a_folder_that_no_table_can_name_is_said(tmp_path: Path, capsys: Captured) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff"))
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "photo.png")
+    (folder / "ratings.csv").write_text("path,rating\nphoto.png,1\n")
+    assert main(["evaluate", str(folder / "ratings.csv")]) == 1
+    assert "is not UTF-8, near" in capsys.readouterr().err
 
 
 def test_the_command_prints_both_thresholds(

@@ -15,12 +15,12 @@ from trigger.files import can_be_written, is_file, is_folder, write_atomically
 def test_links_and_permissions_stay(tmp_path: Path) -> None:
     file, link = tmp_path / "file", tmp_path / "link"
     file.write_bytes(b"old")
-    file.chmod(0o600)
+    file.chmod(0o640)
     link.symlink_to(file.name)
     write_atomically(link, b"new")
     assert link.is_symlink()
     assert file.read_bytes() == b"new"
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == 0o640
     assert sorted(tmp_path.iterdir()) == [file, link]
 
 

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import types
 import warnings
@@ -53,6 +54,9 @@ def png(width: int, height: int, rows: bytes = b"", *, bits: int = 8, colour: in
     header = struct.pack(">LLBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+_TOO_MUCH_TEXT = png(5, 5)[:33] + chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(2**21)))
 
 
 def tiff(grey: np.ndarray, photometric: int) -> bytes:
@@ -290,6 +294,10 @@ def test_all_kinds_of_sources_give_the_same_pixels(tmp_path: Path, small: np.nda
     with Image.open(os.fsencode(path)) as image:
         assert read_photo(image).name == str(path)
     assert read_photo(content, name="front door").name == "front door"
+    with tempfile.SpooledTemporaryFile() as upload:  # what web frameworks hand on
+        upload.write(content)
+        upload.seek(0)
+        assert read_photo(upload).name == "file object"
 
 
 def test_a_pillow_image_is_turned_upright_and_left_as_it_was(small: np.ndarray) -> None:
@@ -336,6 +344,7 @@ def test_at_least_must_be_positive(small: np.ndarray) -> None:
         (png(100_000, 1), "too-many-pixels"),
         (b"\xff\xd8\xff", "corrupt"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "corrupt"),
+        (_TOO_MUCH_TEXT, "unsupported-format"),
     ],
 )
 def test_bad_content_has_a_reason(content: bytes, reason: str, tmp_path: Path) -> None:

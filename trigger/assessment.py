@@ -19,6 +19,8 @@ from trigger.views import check_views, show
 
 DEFAULT_THRESHOLD = 0.4
 """Scores from here on raise an alert."""
+LARGEST_THRESHOLD = 3.4e38
+"""Scores are float32, and so are the thresholds that model files hold."""
 
 
 @dataclass(frozen=True)
@@ -186,12 +188,12 @@ def should_enhance(photo: PhotoSource, threshold: float = DEFAULT_THRESHOLD) -> 
 
 
 def check_threshold(threshold: float) -> float:
-    """Return the threshold as a float, or raise OptionError if it is not a finite number."""
+    """Return the threshold as a float, or raise OptionError if it is not a finite float32."""
     try:
         value = float(threshold)
     except (TypeError, ValueError, OverflowError):
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST_THRESHOLD:
         raise OptionError(f"threshold is {threshold!r}; it must be a finite number, like 0.4")
     return value
 

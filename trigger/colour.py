@@ -25,16 +25,28 @@ _TRANSPOSE = {
 }
 
 
+def exif_data(image: Image.Image) -> bytes:
+    """Return the EXIF data as the file holds them, empty where there are none.
+
+    A PNG may hold them behind its pixels, so it is to be loaded before, or as text in hexadecimal
+    digits below three lines of heading, which is how ImageMagick long wrote them.
+    """
+    exif = image.info.get("exif")
+    if isinstance(exif, bytes):
+        return exif
+    try:
+        return bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+    except (KeyError, AttributeError, ValueError):
+        return b""
+
+
 def orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; 1 (upright) where EXIF is absent or broken.
 
     Read here rather than through Pillow, which warns about broken EXIF. Pillow turns TIFF
     upright by itself, and pi_heif does so for HEIF.
     """
-    exif = image.info.get("exif")
-    if not isinstance(exif, bytes):
-        return 1
-    tiff = exif.removeprefix(b"Exif\0\0")
+    tiff = exif_data(image).removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return 1

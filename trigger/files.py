@@ -75,6 +75,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         target = resolved(path)
         temporary = _temporary(target)
         try:
+            if mode is not None:
+                temporary.touch(0o600)  # until it may be read by those who may read the old one
             temporary.write_bytes(data)
             if mode is not None:
                 temporary.chmod(stat.S_IMODE(mode))

@@ -188,6 +188,13 @@ def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
             f"this {fmt} file is cut short ({text}). A photo with missing parts is not judged; "
             "copy or download it again.",
         )
+    if "max_text" in lower:
+        return PhotoError(
+            "unsupported-format",
+            name,
+            f"this {fmt} file holds more text or a larger ICC profile than is read ({text}). "
+            "Save a copy without metadata.",
+        )
     if any(hint in lower for hint in ("unsupported", "unknown", "cannot handle", "not support")):
         return PhotoError(
             "unsupported-format",

@@ -13,7 +13,11 @@ import numpy.typing as npt
 
 from trigger.errors import ModelError, OptionError
 
-_RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
+_RUNTIMES = (
+    "ai_edge_litert.interpreter",
+    "tflite_runtime.interpreter",
+    "tensorflow.lite.python.interpreter",
+)
 
 
 class TfliteFunction:
@@ -142,9 +146,10 @@ def read_model_bytes(path: str | os.PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except (OSError, ValueError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        name = os.fspath(path) if isinstance(path, os.PathLike) else path
+        named = isinstance(path, str | os.PathLike)
+        name = repr(os.fspath(path)) if named else f"a model of type {type(path).__name__}"
         raise ModelError(
-            f"{name!r}: the model cannot be read ({reason}). Give the path of a .tflite file, or "
+            f"{name}: the model cannot be read ({reason}). Give the path of a .tflite file, or "
             "none for the packaged model"
         ) from error
 

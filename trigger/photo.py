@@ -170,7 +170,9 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
 
 
 def _as_text(name: object) -> str:
-    """What a file was opened by: a path, also as bytes, or a number."""
+    """What a file was opened by: a path, also as bytes, or a number; empty where it has no name."""
+    if name is None:
+        return ""
     return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 

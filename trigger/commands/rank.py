@@ -69,11 +69,12 @@ def run(args: argparse.Namespace) -> int:
     ranking = rank(
         track(results, len(paths), "scoring"), model=trigger.model.name, threshold=trigger.threshold
     )
+    # Before the list, whose reader may have seen enough and end this command.
+    if ranking.photos:  # an empty ranking is not worth the one that it would replace
+        _write_files(ranking, args)
     sys.stdout.write(f"{HEADER}\n")
     sys.stdout.writelines(line(photo) for photo in ranking.photos[: args.top])
     sys.stdout.flush()
-    if ranking.photos:  # an empty ranking is not worth the one that it would replace
-        _write_files(ranking, args)
     for rejected in ranking.rejected:
         complain(rejected)
     sys.stderr.write(
@@ -92,7 +93,7 @@ def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
         shown = ranking.photos[: min(args.top or MAX_PHOTOS, MAX_PHOTOS)]
         thumbnails = make_thumbnails(shown, workers=args.workers or min(usable_cores(), 4))
         pictures = track(thumbnails, len(shown), "thumbnails")
-        page = contact_sheet(ranking, shown, pictures, resolved(args.html).parent)
+        page = contact_sheet(ranking, shown, pictures, args.html.absolute().parent)
         write_atomically(args.html, page.encode("utf-8", "backslashreplace"))
     for target in (args.csv, args.json, args.html):
         if target:
