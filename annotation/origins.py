@@ -42,7 +42,7 @@ def record_rows(folder: Path) -> list[Row]:
     Raises:
         DataError: the record is there but cannot be read.
     """
-    return cast("list[Row]", _read(folder).to_dict("records"))
+    return cast("list[Row]", _read(folder, COLUMNS).to_dict("records"))
 
 
 def begin_unfinished(folder: Path) -> Path:
@@ -93,15 +93,15 @@ def read_record(folder: Path) -> pd.DataFrame:
         DataError: the record is there but cannot be read.
     """
     # A degradation can leave a photo as it was; the first record then stands for both.
-    return _read(folder).drop_duplicates("photo").set_index("photo")[["scene", "kind"]]
+    return _read(folder, ["photo", "scene", "kind"]).drop_duplicates("photo").set_index("photo")
 
 
-def _read(folder: Path) -> pd.DataFrame:
+def _read(folder: Path, columns: list[str]) -> pd.DataFrame:
     path = folder / RECORD
     if not path.is_file():
-        return pd.DataFrame(columns=COLUMNS, dtype=str)
+        return pd.DataFrame(columns=columns, dtype=str)
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
+        return pd.read_csv(path, dtype=str, keep_default_na=False)[columns]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path}: not a record of what photos were made from ({error}); delete the folder and "
