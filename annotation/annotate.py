@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
 
@@ -115,5 +116,7 @@ def _announce(host: str, port: int, tokens: Mapping[str, str]) -> None:
     address = f"http://{f'[{name}]' if ':' in name else name}:{port}/"
     sys.stdout.write(f"rate at {address} (end with Ctrl+C)\n")
     # What follows # stays in the browser: it is in no log of a server or proxy.
-    sys.stdout.writelines(f"  {rater}: {address}#{token}\n" for rater, token in tokens.items())
+    sys.stdout.writelines(
+        f"  {rater}: {address}#{quote(token)}\n" for rater, token in tokens.items()
+    )
     sys.stdout.flush()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation.manifest import Pair
-from annotation.ratings import NUMBERS, RATINGS, Rating, check_unique, name_pair
+from annotation.ratings import NUMBERS, RATINGS, Rating, check_unique, name_pair, whole
 from trigger.errors import DataError
 
 DATA = ("pair", "photo", "path", "scene", "enhancer", "sentinel")
@@ -144,5 +144,5 @@ def _rating(
         time=str(annotation.get("created_at") or ""),
         seconds=None if lead_time is None else float(lead_time),
         view=str(result.get("meta", {}).get("view", "")),
-        repeat=int(data.get(columns.get("repeat", "repeat")) or 0),
+        repeat=whole(str(data.get(columns.get("repeat", "repeat")) or 0)),
     )

@@ -259,8 +259,14 @@ class Store:
         return Outcome(event.id, "saved")
 
     def _query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._database.execute(sql, values).fetchall()
+        try:
+            with self._lock:
+                return self._database.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise DataError(
+                f"ratings cannot be read ({error}); put back a copy of the file, or have SQLite "
+                "recover what it holds: sqlite3 FILE .recover"
+            ) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -41,6 +38,7 @@ from pipelines.hard_negatives import HARD_NEGATIVES, HardNegative, hard_negative
 from pipelines.labels import storable
 from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
+from pipelines.processes import worker_processes
 from pipelines.storage import Folder
 from trigger.commands.common import positive_number, random_seed
 from trigger.errors import DataError, PhotoError
@@ -115,7 +113,7 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
     )
     made: list[Row] = []
     rejected = 0
-    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+    with worker_processes() as pool:
         results = pool.map(work, photos)
         for result in tqdm(results, "degrading", len(photos), unit="photo", disable=None):
             if isinstance(result, PhotoError):

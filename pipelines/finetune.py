@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -27,11 +28,13 @@ from pipelines.head import (
     write_head,
 )
 from pipelines.learning_curve import learning_curve
+from pipelines.lock import exclusive
 from pipelines.model_record import enhancer_of, read_record
 from pipelines.networks import cut_trunk, load_network, save_network
 from pipelines.rated.derived_ratings import PERFECT
 from pipelines.splits import is_held_out, unseen
-from pipelines.thresholds import add_target_options, choose_threshold, target_of
+from pipelines.storage import Folder
+from pipelines.thresholds import Target, add_target_options, choose_threshold, target_of
 from pipelines.trunk_features import trunk_features
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError
@@ -69,11 +72,9 @@ def run(args: argparse.Namespace) -> int:
     target = target_of(args)
     table = rated_photos(args.ratings)
     model = load_network(args.model)
-    count = freeze_trunk(model)
     record = read_record(args.model)
     if not args.force:
         check_enhancers(args.ratings, table["enhancer"], record)
-    print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
     table["held_out"] = table["scene"].map(is_held_out)
     _check_split(args.ratings, table)
     if known := int((table["held_out"] & ~unseen(table)).sum()):
@@ -83,6 +84,20 @@ def run(args: argparse.Namespace) -> int:
             "been trained on; leave 'scene' empty where a photo has no better name\n"
         )
     make_folder(args.out)
+    with exclusive(Folder(args.out)):
+        _finetune(model, record, table, target, args)
+    return 0
+
+
+def _finetune(
+    model: keras.Model,
+    record: dict[str, str],
+    table: pd.DataFrame,
+    target: Target | None,
+    args: argparse.Namespace,
+) -> None:
+    count = freeze_trunk(model)
+    print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
     features, rejected = trunk_features(
         cut_trunk(model), list(table["path"]), args.out / "features.npz"
     )
@@ -128,7 +143,6 @@ def run(args: argparse.Namespace) -> int:
     write_atomically(args.out / "report.html", finetune_page(table, report).encode())
     print(summary(report))  # noqa: T201
     print(f"look at {args.out / 'report.html'}")  # noqa: T201
-    return 0
 
 
 def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str]) -> None:

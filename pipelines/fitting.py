@@ -239,7 +239,7 @@ def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> Path:
     checkpoint = out / "checkpoint"
     record, weights = checkpoint / FINGERPRINT, checkpoint / WEIGHTS
     if weights.exists():
-        theirs = json.loads(record.read_text()) if record.is_file() else {}
+        theirs = _fingerprint(record)
         other = [name for name, value in fingerprint.items() if theirs.get(name) != value]
         if other:
             raise OptionError(
@@ -254,6 +254,15 @@ def _begin_or_resume(out: Path, fingerprint: dict[str, object]) -> Path:
     checkpoint.mkdir(parents=True, exist_ok=True)
     write_atomically(record, json.dumps(fingerprint, indent=2).encode())
     return weights
+
+
+def _fingerprint(record: Path) -> dict[str, object]:
+    """What the checkpoint says it belongs to; nothing where that is missing or damaged."""
+    try:
+        theirs: dict[str, object] = json.loads(record.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return theirs
 
 
 def _load(model: keras.Model, checkpoint: Path) -> None:

@@ -139,7 +139,7 @@ def _pair(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> tuple[Pixels, 
     """The photo and its enhanced copy.
 
     Raises:
-        PhotoError: one of them is gone, or the photo is no longer what it was.
+        PhotoError: one of them is gone or no longer what it was.
     """
     data = read_photo_file(row["path"])
     if photo_hash(data) != row["photo"]:
@@ -149,7 +149,10 @@ def _pair(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> tuple[Pixels, 
             enhanced = read_photo_file(out.at(enhanced_file(recipe, row["photo"], extension)))
         except PhotoError:
             continue
-        return read_photo(data, name=row["path"]).pixels, read_photo(enhanced).pixels
+        before, after = read_photo(data, name=row["path"]).pixels, read_photo(enhanced).pixels
+        if before.shape != after.shape:
+            raise PhotoError("corrupt", row["path"], "The enhanced photo has another size by now.")
+        return before, after
     raise PhotoError("missing", row["path"], "The enhanced photo was not stored.")
 
 
@@ -221,6 +224,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run ``trigger label report``."""
     out, _ = open_labels(args.labels)
-    out.write(PAGE_FILE, label_page(args.labels).encode())
+    out.write(PAGE_FILE, label_page(args.labels).encode("utf-8", "backslashreplace"))
     sys.stdout.write(f"{out.at(PAGE_FILE)}\n")
     return 0

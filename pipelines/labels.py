@@ -130,7 +130,7 @@ def enhanced_file(recipe: Recipe, photo: str, extension: str) -> str:
 def label_bytes(rows: pa.Table) -> bytes:
     """Rows as a Parquet file; the same rows give the same bytes."""
     buffer = io.BytesIO()
-    pq.write_table(rows, buffer)
+    pq.write_table(rows, buffer, write_page_checksum=True)
     return buffer.getvalue()
 
 
@@ -306,7 +306,7 @@ def read_rejects(folder: str | os.PathLike[str] | Folder) -> pd.DataFrame:
 def read_shard_rejects(folder: Folder, shard: str) -> list[dict[str, str]]:
     """The rejects of one shard; none where it has no such file."""
     try:
-        text = folder.read(reject_file(shard)).decode()
+        text = folder.read(reject_file(shard)).decode(errors="replace")
     except FileNotFoundError:
         return []
     return list(csv.DictReader(io.StringIO(text, newline="")))
@@ -329,10 +329,11 @@ def _read_file(
     needed = list(dict.fromkeys([*columns, *wanted]))
     try:
         # ParquetFile reads a small file ten times faster than datasets do.
-        table = pq.ParquetFile(io.BytesIO(folder.read(name))).read(needed)
+        content = io.BytesIO(folder.read(name))
+        table = pq.ParquetFile(content, page_checksum_verification=True).read(needed)
         # Earlier versions stored distributions as lists of fixed length.
         table = table.cast(pa.schema([LABEL_SCHEMA.field(field) for field in table.column_names]))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise DataError(
             f"{folder}/{name} is damaged or cannot be read ({error}); delete it and run trigger "
             "label again: only its photos are labelled anew"

@@ -7,8 +7,9 @@ import glob
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain, takewhile
 from pathlib import Path, PurePath
 
 import pyarrow as pa
@@ -75,8 +76,14 @@ class Listing:
             # The folder that we stand in is no part of the pattern, whatever its name.
             start = "" if os.path.isabs(source) else f"{glob.escape(os.getcwd())}/"  # noqa: PTH109, PTH117
             pattern = os.path.normpath(f"{start}{source}")
-            found = sorted(map(str, Path("/").glob(pattern.lstrip("/"))))
-            yield from (path for path in found if not Path(path).is_dir() and self._is_photo(path))
+            try:
+                found = sorted(map(str, Path("/").glob(pattern.lstrip("/"))))
+            except ValueError as error:
+                raise DataError(
+                    f"{source}: not a pattern ({error}); as in photos/**/*.jpg, ** stands by itself"
+                ) from error
+            files = (path for path in found if not Path(path).is_dir())
+            yield from self._photos_below(absolute(_above(source)), files, _is_labels_folder)
         else:  # also what is missing: reading it will say so
             yield here
 
@@ -110,18 +117,43 @@ class Listing:
             folders += [f"{folder}/{name}" for name in reversed(visible)]
 
     def _search_url(self, url: str) -> Iterator[str]:
-        pattern = url if glob.has_magic(url) or PurePath(url).suffix else f"{url}/**"
-        found = False
-        for location in match(pattern):
-            found = True
-            if self._is_photo(location):
-                yield location
+        is_file = PurePath(url).suffix.lower() in PHOTO_EXTENSIONS
+        pattern = url if is_file or glob.has_magic(url) else f"{url}/**"
+        found = match(pattern)
         if not found:
             yield url  # reading it will say what is wrong
+        runs = {location for location in found if location.endswith(f"/{RUN_FILE}")}
+        yield from self._photos_below(
+            _above(pattern),
+            found,
+            lambda folder: f"{folder}/{RUN_FILE}" in runs and _holds_labels(folder),
+        )
 
-    def _is_photo(self, path: str) -> bool:
-        """The same for one that a pattern or URL found, which may lie in the labels folder."""
-        return not self._is_left_out(path) and self._counts(path)
+    def _photos_below(
+        self, top: str, files: Iterable[str], holds_labels: Callable[[str], bool]
+    ) -> Iterator[str]:
+        """Of files that were found below a folder, what searching the folder would give."""
+
+        @cache
+        def is_left_out(folder: str) -> bool:
+            if len(folder) > len(top):
+                above, _, name = folder.rpartition("/")
+                if is_left_out(above):
+                    return True
+                if name.startswith("."):
+                    self.skipped["hidden"] += 1
+                    return True
+            place = folder or "/"
+            if self._is_left_out(place):
+                return True
+            if holds_labels(place):
+                self.skipped["labels folder"] += 1
+                return True
+            return False
+
+        for path in files:
+            if not is_left_out(path.rpartition("/")[0]) and self._counts(path):
+                yield path
 
     def _is_left_out(self, location: str) -> bool:
         place = location if is_remote(location) else resolved(location)
@@ -137,6 +169,17 @@ class Listing:
         else:
             return True
         return False
+
+
+def _above(pattern: str) -> str:
+    """The folder that a pattern is sought below, or a photo lies in; none for what lies here."""
+    *folders, _ = pattern.split("/")
+    plain = list(takewhile(lambda name: not glob.has_magic(name), folders))
+    return "/".join(plain) or ("/" if folders[:1] == [""] else "")
+
+
+def _is_labels_folder(folder: str) -> bool:
+    return Path(folder, RUN_FILE).is_file() and _holds_labels(folder)
 
 
 def _holds_labels(folder: str) -> bool:

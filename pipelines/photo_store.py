@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pipelines.disk_array import new_disk_array
 from trigger.errors import PhotoError
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
@@ -30,9 +31,12 @@ def preprocess_photos(
 
     Returns:
         (len(paths), 448, 448, 3) uint8 and the rejected rows, which are zero, with their reasons.
+
+    Raises:
+        DataError: the disk has no room for them.
     """
     shape = (len(paths), STANDARD.size, STANDARD.size, 3)
-    photos = np.lib.format.open_memmap(cache, "w+", np.uint8, shape)
+    photos = new_disk_array(cache, np.uint8, shape)
     rejected: dict[int, str] = {}
 
     def preprocess(row: int) -> None:

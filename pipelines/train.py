@@ -19,6 +19,7 @@ from pipelines.averaging import average, refit_head
 from pipelines.hard_negatives import HARD_NEGATIVES
 from pipelines.head import read_head
 from pipelines.labels import read
+from pipelines.lock import exclusive
 from pipelines.metrics import agreement
 from pipelines.model_record import MADE_WITH
 from pipelines.networks import (
@@ -30,6 +31,7 @@ from pipelines.networks import (
 )
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
+from pipelines.storage import Folder
 from trigger.commands.common import local_path
 from trigger.errors import DataError, OptionError
 from trigger.files import make_folder, write_atomically
@@ -81,6 +83,12 @@ def run(args: argparse.Namespace) -> int:
         )
     labels = _read_labels(args)
     make_folder(args.out)
+    with exclusive(Folder(args.out)):
+        _train(labels, args)
+    return 0
+
+
+def _train(labels: pd.DataFrame, args: argparse.Namespace) -> None:
     keras.utils.set_random_seed(args.seed)
     model, whole = build_trigger(fitting.SIDE), build_trigger()
     copied = warm_start(model, args.init)
@@ -123,7 +131,6 @@ def run(args: argparse.Namespace) -> int:
         finish=finish,
     )
     (args.out / "photos.npy").unlink()
-    return 0
 
 
 def _read_labels(args: argparse.Namespace) -> pd.DataFrame:

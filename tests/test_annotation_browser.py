@@ -328,6 +328,21 @@ def test_a_skip_is_of_the_pair_that_was_asked_about(
         assert answers(pairs, "Skip") == [1]
 
 
+def test_a_link_signs_in_whatever_its_token(
+    context: playwright.BrowserContext, pairs: Path, tmp_path: Path
+) -> None:
+    raters = tmp_path / "raters.csv"
+    raters.write_text("rater,token\nAnn,100 % möchte ich #raten\n", "utf-8")
+    with serving(pairs, "--raters", str(raters)) as server:
+        assert server.process.stdout is not None
+        link = server.process.stdout.readline().split()[-1]
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_role("button", name="Got it").click()
+        ready(page)
+        assert "#" not in page.url
+
+
 def test_space_flickers_wherever_the_focus_is(
     context: playwright.BrowserContext, pairs: Path
 ) -> None:

@@ -22,6 +22,7 @@ from annotation.ratings import read_rows
 from annotation.server import PROBLEM, Settings, make_app
 from annotation.store import Event, Store
 from trigger.cli import main
+from trigger.errors import DataError
 
 RATERS = 20
 EACH = 8  # answers of each of them; every one waits for the disk
@@ -315,6 +316,23 @@ def test_two_processes_may_write_to_one_file(tmp_path: Path) -> None:
     assert len(stores[0].standing()) == 1
     for store in stores:
         store.close()
+
+
+def test_a_damaged_file_of_ratings_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.sqlite"
+    store = Store(path)
+    answers = [
+        Event(f"{number:016}", "answer", f"pair {number}", 0, "2026-01-01T00:00:00Z", rating=1)
+        for number in range(200)
+    ]
+    store.record("Ann", answers)
+    store.close()
+    content = bytearray(path.read_bytes())
+    for start in range(4096, len(content), 4096):
+        content[start : start + 64] = b"\xff" * 64
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="ratings"):
+        Store(path).standing()
 
 
 def test_what_is_exported_can_be_imported(client: Client, pairs: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from trigger.photo import find_photos, photo_hash, read_photo
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(degrade, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(degrade, "worker_processes", lambda: ThreadPoolExecutor(1))
 
 
 @pytest.fixture(scope="module")

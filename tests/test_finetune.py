@@ -20,10 +20,12 @@ from PIL import Image
 
 from pipelines import metrics, train, trunk_features
 from pipelines.finetune import check_enhancers
+from pipelines.lock import exclusive
 from pipelines.model_record import MADE_WITH, read_record, write_record
 from pipelines.networks import build_trigger, load_network, warm_start
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
+from pipelines.storage import Folder
 from trigger.cli import main
 from trigger.errors import DataError, ModelError
 from trigger.photo import photo_hash
@@ -255,6 +257,29 @@ def test_training_notes_what_the_labels_were_made_with(
     assert main([*command, "--batch-size", "2", "--average"]) == 0
     record = read_record(tmp_path / "out" / "baseline.keras")
     assert [record[part] for part in MADE_WITH] == ["brighten", "1", "brightness", "1"]
+
+
+@pytest.mark.parametrize("command", ["train", "finetune"])
+def test_one_training_at_a_time_writes_to_a_folder(
+    command: str,
+    made: Path,
+    photographs: Photographs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    use_models(monkeypatch)
+    inputs = [str(made / "baseline.keras"), str(made / "ratings.csv")]
+    if command == "train":
+        photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
+        label(photos, tmp_path / "labels")
+        inputs = [str(tmp_path / "labels")]
+    out = tmp_path / "out"
+    out.mkdir()
+    with exclusive(Folder(out)):
+        assert main([command, *inputs, "--out", str(out)]) == 1
+    assert "is in use by process" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == [".lock"]
 
 
 def test_a_label_gone_stale_does_not_take_the_new_one_with_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines.fitting import PhotoBatches, fit
+from pipelines.fitting import FINGERPRINT, PhotoBatches, fit
 from trigger.errors import OptionError
 
 RNG = np.random.default_rng(0)
@@ -131,7 +131,12 @@ def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="No space left"):
         train(tmp_path, finish=fail)
-    file = tmp_path / "checkpoint" / "latest.weights.h5"
+    file, record = (tmp_path / "checkpoint" / name for name in ("latest.weights.h5", FINGERPRINT))
+    stored = record.read_bytes()
+    record.write_bytes(b"")
+    with pytest.raises(OptionError, match="another --out or delete"):
+        train(tmp_path)
+    record.write_bytes(stored)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(OptionError, match=r"latest.*cannot be read.*start anew delete"):
         train(tmp_path)

@@ -295,7 +295,12 @@ def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path:
         read(out, enhancer="brighten 9")
     labels.write_labels(out, "twice", rows[:2])
     assert len(read(out, recipe=RECIPE)) == 8
-    file.write_bytes(file.read_bytes()[:-9])
+    content = bytearray(file.read_bytes())
+    content[content.index(b"PAR1") + 200] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
+        read(out)
+    file.write_bytes(content[:-9])
     with pytest.raises(DataError, match="damaged"):
         read(out)
     file.unlink()

@@ -60,6 +60,8 @@ def test_patterns(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any("loop" in name for name in names(listing, tree))
     assert listing.skipped["not a photo by its extension"] == 1
     assert "deep/er/c.webp" not in names(Listing([f"{tree}/**/*.*"], str(tree / "deep")), tree)
+    with pytest.raises(DataError, match=r"as in photos/\*\*/\*.jpg"):
+        list(Listing([f"{tree}/**.jpg"], leave_out="/nowhere"))
     brackets = tree / "holiday [1]"
     brackets.mkdir()
     (brackets / "a.jpg").touch()
@@ -67,6 +69,21 @@ def test_patterns(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names(Listing(["*.jpg"], leave_out="/nowhere"), brackets) == ["a.jpg"]
     (tree / "[1].jpg").touch()
     assert names(Listing([tree / "[1].jpg"], leave_out="/nowhere"), tree) == ["[1].jpg"]
+
+
+def test_patterns_leave_out_what_folders_leave_out(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "deep" / "old").mkdir()
+    (tree / "deep" / "old" / "run.json").write_text('{"kind": "trigger labels"}')
+    (tree / "deep" / "old" / "deltas.png").touch()
+    searched, found = (Listing([source], leave_out="/nowhere") for source in (tree, f"{tree}/**/*"))
+    assert sorted(searched) == sorted(found)
+    assert (searched.skipped["hidden"], searched.skipped["labels folder"]) == (2, 1)
+    assert (found.skipped["hidden"], found.skipped["labels folder"]) == (2, 1)
+    monkeypatch.chdir(tree / ".cache")
+    for source in (f"{tree}/.cache/*", "../.cache/*.jpg", "*.jpg"):  # but not what was asked for
+        assert names(Listing([source], "/nowhere"), tree) == [".cache/d.jpg"]
 
 
 def as_text(paths: list[str], file: Path) -> None:
@@ -201,6 +218,12 @@ def test_photos_and_labels_may_lie_on_any_file_system_beam_knows(
     assert compact_labels(out).files_after == 1
     assert label_status(out)["state"] == "finished"
     assert label("mem://bucket/photos", out)["counts"]["already"] == 8
+    for name in ("2024.05/a.jpg", "2024.05/.b/c.jpg"):
+        MemoryFiles.files[f"mem://bucket/{name}"] = b""
+    assert list(Listing(["mem://bucket/2024.05"], out)) == ["mem://bucket/2024.05/a.jpg"]
+    elsewhere = Listing(["mem://bucket"], leave_out="mem://bucket/other")
+    assert not any("/labels/" in location for location in elsewhere)
+    assert elsewhere.skipped["labels folder"] == 1
     (missing,) = Listing(["mem://bucket/gone"], leave_out=out)
     assert missing == "mem://bucket/gone"
     with pytest.raises(OptionError, match=r"apache-beam\[gcp\]"):

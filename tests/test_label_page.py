@@ -30,13 +30,16 @@ def test_the_page_shows_pairs_rejects_and_where_it_all_comes_from(
     label(photos, out, enhancers=("brighten", "darken"))
     next((out / "enhanced" / "darken-1").rglob("*.png")).unlink()
     (photos / "rocket.png").unlink()
+    Image.new("RGB", (9, 9)).save(max((out / "enhanced" / "darken-1").rglob("*.png")))
     assert main(["label", "report", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}/report.html\n"
     page = (out / "report.html").read_text("utf-8")
     assert "brighten 1, brightness 1, none" in page
     assert "darken 1, brightness 1, none" in page
     assert page.count("<li>") == 16
-    assert page.count('type="range"') == 13  # one enhanced photo and one photo, twice, are gone
+    # One enhanced photo and one photo, twice, are gone, and one has changed.
+    assert page.count('type="range"') == 12
+    assert page.count("has another size by now") == 1
     assert page.count("no such file") == 2
     assert page.count("The enhanced photo was not stored.") == 1
     assert "<script>alert" not in page

@@ -34,8 +34,8 @@ MAX_FILE_BYTES = 256 * 2**20
 _PIECE = 2**20  # bytes read at once; asked for all that is allowed, files set aside as much memory
 MAX_PIXELS = 200_000_000
 """Room for the largest phone sensors (16320x12240)."""
-MAX_SIDE = 65_535
-"""The longest side a JPEG can have."""
+MAX_SIDE = 65_500
+"""The longest side of a JPEG that its decoders and encoders take."""
 PHOTO_EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif"}
     | {".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp", ".dib", ".gif"}

@@ -33,7 +33,7 @@ const viewer = new Viewer($("stage"), {
 // --- signing in
 
 async function start() {
-  const token = location.hash.slice(1);
+  const token = tokenOf(location.hash.slice(1));
   // Out of the address bar, the history and what is shared from there.
   if (token) history.replaceState(null, "", location.pathname);
   for (;;) {
@@ -51,6 +51,14 @@ async function start() {
       welcome(Boolean(token), "The server is away. Trying again …");
       await sleep(RETRY);
     }
+  }
+}
+
+function tokenOf(link) {
+  try {
+    return decodeURIComponent(link);
+  } catch { // a link that was typed wrong
+    return link;
   }
 }
 

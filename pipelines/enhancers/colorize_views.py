@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pipelines.disk_array import new_disk_array
 from pipelines.enhancers.colorize_network import ColourBins
 from pipelines.enhancers.colour import chroma_square, is_gray, lightness_square
 from pipelines.fitting import Batches
@@ -93,9 +94,7 @@ def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Pa
     lightness = np.concatenate([square[0] for square in squares])
     np.save(folder / "chroma.npy", np.concatenate([square[1] for square in squares]))
     files = [
-        np.lib.format.open_memmap(
-            folder / f"tap-{tap}.npy", "w+", np.float16, (len(lightness), *shape[1:])
-        )
+        new_disk_array(folder / f"tap-{tap}.npy", np.float16, (len(lightness), *shape[1:]))
         for tap, shape in enumerate(trunk.output_shape)
     ]
     for start in tqdm(range(0, len(lightness), 16), "features", disable=None):

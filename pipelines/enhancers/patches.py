@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Protocol
 
 import cv2
@@ -17,6 +14,7 @@ from pipelines.degradation import Factors, degrade, sensor
 from pipelines.enhancers.shrinkage import BLOCK
 from pipelines.fitting import Batches
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.processes import worker_processes
 
 CROP = 320
 PER_CROP = 4
@@ -79,7 +77,7 @@ class RepairedCrops:
         for number in range(count):
             rng = np.random.default_rng([seed, number])
             jobs.append((_random_crop(photos, rng), draw(rng), rng))
-        with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+        with worker_processes() as pool:
             results = pool.map(partial(_repaired, repair), jobs, chunksize=8)
             made = list(tqdm(results, "repairing", count, unit="crop", disable=None))
         self._crops = [crop for crop in made if crop is not None]

@@ -118,9 +118,9 @@ def upscale_file(photo: Path) -> tuple[Path, Pixels, Pixels]:
         PhotoError: the photo cannot be read, or not be written safely.
         DataError: the new file exists already.
     """
-    target = photo.with_name(f"{photo.stem}-x{SCALE}{photo.suffix}")
     data = read_photo_bytes(photo)
     check_writable(data, str(photo))
+    target = photo.with_name(f"{photo.stem}-x{SCALE}{photo.suffix}")
     if target.exists():
         raise DataError(f"{target} exists already; move it away")
     pixels = read_photo(data, name=str(photo)).pixels

@@ -34,8 +34,10 @@ from pipelines.enhancers.patches import (
     RepairedCrops,
 )
 from pipelines.enhancers.restorer import first_repair, first_repair_version
+from pipelines.lock import exclusive
 from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
+from pipelines.storage import Folder
 from trigger.commands.common import positive_number
 from trigger.errors import DataError, ModelError, OptionError, PhotoError, TriggerError
 from trigger.files import make_folder, write_atomically
@@ -258,17 +260,18 @@ def train(args: argparse.Namespace) -> None:
         write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
         print(json.dumps(report, indent=2))  # noqa: T201
 
-    fitting.fit(
-        network,
-        batches,
-        loss=recipe.loss,
-        metrics=[gain],
-        learning_rate=args.learning_rate,
-        epochs=args.epochs,
-        out=args.out,
-        finish=finish,
-        held_out=held_out,
-    )
+    with exclusive(Folder(args.out)):
+        fitting.fit(
+            network,
+            batches,
+            loss=recipe.loss,
+            metrics=[gain],
+            learning_rate=args.learning_rate,
+            epochs=args.epochs,
+            out=args.out,
+            finish=finish,
+            held_out=held_out,
+        )
 
 
 def repaired_by(recipe: Recipe) -> str | None:

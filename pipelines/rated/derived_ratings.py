@@ -17,10 +17,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +33,7 @@ from annotation.origins import (
     record_rows,
 )
 from pipelines.lock import exclusive
+from pipelines.processes import worker_processes
 from pipelines.rated import live_challenge, tid2013
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
@@ -106,7 +104,7 @@ def _remake(tid: Path, out: Path, known: list[Row]) -> list[RatingRow]:
     """Make the photos of TID2013 again, and record what they are made from."""
     numbers = scene_numbers(read_scores(tid))
     unfinished = begin_unfinished(out)
-    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+    with worker_processes() as pool:
         scenes = pool.map(partial(_write_scene, tid, unfinished), numbers)
         made = list(tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None))
     put_in_place(out, known, [row for _, record in made for row in record])

@@ -23,10 +23,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -38,6 +36,7 @@ from pipelines.degradation import KINDS, Kind, degrade, random_factors
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.enhancers.shrinkage import shrink
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.processes import worker_processes
 from pipelines.rated import FLAWLESS
 from pipelines.rated.live_challenge import RatedPath, read_live_challenge
 from pipelines.rated.tid2013 import (
@@ -127,7 +126,7 @@ def build_examples(
     make_folder(out)
     jobs = {out / name: job for name, job in plan_examples(live, tid, clean, seed).items()}
     missing = {path: job for path, job in jobs.items() if not path.is_file()}
-    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+    with worker_processes() as pool:
         results = pool.map(_build_one, missing.items())
         for _ in tqdm(results, "scorer examples", len(missing), unit="scene", disable=None):
             pass

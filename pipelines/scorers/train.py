@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines import fitting
+from pipelines.disk_array import new_disk_array
+from pipelines.lock import exclusive
 from pipelines.model_record import read_record
 from pipelines.networks import build_nima, predict_in_slices, save_whole, warm_start
 from pipelines.rated import live_challenge, tid2013
@@ -24,6 +26,7 @@ from pipelines.scorers.examples import Examples, build_examples, count_examples,
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import FOLDS, is_held_out
+from pipelines.storage import Folder
 from trigger.commands.common import positive_float
 from trigger.errors import DataError, OptionError
 from trigger.files import make_folder, write_atomically
@@ -57,7 +60,7 @@ def gather(files: list[Path], cache: Path, fold: int = 0) -> ExampleTable:
     """
     counts = [count_examples(path) for path in files]
     shape = (sum(counts), STANDARD.size, STANDARD.size, 3)
-    photos = np.lib.format.open_memmap(cache, "w+", np.uint8, shape)
+    photos = new_disk_array(cache, np.uint8, shape)
     facts: list[Examples] = []
     for path, end in zip(files, np.cumsum(counts), strict=True):
         examples = Examples.load(path)
@@ -202,8 +205,14 @@ def run(args: argparse.Namespace) -> int:
             f"{args.init} held out fold {theirs}, so it has seen scenes of fold {args.fold}; give "
             f"--fold {theirs}, or other weights to start from"
         )
-    keras.utils.set_random_seed(args.seed)
     make_folder(args.out)
+    with exclusive(Folder(args.out)):
+        _train(architecture, args)
+    return 0
+
+
+def _train(architecture: Architecture, args: argparse.Namespace) -> None:
+    keras.utils.set_random_seed(args.seed)
     model, whole = architecture.build(fitting.SIDE), architecture.build(STANDARD.size)
     if architecture.trunk:
         warm_start(model, args.init or architecture.trunk)
@@ -260,4 +269,3 @@ def run(args: argparse.Namespace) -> int:
         finish=finish,
     )
     (args.out / "photos.npy").unlink()
-    return 0

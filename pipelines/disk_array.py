@@ -1,0 +1,36 @@
+"""Arrays in files, for what may be larger than memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trigger.errors import DataError
+
+
+def new_disk_array(
+    path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]
+) -> np.memmap[Any, np.dtype[Any]]:
+    """An array of zeros, mapped from a new ``.npy`` file.
+
+    Raises:
+        DataError: there is no room for it, or nothing may be written there.
+    """
+    try:
+        array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):
+            # All room at once: a process that writes to a map on a full disk is killed.
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        needed = np.dtype(dtype).itemsize * np.prod(shape, dtype=np.float64) / 2**20
+        raise DataError(
+            f"{path}: {needed:,.0f} MiB cannot be written there ({error.strerror}); make room, or "
+            "choose a folder on another disk"
+        ) from error
+    return array

@@ -1,0 +1,51 @@
+"""Worker processes neither outlive what started them nor take it down with a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.processes import worker_processes
+from trigger.errors import TriggerError
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+DRIVER = """
+import os, time
+from pipelines.processes import worker_processes
+if __name__ == "__main__":
+    with worker_processes() as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600)
+        time.sleep(600)
+"""
+
+
+def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment
+    ) as driver:
+        assert driver.stdout is not None
+        worker = int(driver.stdout.readline())
+        assert Path(f"/proc/{worker}").exists()
+        driver.kill()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_killed_worker_is_told_in_words() -> None:
+    with (
+        pytest.raises(TriggerError, match="a worker process was killed"),
+        worker_processes() as pool,
+    ):
+        list(pool.map(signal.raise_signal, [signal.SIGKILL]))
