@@ -142,7 +142,7 @@ def _degrade_photo(
         name = storable(path.stem).encode()[:LONGEST_STEM].decode(errors="ignore")
         stem = f"{name}-{scene[:8]}-{kind}-{version}"
         if kind == "none":
-            target, content = out / f"{stem}{path.suffix.lower()}", data
+            target, content = out / f"{stem}{storable(path.suffix.lower())}", data
         else:
             stem += f"-seed{seed}" if seed else ""
             made = hard_negative(kind, pixels, rng) if kind in HARD_NEGATIVES else pixels

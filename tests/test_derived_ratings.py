@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,18 @@ def test_each_photo_is_rated_once_however_it_is_named(live: Path, tmp_path: Path
     assert main([*command, str(live / "fair.png"), str(live / "fair.png"), str(out)]) == 0
     table = pd.read_csv(out / "ratings.csv")
     assert [Path(path).name for path in table["path"]] == ["poor.png", "fair.png"]
+
+
+def test_a_name_that_no_table_can_hold_is_said(
+    live: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff"))
+    folder.mkdir()
+    (live / "good.png").rename(folder / "good.png")
+    write_scores(live, {"poor.png": 30.0})
+    command = ["derive-ratings", "--live", str(live), "--out", str(tmp_path / "out")]
+    assert main([*command, "--flawless", str(folder)]) == 1
+    assert "is not UTF-8, near" in capsys.readouterr().err
 
 
 def test_gains_are_binned_upwards() -> None:

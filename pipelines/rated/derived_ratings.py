@@ -32,6 +32,7 @@ from annotation.origins import (
     put_in_place,
     record_rows,
 )
+from annotation.ratings import bad_name
 from pipelines.lock import exclusive
 from pipelines.processes import worker_processes
 from pipelines.rated import live_challenge, tid2013
@@ -112,8 +113,12 @@ def _remake(tid: Path, out: Path, known: list[Row]) -> list[RatingRow]:
 
 
 def _rating(path: Path, rating: int, rater: str) -> RatingRow:
-    photo = photo_hash(read_photo_bytes(path))
-    return {"photo": photo, "path": str(resolved(path)), "rating": rating, "rater": rater}
+    photo, place = photo_hash(read_photo_bytes(path)), str(resolved(path))
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        raise bad_name(error) from error
+    return {"photo": photo, "path": place, "rating": rating, "rater": rater}
 
 
 def _write_scene(folder: Path, out: Path, number: int) -> tuple[list[RatingRow], list[Row]]:
