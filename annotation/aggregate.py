@@ -22,7 +22,7 @@ from annotation.ratings import (
     RATINGS,
     SENTINELS,
     Rating,
-    bad_name,
+    check_path,
     check_width,
     is_opinion,
     name_pair,
@@ -220,10 +220,10 @@ def rated_photos(path: Path) -> pd.DataFrame:
         DataError: as ``read_rated_pairs``, or a photo is missing, unreadable, not what was rated,
             or named otherwise than in UTF-8.
     """
-    try:
-        table = pd.DataFrame([vars(pair) for pair in read_rated_pairs(path)])
-    except UnicodeEncodeError as error:
-        raise bad_name(error) from error
+    pairs = read_rated_pairs(path)
+    for pair in pairs:
+        check_path(pair.path)
+    table = pd.DataFrame([vars(pair) for pair in pairs])
     missing = [photo for photo in table["path"] if not is_file(photo)]
     if missing:
         raise DataError(

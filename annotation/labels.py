@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset
+import pyarrow.parquet as pq
 
 from annotation.origins import origins_of
 from trigger.errors import DataError, OptionError
@@ -38,8 +38,10 @@ def read_labels(folder: Path, enhancer: str | None, scorer: str | None) -> pd.Da
     """
     try:
         kind = json.loads((folder / RUN_FILE).read_bytes())["kind"]
-        files = sorted(str(file) for file in (folder / "labels").glob("*.parquet"))
-        table = pyarrow.dataset.dataset(files, format="parquet").to_table(columns=COLUMNS)
+        files = sorted((folder / "labels").glob("*.parquet"))
+        table = pa.concat_tables(
+            pq.ParquetFile(file, page_checksum_verification=True).read(COLUMNS) for file in files
+        )
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise DataError(
             f"{folder}: not a readable labels folder ({error}); make one with: "

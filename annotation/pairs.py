@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: trigger pairs labels --out pairs -n 1000, then trigger annotate pairs"
     parser.add_argument("labels", type=local_path, metavar="LABELS", help="folder by trigger label")
-    parser.add_argument("--out", type=Path, required=True, metavar="PAIRS", help="new folder")
+    parser.add_argument("--out", type=local_path, required=True, metavar="PAIRS", help="new folder")
     parser.add_argument(
         "-n", type=positive_number, default=1000, help="photos to choose (default: 1000)"
     )

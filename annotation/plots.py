@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from annotation.aggregate import OUTLIER_WEIGHT, RatedPair, Rater
+from annotation.figures import png_of
 from annotation.ratings import IMPROVABLE, RATINGS, Rating, is_opinion
 
 COLOURS = {2: "#1b6e5a", 1: "#7fbf9e", 0: "#c9c9c9", -1: "#c8553d"}
@@ -21,18 +20,14 @@ def draw_summary(
     rows: Sequence[Rating], pairs: Sequence[RatedPair], raters: Sequence[Rater]
 ) -> bytes:
     """Four panels as PNG: ratings per rater, mean ratings, raters' trust, spread of opinions."""
-    # Without pyplot, which keeps global state and looks for a screen.
     figure = Figure(figsize=(12, 8.5), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(2, 2)
     shown = list(raters)[:MOST_RATERS]
     _ratings(panels[0, 0], rows, [rater.rater for rater in shown])
     _means(panels[0, 1], pairs)
     _raters(panels[1, 0], shown)
     _spread(panels[1, 1], pairs)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _plain(name: str) -> str:

@@ -149,11 +149,23 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes
     try:
         return buffer.getvalue().encode()
     except UnicodeEncodeError as error:
-        raise bad_name(error) from error
+        raise _bad_name(error) from error
 
 
-def bad_name(error: UnicodeEncodeError) -> DataError:
-    """The error to raise for a path that no table can hold."""
+def check_path(path: str) -> str:
+    """The path, if a table can hold it.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise _bad_name(error) from error
+    return path
+
+
+def _bad_name(error: UnicodeEncodeError) -> DataError:
     name = error.object[max(error.start - 60, 0) : error.end]
     return DataError(
         f"the name of a file or folder is not UTF-8, near {name!r}; rename it to keep it in a table"

@@ -51,8 +51,8 @@ OUTPUTS = {
             size=10,
             network="nima",
             meaning=(
-                "Predicted share of people who would rate the photo's quality 1, 2, ... 10. "
-                "Each in 0..1, sum 1; the mean rating is the score, higher means better."
+                "Predicted share of people whose opinion of the photo's quality is 1, 2, ... 10. "
+                "Each in 0..1, sum 1; the mean opinion is the score, higher means better."
             ),
             decides=False,
         ),
@@ -61,8 +61,8 @@ OUTPUTS = {
             size=1,
             network="alexnet-rank",
             meaning=(
-                "Predicted mean of people's ratings of the photo's quality on a scale of 1 to 10; "
-                "higher means better."
+                "Predicted mean of people's opinions of the photo's quality, from 1 to 10; higher "
+                "means better."
             ),
             decides=False,
         ),

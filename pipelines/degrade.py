@@ -40,7 +40,7 @@ from pipelines.lock import exclusive
 from pipelines.pixels import Pixels, to_float
 from pipelines.processes import worker_processes
 from pipelines.storage import Folder
-from trigger.commands.common import positive_number, random_seed
+from trigger.commands.common import local_path, positive_number, random_seed
 from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, write_atomically
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
@@ -66,8 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "examples: trigger degrade clean --out degraded --versions 2; "
         "trigger degrade clean --out negatives --kinds thumbnail text plain"
     )
-    parser.add_argument("photos", nargs="+", type=Path, help="flawless photos or folders of them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the degraded photos")
+    parser.add_argument(
+        "photos", nargs="+", type=local_path, help="flawless photos or folders of them"
+    )
+    parser.add_argument(
+        "--out", type=local_path, required=True, help="folder for the degraded photos"
+    )
     parser.add_argument(
         "--kinds",
         nargs="+",

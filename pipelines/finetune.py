@@ -37,6 +37,7 @@ from pipelines.storage import Folder
 from pipelines.thresholds import Target, add_target_options, choose_threshold, target_of
 from pipelines.trunk_features import trunk_features
 from trigger.assessment import DEFAULT_THRESHOLD
+from trigger.commands.common import local_path
 from trigger.errors import DataError
 from trigger.files import make_folder, write_atomically
 
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("model", type=Path, help=".keras file that 'trigger train' wrote")
     parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
-    parser.add_argument("--out", type=Path, required=True, help="folder for model and report")
+    parser.add_argument("--out", type=local_path, required=True, help="folder for model and report")
     add_target_options(parser)
     parser.add_argument(
         "--force",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
+from annotation.figures import png_of
 from pipelines.calibration import Bin
 from pipelines.learning_curve import Point
 from pipelines.metrics import at_threshold
@@ -47,7 +46,7 @@ def draw_precision_recall(
         title=f"{report['n']} rated photos of {report['scenes']} scenes",
     )
     axis.legend(title="area under the curve", loc="lower left")
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_learning_curve(points: Sequence[Point], baseline: float) -> bytes:
@@ -64,7 +63,7 @@ def draw_learning_curve(points: Sequence[Point], baseline: float) -> bytes:
     axis.minorticks_off()
     axis.set(xlabel="rated photos to learn from", ylabel="AUC-PR on held-out scenes")
     axis.legend(loc="lower right")
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_ratings(bins: Sequence[Bin]) -> bytes:
@@ -76,7 +75,7 @@ def draw_ratings(bins: Sequence[Bin]) -> bytes:
     _with_intervals(axis, scores, [(entry.rating, entry.rating_interval) for entry in bins])
     axis.set(xlabel="predicted score (mean of bin)", ylabel="mean rating")
     axis.legend(loc="upper left")
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_probability(bins: Sequence[Bin], threshold: float) -> bytes:
@@ -91,7 +90,7 @@ def draw_probability(bins: Sequence[Bin], threshold: float) -> bytes:
         ylim=(-0.02, 1.02),
     )
     axis.legend(loc="upper left")
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_thresholds(improvable: npt.NDArray[np.bool_], scores: Values, threshold: float) -> bytes:
@@ -105,7 +104,7 @@ def draw_thresholds(improvable: npt.NDArray[np.bool_], scores: Values, threshold
     axis.axvline(threshold, color=RED, linestyle=":", label=f"threshold {threshold:.3g}")
     axis.set(xlabel="threshold", ylabel="share", ylim=(-0.02, 1.02))
     axis.legend()
-    return _png(figure)
+    return png_of(figure)
 
 
 def _with_intervals(
@@ -119,13 +118,6 @@ def _with_intervals(
 
 def _figure() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)  # no pyplot: it keeps global state and looks for a screen
     axis = figure.subplots()
     axis.grid(alpha=0.25)
     return figure, axis
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()

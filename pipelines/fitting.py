@@ -100,7 +100,7 @@ class PhotoBatches(Batches):
         return {
             "batch size": self._batch_size,
             "seed": self._seed,
-            "labels": _digest([self._rows, self._targets, self._groups, self._often]),
+            "examples": _digest([self._rows, self._targets, self._groups, self._often]),
             "share": self._share,
             "side": self._side,
         }

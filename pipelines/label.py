@@ -325,7 +325,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "labels only what is missing. Photos that cannot be read are recorded with reasons."
     )
     parser.epilog = (
-        "exit codes: 0 done, what was rejected is listed in OUT/rejects; 1 nothing could be "
+        "exit codes: 0 done, what was rejected is listed in LABELS/rejects; 1 nothing could be "
         "labelled, or the job failed; 2 wrong usage\n"
         "example: trigger label ~/Photos --out labels --workers 4\n"
         "options for Beam come after --, as in: trigger label ~/Photos --out labels "

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from annotation.figures import png_of
 from pipelines.labels import Recipe
 
 
@@ -28,7 +27,6 @@ def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> dict[s
 def draw_deltas(deltas: Mapping[Recipe, npt.NDArray[np.float32]], threshold: float) -> bytes:
     """Histograms of (n,) deltas by recipe, one below the other, as PNG."""
     figure = Figure(figsize=(7, 4.2 * len(deltas)), layout="constrained")
-    FigureCanvasAgg(figure)  # no pyplot: it keeps global state and looks for a screen
     axes = figure.subplots(len(deltas), sharex=True, squeeze=False)[:, 0]
     for axis, (recipe, values) in zip(axes, deltas.items(), strict=True):
         about = describe_deltas(values, threshold)
@@ -44,13 +42,12 @@ def draw_deltas(deltas: Mapping[Recipe, npt.NDArray[np.float32]], threshold: flo
         axis.set_title(f"{recipe}\n{about['count']} photos, {above}", fontsize=9)
         axis.set(xlabel="delta (score of the enhanced photo - score of the photo)", ylabel="photos")
         axis.legend()
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_scores(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bytes:
     """Scores of (n,) enhanced photos against those of the photos, as PNG."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     low = float(min(before.min(), after.min()))
     high = float(max(before.max(), after.max()))
@@ -60,13 +57,7 @@ def draw_scores(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32])
     axis.set(xlabel="score of the photo", ylabel="score of the enhanced photo")
     axis.set_title(f"{len(before)} photos, {(after > before).mean():.0%} scored higher", fontsize=9)
     axis.legend()
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def plan_text(run: dict[str, Any]) -> str:

@@ -213,8 +213,8 @@ def read(
         The columns of ``LABEL_SCHEMA``, one row per photo and recipe.
 
     Raises:
-        DataError: it is not a labels folder, a file in it is damaged, it holds no such labels,
-            or labels of several recipes.
+        DataError: it is not a labels folder, a file in it is damaged, or it holds no such labels.
+        OptionError: it holds labels of several recipes.
     """
     place, _ = open_labels(folder)
     wanted = asdict(recipe) if recipe else {}
@@ -231,7 +231,7 @@ def read(
         )
     found = recipes_in(table)
     if len(found) > 1 and not mixed:
-        raise DataError(
+        raise OptionError(
             f"{folder} mixes labels that cannot be compared ({'; '.join(map(str, found))}); "
             "choose with --enhancer 'NAME VERSION' and --scorer 'NAME VERSION' (in Python: "
             "enhancer=, scorer=, or mixed=True for all of them)"

@@ -122,11 +122,11 @@ class Listing:
         found = match(pattern)
         if not found:
             yield url  # reading it will say what is wrong
-        runs = {location for location in found if location.endswith(f"/{RUN_FILE}")}
+        top = _above(pattern)
+        runs = found if pattern == f"{url}/**" else match(f"{top}/**{RUN_FILE}")
+        folders = {run.removesuffix(f"/{RUN_FILE}") for run in runs if run.endswith(f"/{RUN_FILE}")}
         yield from self._photos_below(
-            _above(pattern),
-            found,
-            lambda folder: f"{folder}/{RUN_FILE}" in runs and _holds_labels(folder),
+            top, found, lambda folder: folder in folders and _holds_labels(folder)
         )
 
     def _photos_below(

@@ -94,9 +94,7 @@ def warm_start(model: keras.Model, source: str) -> int:
         donor = cut_trunk(build_trigger())
         _load_weights(donor, PACKAGED_TRUNK)
     elif source == "imagenet":
-        donor = keras.applications.MobileNetV2(
-            (224, 224, 3), alpha=alpha, include_top=False, pooling="avg"
-        )
+        donor = _imagenet(alpha)
     elif source.endswith(".weights.h5"):
         donor = keras.applications.MobileNetV2(
             (224, 224, 3), alpha=alpha, include_top=False, pooling="avg", weights=None
@@ -188,6 +186,17 @@ def predict_in_slices(
     chosen = np.arange(len(photos)) if rows is None else rows
     parts = (chosen[start : start + SLICE] for start in range(0, len(chosen), SLICE))
     return np.concatenate([model.predict(photos[part], batch_size=32, verbose=0) for part in parts])
+
+
+def _imagenet(alpha: float) -> keras.Model:
+    try:
+        return keras.applications.MobileNetV2(
+            (224, 224, 3), alpha=alpha, include_top=False, pooling="avg"
+        )
+    except Exception as error:  # a plain Exception, where there is no network
+        raise ModelError(
+            f"imagenet: the weights cannot be downloaded ({error}); give a .weights.h5 file"
+        ) from error
 
 
 def _load_weights(model: keras.Model, path: Path) -> None:

@@ -7,16 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from annotation.figures import png_of
+from trigger.files import write_atomically
+
 Values = npt.NDArray[np.floating]
-
-
-def _save(figure: Figure, path: Path) -> None:
-    # Figures are drawn without pyplot, which keeps global state and looks for a screen.
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=110)
 
 
 def scatter(path: Path, sides: dict[str, tuple[Values, Values]], title: str) -> None:
@@ -33,4 +29,4 @@ def scatter(path: Path, sides: dict[str, tuple[Values, Values]], title: str) -> 
         axis.grid(alpha=0.25)
     axes[0].set_ylabel("predicted delta")
     figure.suptitle(title)
-    _save(figure, path)
+    write_atomically(path, png_of(figure))

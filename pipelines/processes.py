@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,19 +12,20 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 
+from trigger.assessment import usable_cores
 from trigger.errors import TriggerError
 
 
 @contextmanager
 def worker_processes() -> Iterator[ProcessPoolExecutor]:
-    """One process per core, for functions of modules; they end with the block.
+    """One process per core that may be used, for functions of modules; they end with the block.
 
     Raises:
         TriggerError: one of them was killed.
     """
     context = get_context("forkserver")
     try:
-        with ProcessPoolExecutor(os.cpu_count(), context, _end_with_parent) as pool:
+        with ProcessPoolExecutor(usable_cores(), context, _end_with_parent) as pool:
             yield pool
     except BrokenProcessPool as error:
         raise TriggerError(
@@ -34,6 +36,7 @@ def worker_processes() -> Iterator[ProcessPoolExecutor]:
 
 def _end_with_parent() -> None:
     """Left to themselves, workers of a killed process finish its work, and then wait forever."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends them, too, and without a traceback
     parent = parent_process()
     if parent is None:  # never in a worker
         return

@@ -6,6 +6,7 @@ all: locally by renaming, and object stores show an object only once it is compl
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,7 +38,14 @@ def open_file(location: str) -> BinaryIO:
     if not is_remote(location):
         return Path(location).open("rb")
     systems, uncompressed = _beam(location)
-    return cast(BinaryIO, systems.open(location, compression_type=uncompressed))
+    try:
+        return cast(BinaryIO, systems.open(location, compression_type=uncompressed))
+    except OSError:
+        raise
+    except Exception as error:  # every cloud library raises its own
+        if systems.exists(location):
+            raise OSError(errno.EIO, f"cannot be opened: {error}", location) from error
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), location) from error
 
 
 def read_photo_file(location: str) -> bytes:

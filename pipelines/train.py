@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -49,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: trigger train labels --out baseline --init packaged --epochs 10"
     parser.add_argument("labels", type=local_path, help="folder that 'trigger label' wrote")
-    parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
+    parser.add_argument(
+        "--out", type=local_path, required=True, help="folder for model, logs, report"
+    )
     for part in ("enhancer", "scorer"):
         parser.add_argument(
             f"--{part}",

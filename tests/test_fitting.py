@@ -41,7 +41,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "learning rate": {"learning_rate": 1e-3},
     "batch size": {"batch_size": 4},
     "seed": {"seed": 1},
-    "labels": {"targets": TARGETS[::-1]},
+    "examples": {"targets": TARGETS[::-1]},
     "starting weights": {"weights": 2},
 }
 

@@ -286,7 +286,7 @@ def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path:
     (file,) = (out / "labels").iterdir()
     rows = pq.read_table(file).to_pylist()
     labels.write_labels(out, "newer", [row | {"scorer_version": "2"} for row in rows[:3]])
-    with pytest.raises(DataError, match=r"brightness 1, .*brightness 2, "):
+    with pytest.raises(OptionError, match=r"brightness 1, .*brightness 2, "):
         read(out)
     assert len(read(out, mixed=True)) == 11
     assert len(read(out, scorer="brightness 2")) == 3

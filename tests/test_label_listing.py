@@ -167,7 +167,7 @@ class MemoryFiles(FileSystem):
 
     def open(self, path: str, *_: object, **__: object) -> io.BytesIO:
         if path not in self.files:
-            raise FileNotFoundError(path)
+            raise LookupError(path)  # a kind of their own, as cloud libraries have
         return io.BytesIO(self.files[path])
 
     def copy(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
@@ -224,6 +224,9 @@ def test_photos_and_labels_may_lie_on_any_file_system_beam_knows(
     elsewhere = Listing(["mem://bucket"], leave_out="mem://bucket/other")
     assert not any("/labels/" in location for location in elsewhere)
     assert elsewhere.skipped["labels folder"] == 1
+    pattern = Listing(["mem://bucket/**.png"], leave_out="mem://bucket/other")
+    assert len(list(pattern)) == 8
+    assert pattern.skipped["labels folder"] == 1
     (missing,) = Listing(["mem://bucket/gone"], leave_out=out)
     assert missing == "mem://bucket/gone"
     with pytest.raises(OptionError, match=r"apache-beam\[gcp\]"):

@@ -6,8 +6,10 @@
     ├── DataError         a CSV, Parquet or JSON file does not hold what it should
     ├── OptionError       an argument or command-line option is out of its range
     ├── EnhancerError     an enhancer failed or returned something that is not a photo
-    ├── ScorerError       a scorer failed or returned something that is not a distribution
+    ├── ScorerError       a scorer failed or returned something that is no opinion
     └── MissingExtra      a part of the project is not installed
+
+Modules that raise kinds of their own derive them from these.
 
 Each message says what was received, what is allowed, and how to mend it. The command line
 prints the message alone and exits with status 2 (usage) or 1 (everything else).
@@ -73,7 +75,7 @@ class EnhancerError(TriggerError):
 
 
 class ScorerError(TriggerError):
-    """A scorer failed, or what it returned is not a distribution over ten bins."""
+    """A scorer failed, or what it returned is no opinion: ten shares, or a mean of 1 to 10."""
 
 
 class MissingExtra(TriggerError):

@@ -31,9 +31,11 @@ from pipelines.enhancers.colorize_views import (
 )
 from pipelines.enhancers.tflite import to_tflite
 from pipelines.fitting import fit
+from pipelines.lock import exclusive
 from pipelines.packaged import package
 from pipelines.rebuild import command_line
-from trigger.files import write_atomically
+from pipelines.storage import Folder
+from trigger.files import make_folder, write_atomically
 
 NAME, BUILT_BY = ColorizeEnhancer.name, ColorizeEnhancer.built_by
 VERSION = "1"
@@ -118,9 +120,15 @@ def rebuild(data: Path, out: Path) -> None:
     """Train, convert and package.
 
     Raises:
-        TriggerError: photos or weights are missing.
+        TriggerError: photos or weights are missing, or another process is at it.
     """
     folder = out / NAME
+    make_folder(folder)
+    with exclusive(Folder(folder)):
+        _rebuild(data, folder)
+
+
+def _rebuild(data: Path, folder: Path) -> None:
     trunk = build_trunk(data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5")
     train, held_out = split_photos([data / "clean", data / "unlabeled"])
     learned = make_views(train, VIEWS, trunk, folder / "views")

@@ -32,13 +32,14 @@ from annotation.origins import (
     put_in_place,
     record_rows,
 )
-from annotation.ratings import bad_name
+from annotation.ratings import check_path
 from pipelines.lock import exclusive
 from pipelines.processes import worker_processes
 from pipelines.rated import live_challenge, tid2013
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.storage import Folder
+from trigger.commands.common import local_path
 from trigger.errors import OptionError
 from trigger.files import make_folder, resolved, write_atomically
 from trigger.photo import photo_hash, read_photo_bytes
@@ -113,11 +114,8 @@ def _remake(tid: Path, out: Path, known: list[Row]) -> list[RatingRow]:
 
 
 def _rating(path: Path, rating: int, rater: str) -> RatingRow:
-    photo, place = photo_hash(read_photo_bytes(path)), str(resolved(path))
-    try:
-        place.encode()
-    except UnicodeEncodeError as error:
-        raise bad_name(error) from error
+    photo = photo_hash(read_photo_bytes(path))
+    place = check_path(str(resolved(path)))
     return {"photo": photo, "path": place, "rating": rating, "rater": rater}
 
 
@@ -163,7 +161,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PHOTOS",
         help="flawless photos or folders of them, added as neutral (rater 'flawless', not human)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for photos and ratings.csv")
+    parser.add_argument(
+        "--out", type=local_path, required=True, help="folder for photos and ratings.csv"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

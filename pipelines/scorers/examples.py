@@ -2,7 +2,8 @@
 
 Three sources, on one scale (see :mod:`pipelines.rated`):
 
-* LIVE Challenge photos with their opinions, and each degraded twice with every degradation;
+* LIVE Challenge photos with their opinions, and each degraded twice with every degradation but
+  overexposure;
 * TID2013 distortions, made again, with theirs;
 * clean photos with degradations, and what enhancers and clumsy filters make of them, and with
   distortions of TID2013 (as KADIS-700k does, Lin et al. 2020, arXiv:2001.08113).
@@ -13,15 +14,16 @@ for a thousand scenes what is worse than what, what restoration gains, and that 
 over-smoothed is worse than untouched. LIVE Challenge photos are only degraded, not restored: they
 have noise and blur of their own, whose removal the judge would take for damage.
 
-Each source photo becomes one ``.npz`` file, so an interrupted build goes on where it stopped. Files
-are named by all that they are made from, so that a folder shared by trainings never gives examples
-of another photo, of other opinions or of another enhancer.
+Each source photo becomes an ``.npz`` file, or two, so that an interrupted build goes on where it
+stopped. Files are named by all that they are made from, so that a folder shared by trainings never
+gives examples of another photo, of other opinions or of another enhancer.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import io
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -50,7 +52,7 @@ from pipelines.rated.tid2013 import (
 )
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
-from trigger.files import make_folder
+from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
@@ -84,18 +86,17 @@ class Examples:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                scene=np.array(self.scene),
-                photos=self.photos,
-                kinds=self.kinds,
-                scores=self.scores,
-                deviations=self.deviations,
-                damage=self.damage,
-            )
-        temporary.replace(path)
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            scene=np.array(self.scene),
+            photos=self.photos,
+            kinds=self.kinds,
+            scores=self.scores,
+            deviations=self.deviations,
+            damage=self.damage,
+        )
+        write_atomically(path, buffer.getvalue())
 
     @staticmethod
     def load(path: Path) -> Examples:
@@ -125,12 +126,19 @@ def build_examples(
     cv2.setNumThreads(1)
     make_folder(out)
     jobs = {out / name: job for name, job in plan_examples(live, tid, clean, seed).items()}
-    missing = {path: job for path, job in jobs.items() if not path.is_file()}
+    missing = {path: job for path, job in jobs.items() if not _is_whole(path)}
     with worker_processes() as pool:
         results = pool.map(_build_one, missing.items())
         for _ in tqdm(results, "scorer examples", len(missing), unit="scene", disable=None):
             pass
     return sorted(jobs)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return count_examples(path) > 0
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return False
 
 
 def plan_examples(

@@ -27,7 +27,7 @@ from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import FOLDS, is_held_out
 from pipelines.storage import Folder
-from trigger.commands.common import positive_float
+from trigger.commands.common import local_path, positive_float
 from trigger.errors import DataError, OptionError
 from trigger.files import make_folder, write_atomically
 from trigger.preprocessing import STANDARD
@@ -154,7 +154,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "made from the other photos",
     )
     parser.add_argument("--clean", type=Path, nargs="*", default=[], help="flawless photos")
-    parser.add_argument("--out", type=Path, required=True, help="folder for model, logs, report")
+    parser.add_argument(
+        "--out", type=local_path, required=True, help="folder for model, logs, report"
+    )
     parser.add_argument(
         "--examples",
         type=Path,
