@@ -26,7 +26,11 @@ def worker_processes() -> Iterator[ProcessPoolExecutor]:
     context = get_context("forkserver")
     try:
         with ProcessPoolExecutor(usable_cores(), context, _end_with_parent) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # only what has begun is waited for
+                raise
     except BrokenProcessPool as error:
         raise TriggerError(
             "a worker process was killed, perhaps because memory ran out; close other programs "
@@ -36,7 +40,7 @@ def worker_processes() -> Iterator[ProcessPoolExecutor]:
 
 def _end_with_parent() -> None:
     """Left to themselves, workers of a killed process finish its work, and then wait forever."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends them, too, and without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the parent, which ends them
     parent = parent_process()
     if parent is None:  # never in a worker
         return

@@ -24,6 +24,17 @@ if __name__ == "__main__":
         pool.submit(time.sleep, 600)
         time.sleep(600)
 """
+INTERRUPTED = """
+import time
+from pipelines.processes import worker_processes
+if __name__ == "__main__":
+    try:
+        with worker_processes() as pool:
+            for _ in pool.map(time.sleep, [0] + 600 * [0.5]):
+                print("at work", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
 
 
 def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
@@ -41,6 +52,28 @@ def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
     while Path(f"/proc/{worker}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_an_interrupt_waits_for_what_has_begun_and_says_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(INTERRUPTED)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,  # as a terminal does, to interrupt all its processes
+    ) as driver:
+        assert driver.stdout is not None
+        assert driver.stderr is not None
+        assert driver.stdout.readline() == "at work\n"
+        os.killpg(driver.pid, signal.SIGINT)
+        rest = driver.stdout.read()
+        assert rest.endswith("interrupted\n")
+        assert rest.count("at work") < 300
+        assert driver.stderr.read() == ""
 
 
 def test_a_killed_worker_is_told_in_words() -> None:
