@@ -377,6 +377,17 @@ def test_on_a_phone_everything_is_within_reach(browser: playwright.Browser, pair
         page.get_by_role("button", name="Neutral").tap()
         all_saved(page)
         assert answers(pairs, "Phone") == [0]
+        context.set_offline(True)
+        ready(page)
+        page.get_by_role("button", name="Neutral").tap()
+        page.wait_for_selector("#sync[data-waiting=true]")
+        wait_until(lambda: "away" in page.inner_text("#sync"), "the news")
+        for width in (390, 340):
+            page.set_viewport_size({"width": width, "height": 760})
+            for part in page.locator("#stage, header button, #tools button:visible").all():
+                box = part.bounding_box()
+                assert box is not None
+                assert box["x"] + box["width"] <= width
 
 
 def shown(page: playwright.Page) -> list[str]:
@@ -415,6 +426,14 @@ def test_both_photos_are_zoomed_and_moved_together(
         moved = page.evaluate(places)
         assert moved[0] == moved[1]
         assert moved[0][:2] != zoomed[0][:2]
+        whole = page.viewport_size
+        page.set_viewport_size({"width": 320, "height": 500})  # full copies are for larger ones
+        press(page, 0)
+        page.keyboard.press("u")
+        ready(page)
+        page.set_viewport_size(whole)
+        page.keyboard.press("z")
+        page.wait_for_function("() => document.querySelectorAll('.photo img').length === 6")
         page.mouse.wheel(0, -300)
         closer = page.evaluate(places)
         assert closer[0] == closer[1]

@@ -45,7 +45,8 @@ async function start() {
       return;
     } catch (error) {
       if (error instanceof api.Refused) {
-        welcome(true, error.message);
+        const { token: byToken } = await api.session().catch(() => ({ token: Boolean(token) }));
+        welcome(byToken, error.message);
         return;
       }
       welcome(Boolean(token), "The server is away. Trying again …");
@@ -97,7 +98,7 @@ async function begin() {
     changed: showSync,
     refused: (event, reason) => reload(`Not saved: ${reason}.`),
     signedOut,
-    arrived: (event) => { work.apply(event); refresh(); },
+    arrived: (event) => { changes += 1; work.apply(event); refresh(); },
   });
   takeOver(plan);
   makeButtons();
@@ -119,10 +120,17 @@ function takeOver(content) {
 }
 
 // What another browser has done has precedence over what this one believes.
+let changes = 0; // events kept here or arrived there: a reply that was asked for before is out of date
 async function reload(text) {
   note(text);
   try {
-    takeOver(await api.work());
+    let before;
+    let content;
+    do {
+      before = changes;
+      content = await api.work();
+    } while (before !== changes);
+    takeOver(content);
     refresh();
   } catch {
     // The server is away; what is shown stays true for this browser.
@@ -169,6 +177,7 @@ async function next(showing = work.ahead(1)[0] ?? null) {
 
 function present(sides) {
   $("waiting").hidden = true;
+  fullOf = null; // what had been loaded of this pair went with the one that followed
   const captions = { before: "Before", after: plan.blind ? "Other" : "Enhanced" };
   viewer.show(current, sides, captions);
   const [left, right] = current.after_side === "right" ? ["before", "after"] : ["after", "before"];
@@ -233,6 +242,7 @@ function undo() {
   keep({ id: newId(), kind: "undo", pair, repeat, time: new Date().toISOString(), undoes: id }, () => {
     undone = last;
     note("Taken back. Answer again.");
+    $("stage").focus({ preventScroll: true }); // or Enter, held down, would take back more
     next(work.find(last));
   });
 }
@@ -245,6 +255,7 @@ function keep(event, then) {
     note("This browser cannot store ratings. Leave private mode or make room, then try again.");
     return;
   }
+  changes += 1;
   work.apply(event);
   then();
 }
@@ -377,7 +388,7 @@ $("hold").addEventListener("pointerdown", (event) => {
 for (const end of ["pointerup", "pointercancel", "blur"]) {
   $("hold").addEventListener(end, () => viewer.hold(false));
 }
-$("undo").addEventListener("click", undo);
+$("undo").addEventListener("click", ({ detail }) => { if (detail < 2) undo(); }); // no double click
 $("skip").addEventListener("click", askWhy);
 $("help-button").addEventListener("click", () => $("help-dialog").showModal());
 $("summary-button").addEventListener("click", showSummary);
@@ -398,9 +409,10 @@ $("help-dialog").addEventListener("close", () => { // reading is not judging
   shownAt = performance.now();
 });
 $("summary-dialog").addEventListener("close", async () => {
-  if ($("summary-dialog").returnValue !== "sign-out") return;
+  const { returnValue } = $("summary-dialog");
+  $("summary-dialog").returnValue = ""; // Esc leaves it as it is
+  if (returnValue !== "sign-out") return;
   if (outbox.keys().length) {
-    $("summary-dialog").returnValue = "";
     note("Some ratings have not been sent yet. Sign out when the server is back.");
     return;
   }
@@ -468,5 +480,6 @@ document.addEventListener("keyup", (event) => {
   viewer.hold(false);
   if (flickers(event.target)) event.preventDefault(); // or it would be a click
 });
+addEventListener("blur", () => viewer.hold(false)); // a key let go elsewhere is not heard of
 
 start();

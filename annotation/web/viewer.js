@@ -173,8 +173,8 @@ export class Viewer {
       pane.style.width = `${w * clientWidth - half.x}px`;
       pane.style.height = `${h * clientHeight - half.y}px`;
     }
+    this.#isFitted ||= this.#scale < this.#fit * SAME;
     if (this.#isFitted) this.#scale = this.#fit;
-    else this.#scale = Math.max(this.#scale, this.#fit);
     this.#draw();
   }
 
