@@ -1,7 +1,8 @@
-"""Photographs that come with scikit-image and scikit-learn; nothing is downloaded."""
+"""What tests share: photographs that come with scikit-image and scikit-learn, small models."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,8 @@ from sklearn.datasets import load_sample_images
 
 settings.register_profile("trigger", deadline=None)  # machines differ in speed, and so do runs
 settings.load_profile("trigger")
+# A shell that runs the tests in the background has them, and all that they start, ignore ^C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
