@@ -36,13 +36,12 @@ from pipelines.degradation import (
 )
 from pipelines.hard_negatives import HARD_NEGATIVES, HardNegative, hard_negative
 from pipelines.labels import storable
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.pixels import Pixels, to_float
 from pipelines.processes import worker_processes
-from pipelines.storage import Folder
 from trigger.commands.common import local_path, positive_number, random_seed
 from trigger.errors import DataError, PhotoError
-from trigger.files import make_folder, write_atomically
+from trigger.files import write_atomically
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
 
 AnyKind = Kind | HardNegative
@@ -96,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(
             f"no photos found in {', '.join(map(str, args.photos))}; those in --out do not count"
         )
-    make_folder(args.out)
-    with exclusive(Folder(args.out)):
+    with working_in(args.out):
         made, rejected = _degrade_into(args, photos)
     print(  # noqa: T201
         f"{len(made)} photos of {len({row['scene'] for row in made})} scenes in {args.out}; "

@@ -1,7 +1,8 @@
-"""Arrays in files, for what may be larger than memory."""
+"""Arrays in files: several in one, and one that may be larger than memory."""
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from trigger.errors import DataError
+from trigger.files import write_atomically
+
+
+def write_npz(path: Path, **arrays: Any) -> None:
+    """Write arrays by name to a ``.npz`` file, whole or not at all.
+
+    Raises:
+        DataError: as ``write_atomically``.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
 
 
 def new_disk_array(

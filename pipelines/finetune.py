@@ -28,18 +28,17 @@ from pipelines.head import (
     write_head,
 )
 from pipelines.learning_curve import learning_curve
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.model_record import enhancer_of, read_record
 from pipelines.networks import cut_trunk, load_network, save_network
 from pipelines.rated.derived_ratings import PERFECT
 from pipelines.splits import is_held_out, unseen
-from pipelines.storage import Folder
 from pipelines.thresholds import Target, add_target_options, choose_threshold, target_of
 from pipelines.trunk_features import trunk_features
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.commands.common import local_path
 from trigger.errors import DataError
-from trigger.files import make_folder, write_atomically
+from trigger.files import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +83,7 @@ def run(args: argparse.Namespace) -> int:
             f"{int(table['held_out'].sum())} held-out photos may be among those that the model has "
             "been trained on; leave 'scene' empty where a photo has no better name\n"
         )
-    make_folder(args.out)
-    with exclusive(Folder(args.out)):
+    with working_in(args.out):
         _finetune(model, record, table, target, args)
     return 0
 

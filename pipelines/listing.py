@@ -83,7 +83,7 @@ class Listing:
                     f"{source}: not a pattern ({error}); as in photos/**/*.jpg, ** stands by itself"
                 ) from error
             files = (path for path in found if not Path(path).is_dir())
-            yield from self._photos_below(absolute(_above(source)), files, _is_labels_folder)
+            yield from self._photos_below(absolute(_above(source)), files, _holds_labels)
         else:  # also what is missing: reading it will say so
             yield here
 
@@ -176,10 +176,6 @@ def _above(pattern: str) -> str:
     *folders, _ = pattern.split("/")
     plain = list(takewhile(lambda name: not glob.has_magic(name), folders))
     return "/".join(plain) or ("/" if folders[:1] == [""] else "")
-
-
-def _is_labels_folder(folder: str) -> bool:
-    return Path(folder, RUN_FILE).is_file() and _holds_labels(folder)
 
 
 def _holds_labels(folder: str) -> bool:

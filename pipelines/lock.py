@@ -13,6 +13,7 @@ from typing import TextIO
 
 from pipelines.storage import Folder
 from trigger.errors import DataError
+from trigger.files import make_folder
 
 LOCK_FILE = ".lock"
 
@@ -50,6 +51,19 @@ def exclusive(folder: Folder) -> Iterator[None]:
             file.flush()
         except OSError as error:
             raise _unwritable(folder, error) from error
+        yield
+
+
+@contextmanager
+def working_in(path: Path) -> Iterator[None]:
+    """Make a folder of this machine where there is none, and hold its lock.
+
+    Raises:
+        LockedError, DataError: as ``exclusive``.
+        OptionError: a file has that name, or nothing may be written there.
+    """
+    make_folder(path)
+    with exclusive(Folder(path)):
         yield
 
 

@@ -18,7 +18,7 @@ from pipelines.averaging import average, refit_head
 from pipelines.hard_negatives import HARD_NEGATIVES
 from pipelines.head import read_head
 from pipelines.labels import read
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.metrics import agreement
 from pipelines.model_record import MADE_WITH
 from pipelines.networks import (
@@ -30,10 +30,9 @@ from pipelines.networks import (
 )
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
-from pipelines.storage import Folder
 from trigger.commands.common import local_path
 from trigger.errors import DataError, OptionError
-from trigger.files import make_folder, write_atomically
+from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
 MOST_MISSING = 0.1  # of the labelled photos; few go astray, but the rest must stand for all
@@ -83,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.init!r}: the mean with weights for another task is of no use"
         )
     labels = _read_labels(args)
-    make_folder(args.out)
-    with exclusive(Folder(args.out)):
+    with working_in(args.out):
         _train(labels, args)
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.disk_array import write_npz
 from pipelines.networks import predict_in_slices
 from pipelines.photo_store import preprocess_photos
 from trigger.errors import PhotoError
-from trigger.files import write_atomically
 from trigger.photo import photo_hash, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
@@ -96,11 +95,9 @@ def _load(cache: Path, identity: str) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def _save(cache: Path, identity: str, known: dict[str, npt.NDArray[np.float32]]) -> None:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
+    write_npz(
+        cache,
         trunk=np.array(identity),
         photos=np.array(list(known)),
         features=np.array(list(known.values()), np.float32),
     )
-    write_atomically(cache, buffer.getvalue())

@@ -244,12 +244,18 @@ def test_a_model_without_a_record_has_none(tmp_path: Path) -> None:
         read_record(tmp_path / "b.keras")
 
 
+def label_three(photographs: Photographs, folder: Path) -> Path:
+    """Label three photos into FOLDER/labels; returns where they lie."""
+    photos = write_photos(folder / "photos", dict(list(photographs.items())[:3]))
+    label(photos, folder / "labels")
+    return photos
+
+
 def test_training_notes_what_the_labels_were_made_with(
     photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_models(monkeypatch)
-    photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
-    label(photos, tmp_path / "labels")
+    photos = label_three(photographs, tmp_path)
     first = min(photo_hash(path.read_bytes()) for path in photos.rglob("*.png"))
     monkeypatch.setattr(train, "is_held_out", lambda scene: scene == first)
     monkeypatch.setattr(train.fitting, "fit", lambda *_, finish, **__: finish())
@@ -271,8 +277,7 @@ def test_one_training_at_a_time_writes_to_a_folder(
     use_models(monkeypatch)
     inputs = [str(made / "baseline.keras"), str(made / "ratings.csv")]
     if command == "train":
-        photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
-        label(photos, tmp_path / "labels")
+        label_three(photographs, tmp_path)
         inputs = [str(tmp_path / "labels")]
     out = tmp_path / "out"
     out.mkdir()
@@ -298,8 +303,7 @@ def test_photos_that_are_not_what_was_labelled_end_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     use_models(monkeypatch)
-    photos = write_photos(tmp_path / "photos", dict(list(photographs.items())[:3]))
-    label(photos, tmp_path / "labels")
+    photos = label_three(photographs, tmp_path)
     changed, other, _ = sorted(photos.rglob("*.png"))
     shutil.copy(other, changed)
     assert main(["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]) == 1

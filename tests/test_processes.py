@@ -37,13 +37,21 @@ if __name__ == "__main__":
 """
 
 
+def start(tmp_path: Path, script: str) -> subprocess.Popen[str]:
+    """Run a script in a session of its own, as a terminal does, to interrupt all its processes."""
+    (tmp_path / "driver.py").write_text(script)
+    return subprocess.Popen(
+        [sys.executable, tmp_path / "driver.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        start_new_session=True,
+    )
+
+
 def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
-    script = tmp_path / "driver.py"
-    script.write_text(DRIVER)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment
-    ) as driver:
+    with start(tmp_path, DRIVER) as driver:
         assert driver.stdout is not None
         worker = int(driver.stdout.readline())
         assert Path(f"/proc/{worker}").exists()
@@ -55,17 +63,7 @@ def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_waits_for_what_has_begun_and_says_nothing(tmp_path: Path) -> None:
-    script = tmp_path / "driver.py"
-    script.write_text(INTERRUPTED)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen(
-        [sys.executable, script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,  # as a terminal does, to interrupt all its processes
-    ) as driver:
+    with start(tmp_path, INTERRUPTED) as driver:
         assert driver.stdout is not None
         assert driver.stderr is not None
         assert driver.stdout.readline() == "at work\n"

@@ -45,8 +45,7 @@ async function start() {
       return;
     } catch (error) {
       if (error instanceof api.Refused) {
-        const { token: byToken } = await api.session().catch(() => ({ token: Boolean(token) }));
-        welcome(byToken, error.message);
+        await welcomeAgain(error.message, Boolean(token));
         return;
       }
       welcome(Boolean(token), "The server is away. Trying again …");
@@ -86,9 +85,11 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 
-async function signedOut() {
-  const { token } = await api.session().catch(() => ({ token: false }));
-  welcome(token, "Please sign in again. Your ratings wait in this browser.");
+const signedOut = () => welcomeAgain("Please sign in again. Your ratings wait in this browser.", false);
+
+async function welcomeAgain(problem, guess) {
+  const { token: byToken } = await api.session().catch(() => ({ token: guess }));
+  welcome(byToken, problem);
 }
 
 async function begin() {
@@ -98,7 +99,7 @@ async function begin() {
     changed: showSync,
     refused: (event, reason) => reload(`Not saved: ${reason}.`),
     signedOut,
-    arrived: (event) => { changes += 1; work.apply(event); refresh(); },
+    arrived: (event) => { apply(event); refresh(); },
   });
   takeOver(plan);
   makeButtons();
@@ -119,8 +120,13 @@ function takeOver(content) {
   outbox.events().forEach((event) => work.apply(event));
 }
 
-// What another browser has done has precedence over what this one believes.
 let changes = 0; // events kept here or arrived there: a reply that was asked for before is out of date
+function apply(event) {
+  changes += 1;
+  work.apply(event);
+}
+
+// What another browser has done has precedence over what this one believes.
 async function reload(text) {
   note(text);
   try {
@@ -255,8 +261,7 @@ function keep(event, then) {
     note("This browser cannot store ratings. Leave private mode or make room, then try again.");
     return;
   }
-  changes += 1;
-  work.apply(event);
+  apply(event);
   then();
 }
 

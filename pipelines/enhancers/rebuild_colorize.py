@@ -31,11 +31,10 @@ from pipelines.enhancers.colorize_views import (
 )
 from pipelines.enhancers.tflite import to_tflite
 from pipelines.fitting import fit
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.packaged import package
 from pipelines.rebuild import command_line
-from pipelines.storage import Folder
-from trigger.files import make_folder, write_atomically
+from trigger.files import write_atomically
 
 NAME, BUILT_BY = ColorizeEnhancer.name, ColorizeEnhancer.built_by
 VERSION = "1"
@@ -123,8 +122,7 @@ def rebuild(data: Path, out: Path) -> None:
         TriggerError: photos or weights are missing, or another process is at it.
     """
     folder = out / NAME
-    make_folder(folder)
-    with exclusive(Folder(folder)):
+    with working_in(folder):
         _rebuild(data, folder)
 
 

@@ -34,13 +34,12 @@ from pipelines.enhancers.patches import (
     RepairedCrops,
 )
 from pipelines.enhancers.restorer import first_repair, first_repair_version
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
-from pipelines.storage import Folder
 from trigger.commands.common import positive_number
 from trigger.errors import DataError, ModelError, OptionError, PhotoError, TriggerError
-from trigger.files import make_folder, write_atomically
+from trigger.files import write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
@@ -230,7 +229,6 @@ def train(args: argparse.Namespace) -> None:
     held_out_crops = _crops(recipe.repair, held_out_photos, draw, HELD_OUT_PATCHES, 0)
     batches = build(crops, steps=args.steps, seed=args.seed)
     held_out = build(held_out_crops, steps=-(-HELD_OUT_PATCHES // args.batch_size), seed=0)
-    make_folder(args.out)
 
     def finish() -> None:
         network.save_weights(args.out / f"{args.network}.weights.h5")
@@ -260,7 +258,7 @@ def train(args: argparse.Namespace) -> None:
         write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
         print(json.dumps(report, indent=2))  # noqa: T201
 
-    with exclusive(Folder(args.out)):
+    with working_in(args.out):
         fitting.fit(
             network,
             batches,

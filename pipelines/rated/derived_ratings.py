@@ -33,15 +33,14 @@ from annotation.origins import (
     record_rows,
 )
 from annotation.ratings import check_path
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.processes import worker_processes
 from pipelines.rated import live_challenge, tid2013
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
-from pipelines.storage import Folder
 from trigger.commands.common import local_path
 from trigger.errors import OptionError
-from trigger.files import make_folder, resolved, write_atomically
+from trigger.files import resolved, write_atomically
 from trigger.photo import photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
@@ -83,8 +82,7 @@ def write_ratings(
     Returns:
         The table: columns path, rating, scene, rater (which source) and enhancer.
     """
-    make_folder(out)
-    with exclusive(Folder(out)):
+    with working_in(out):
         known, clean = record_rows(out), photos_outside(out, flawless)
         phones = list(read_live_challenge(live)) if live is not None else []
         ratings = _remake(tid, out, known) if tid is not None else []

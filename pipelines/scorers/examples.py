@@ -22,7 +22,6 @@ gives examples of another photo, of other opinions or of another enhancer.
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipelines.degradation import KINDS, Kind, degrade, random_factors
+from pipelines.disk_array import write_npz
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.enhancers.shrinkage import shrink
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
@@ -52,7 +52,7 @@ from pipelines.rated.tid2013 import (
 )
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
-from trigger.files import make_folder, write_atomically
+from trigger.files import make_folder
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
@@ -86,9 +86,8 @@ class Examples:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
+        write_npz(
+            path,
             scene=np.array(self.scene),
             photos=self.photos,
             kinds=self.kinds,
@@ -96,7 +95,6 @@ class Examples:
             deviations=self.deviations,
             damage=self.damage,
         )
-        write_atomically(path, buffer.getvalue())
 
     @staticmethod
     def load(path: Path) -> Examples:

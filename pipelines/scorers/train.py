@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipelines import fitting
 from pipelines.disk_array import new_disk_array
-from pipelines.lock import exclusive
+from pipelines.lock import working_in
 from pipelines.model_record import read_record
 from pipelines.networks import build_nima, predict_in_slices, save_whole, warm_start
 from pipelines.rated import live_challenge, tid2013
@@ -26,10 +26,9 @@ from pipelines.scorers.examples import Examples, build_examples, count_examples,
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import FOLDS, is_held_out
-from pipelines.storage import Folder
 from trigger.commands.common import local_path, positive_float
 from trigger.errors import DataError, OptionError
-from trigger.files import make_folder, write_atomically
+from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float32]
@@ -207,8 +206,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.init} held out fold {theirs}, so it has seen scenes of fold {args.fold}; give "
             f"--fold {theirs}, or other weights to start from"
         )
-    make_folder(args.out)
-    with exclusive(Folder(args.out)):
+    with working_in(args.out):
         _train(architecture, args)
     return 0
 
