@@ -32,8 +32,9 @@ from annotation.ratings import (
     whole,
 )
 from trigger.errors import DataError, PhotoError
-from trigger.files import is_file, resolved
-from trigger.photo import photo_hash, read_photo_bytes
+from trigger.files import resolved
+from trigger.photo import check_same_photo, photo_hash, read_photo_bytes
+from trigger.threads import default_workers, map_in_order
 
 BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with
 LOWEST_WEIGHT = 0.05
@@ -208,44 +209,47 @@ def read_rated_pairs(path: Path) -> list[RatedPair]:
     return given
 
 
-def rated_photos(path: Path) -> pd.DataFrame:
+def rated_photos(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """What to learn from: the rated pairs of a CSV, raw or aggregated, whose photos are at hand.
 
     Returns:
-        One row per pair, ``AGGREGATED_COLUMNS``: photo (SHA-256), path (absolute, str),
-        rating (float, -1..2), weight (float, 0..1), scene (str; where none is given what
-        the photo was made from by record, else the SHA-256 of the photo, as in labels), ...
+        One row per such pair, numbered from 0, ``AGGREGATED_COLUMNS``: photo (SHA-256), path
+        (absolute, str), rating (float, -1..2), weight (float, 0..1), scene (str; where none is
+        given what the photo was made from by record, else the SHA-256 of the photo, as in
+        labels), ... Also the paths of all other pairs, with what is wrong: a photo is missing,
+        unreadable, or not what was rated.
 
     Raises:
-        DataError: as ``read_rated_pairs``, or a photo is missing, unreadable, not what was rated,
-            or named otherwise than in UTF-8.
+        DataError: as ``read_rated_pairs``, or a photo is named otherwise than in UTF-8.
     """
     pairs = read_rated_pairs(path)
     for pair in pairs:
         check_path(pair.path)
     table = pd.DataFrame([vars(pair) for pair in pairs])
-    missing = [photo for photo in table["path"] if not is_file(photo)]
-    if missing:
-        raise DataError(
-            f"{path}: {len(missing)} rated photos are not there, first "
-            f"{missing[0] or '(no path given)'}; put them back or mend the column 'path'"
-        )
-    try:
-        hashes = [photo_hash(read_photo_bytes(photo)) for photo in table["path"]]
-    except PhotoError as error:
-        raise DataError(f"{path}: a rated photo cannot be read: {error}") from error
-    changed = table["path"][(table["photo"] != "") & (table["photo"] != hashes)]
-    if len(changed):
-        raise DataError(
-            f"{path}: {len(changed)} photos are no longer what was rated (their SHA-256 is not "
-            f"that of column 'photo'), first {changed.iloc[0]}; put the rated files back or remove "
-            f"their rows"
-        )
-    table["photo"] = hashes
+    named = zip(table["path"], table["photo"], strict=True)
+    found = list(map_in_order(lambda pair: _identify(*pair), named, default_workers()))
+    problems = {
+        place or "(no path given)": identity.message
+        for place, identity in zip(table["path"], found, strict=True)
+        if isinstance(identity, PhotoError)
+    }
+    table["photo"] = [identity if isinstance(identity, str) else "" for identity in found]
+    table = table[table["photo"] != ""].reset_index(drop=True)
     unnamed = table[table["scene"] == ""]
     if len(unnamed):
         table.loc[unnamed.index, "scene"] = origins_of(unnamed)["scene"]
-    return table
+    return table, problems
+
+
+def _identify(path: str, photo: str) -> str | PhotoError:
+    """Hash of a rated photo; an error where it is none or not the one that was rated."""
+    try:
+        data = read_photo_bytes(path)
+        if photo:
+            check_same_photo(data, photo, path)
+    except PhotoError as error:
+        return error
+    return photo or photo_hash(data)
 
 
 def located(path: Path, rows: Sequence[Rating]) -> list[Rating]:

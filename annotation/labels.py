@@ -39,16 +39,20 @@ def read_labels(folder: Path, enhancer: str | None, scorer: str | None) -> pd.Da
     try:
         kind = json.loads((folder / RUN_FILE).read_bytes())["kind"]
         files = sorted((folder / "labels").glob("*.parquet"))
-        table = pa.concat_tables(
+        tables = [
             pq.ParquetFile(file, page_checksum_verification=True).read(COLUMNS) for file in files
-        )
+        ]
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise DataError(
             f"{folder}: not a readable labels folder ({error}); make one with: "
             "trigger label PHOTOS --out LABELS"
         ) from error
+    if kind != RUN_KIND or not tables:
+        raise DataError(
+            f"{folder} holds no labels; make some with: trigger label PHOTOS --out LABELS"
+        )
     # An interrupted ``trigger label compact`` can leave a label in two files.
-    labels = table.to_pandas().drop_duplicates(["photo", *RECIPE])
+    labels = pa.concat_tables(tables).to_pandas().drop_duplicates(["photo", *RECIPE])
     labels = labels.sort_values("photo", ignore_index=True)
     wanted = {"enhancer": enhancer, "scorer": scorer}
     for part, choice in wanted.items():
@@ -56,7 +60,7 @@ def read_labels(folder: Path, enhancer: str | None, scorer: str | None) -> pd.Da
             versioned = labels[part] + " " + labels[f"{part}_version"]
             labels = labels[(labels[part] == choice) | (versioned == choice)]
     labels = labels.reset_index(drop=True)
-    if kind != RUN_KIND or labels.empty:
+    if labels.empty:
         made = "".join(f" made with {choice}" for choice in wanted.values() if choice)
         raise DataError(f"{folder} holds no labels{made}")
     recipes = labels[RECIPE].drop_duplicates()

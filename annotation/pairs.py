@@ -29,12 +29,14 @@ from annotation.manifest import (
 )
 from annotation.pictures import content_features, render, spoil
 from annotation.selection import STRATA, choose, quotas, strata_of
-from trigger.assessment import DEFAULT_THRESHOLD, usable_cores
-from trigger.commands.common import finite_number, local_path, positive_number, random_seed
+from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import make_folder, write_atomically
-from trigger.photo import photo_hash, read_photo, read_photo_bytes
+from trigger.options import finite_number, local_path, positive_number, random_seed
+from trigger.photo import read_photo, read_same_photo
 from trigger.progress import track
+from trigger.terminal import leave_out
+from trigger.threads import usable_cores
 
 CANDIDATES = 4  # photos looked at per pair wanted, to choose diverse ones from
 SENTINEL_KINDS = ("bad", "identical", "good")
@@ -135,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 pairs.append(pair)
     for problem in left_out:
-        sys.stderr.write(f"left out {problem}\n")
+        leave_out(problem)
     if not any(not pair.sentinel for pair in pairs):
         raise DataError(f"none of {len(left_out)} photos of {args.labels} can be used, see above")
     options = {
@@ -195,8 +197,10 @@ def _look(
 
 
 def _features(label: tuple[str, str]) -> npt.NDArray[np.float32] | PhotoError:
+    photo, path = label
     try:
-        return content_features(read_photo(_read(*label), name=label[1], at_least=64).image)
+        data = read_same_photo(path, photo)
+        return content_features(read_photo(data, name=path, at_least=64).image)
     except PhotoError as error:
         return error
 
@@ -244,7 +248,7 @@ def _make(out: Path, draft: _Draft) -> Pair | PhotoError:
 
 def _photos(draft: _Draft) -> tuple[Image.Image, Image.Image]:
     """The photos before and after."""
-    photo = read_photo(_read(draft.photo, draft.path), name=draft.path).image
+    photo = read_photo(read_same_photo(draft.path, draft.photo), name=draft.path).image
     if draft.sentinel:
         spoiled = photo if draft.sentinel == "identical" else spoil(photo)
         return (photo, spoiled) if draft.sentinel == "bad" else (spoiled, photo)
@@ -256,16 +260,6 @@ def _photos(draft: _Draft) -> tuple[Image.Image, Image.Image]:
             f"has {enhanced.size} pixels, the photo before has {photo.size}; label it again",
         )
     return photo, enhanced
-
-
-def _read(photo: str, path: str) -> bytes:
-    """The content of a labelled photo, checked to be what was labelled."""
-    data = read_photo_bytes(path)
-    if photo_hash(data) != photo:
-        raise PhotoError(
-            "corrupt", path, "is not the photo that was labelled; restore it or label it again"
-        )
-    return data
 
 
 def _share(text: str) -> float:

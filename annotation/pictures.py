@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,16 +63,28 @@ def most_changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int
     changes = np.abs(_gray(before, size) - _gray(after, size))
     rows = max(1, min(size[1], round(window[1] / shrink)))
     columns = max(1, min(size[0], round(window[0] / shrink)))
-    sums = np.pad(changes, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    sums = sums[rows:] - sums[:-rows]
-    sums = sums[:, columns:] - sums[:, :-columns]
-    if sums.max() - sums.min() < 1e-6:
-        row, column = sums.shape[0] // 2, sums.shape[1] // 2
-    else:
-        row, column = np.unravel_index(int(sums.argmax()), sums.shape)
-    left = min(round(float(column) * shrink), width - window[0])
-    top = min(round(float(row) * shrink), height - window[1])
+    row, column = largest_window(changes, rows, columns)
+    left = min(round(column * shrink), width - window[0])
+    top = min(round(row * shrink), height - window[1])
     return left, top, left + window[0], top + window[1]
+
+
+def largest_window(
+    values: npt.NDArray[np.floating[Any]], height: int, width: int
+) -> tuple[int, int]:
+    """Top and left of the window with the largest sum; of the middle one where all are alike.
+
+    Args:
+        values: (H, W).
+        height, width: of the window, at most H and W.
+    """
+    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(0, np.float64).cumsum(1)
+    sums = sums[height:] - sums[:-height]
+    sums = sums[:, width:] - sums[:, :-width]
+    if sums.max() - sums.min() < 1e-6:
+        return sums.shape[0] // 2, sums.shape[1] // 2
+    top, left = np.unravel_index(int(sums.argmax()), sums.shape)
+    return int(top), int(left)
 
 
 def spoil(photo: Image.Image) -> Image.Image:

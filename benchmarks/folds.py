@@ -23,7 +23,7 @@ import numpy as np
 
 from pipelines.rebuild import claim, read_report, scorer_step
 from pipelines.splits import FOLDS
-from trigger.errors import TriggerError
+from trigger.cli import reported
 
 SOURCES = {"LIVE Challenge": "live_challenge_held_out", "TID2013": "tid2013_held_out"}
 ORDERS = {
@@ -56,12 +56,9 @@ def main() -> int:
     )
     args = parser.parse_args()
     steps = [scorer_step(args.data, args.out, fold) for fold in args.folds]
-    try:
-        claim(args.data, args.out)
-        for step in steps:
-            step.run()
-    except TriggerError as error:
-        sys.exit(f"folds: {error}")
+    claim(args.data, args.out)
+    for step in steps:
+        step.run()
     reports = [read_report(step.result.parent) for step in steps]
     print("| people |", *(f"fold {fold} |" for fold in args.folds), "mean |")
     print("|---|", "---|" * (len(reports) + 1), sep="")
@@ -76,4 +73,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(reported(main))

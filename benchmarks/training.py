@@ -42,6 +42,7 @@ from pipelines.averaging import average, refit_head
 from pipelines.head import RatedPhotos, fit_best_head, read_head
 from pipelines.labels import read
 from pipelines.metrics import interval, resample_scenes
+from pipelines.missing_photos import MEND_RATED, leave_out_missing
 from pipelines.networks import (
     ALPHA,
     NIMA_OUTPUT,
@@ -58,7 +59,8 @@ from pipelines.networks import (
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from pipelines.train import training_targets, with_auxiliary_heads
-from trigger.errors import DataError, TriggerError
+from trigger.cli import reported
+from trigger.errors import DataError
 from trigger.files import make_folder
 from trigger.preprocessing import STANDARD
 
@@ -310,7 +312,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("training-variants"))
     args = parser.parse_args()
-    rated = rated_photos(args.ratings)
+    rated, missing = rated_photos(args.ratings)
+    leave_out_missing(args.ratings, missing, len(rated) + len(missing), MEND_RATED)
     rated = rated[~rated["scene"].map(is_held_out)].reset_index(drop=True)
     if PHONES not in set(rated["raters"]):
         parser.error(f"{args.ratings}: holds no ratings of {PHONES}; derive them with --live")
@@ -386,7 +389,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except TriggerError as error:
-        sys.exit(f"training: {error}")
+    sys.exit(reported(main))

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.commands.common import finite_number, printable
 from trigger.errors import DataError, ModelError, OptionError
 from trigger.files import write_atomically
+from trigger.options import check_output, finite_number
 from trigger.quiet import native_messages_muted
+from trigger.terminal import leave_out
 
 if TYPE_CHECKING:
     from export.parity import Parity
@@ -101,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         function = TfliteFunction.open(tflite)
     rejected: list[str] = []
     photos = photos_in(args.photos, rejected) if args.photos else sample_photos()
+    for problem in rejected:
+        leave_out(problem)
     parity = compare(
         lambda images: score_photos(network, images),
         function,
@@ -132,11 +135,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summary(out: Path, report: dict[str, Any], parity: Parity) -> str:
-    unreadable = "".join(
-        f"skipped: {printable(line)}\n" for line in report["parity"]["unreadable_photos"]
-    )
     return (
-        f"{unreadable}"
         f"Keras against TFLite, difference of scores\n{parity.table()}\n"
         f"wrote   {out}\n"
         f"size    {report['size_bytes']:,} bytes, {report['precision']}, "
@@ -151,15 +150,8 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.report is not None and args.report.suffix != ".json":
         raise OptionError(f"--report {args.report}: the name must end in .json")
     for option, path in (("--out", args.out), ("--report", args.report)):
-        if path is None:
-            continue
-        if path.is_dir():
-            raise OptionError(f"{option} {path}: is a directory; give the path of a file")
-        if not path.parent.is_dir():
-            raise OptionError(
-                f"{option} {path}: there is no folder {path.parent}; create it first, "
-                f"or choose another"
-            )
+        if path is not None:
+            check_output(path, option)
     if args.photos is not None and not args.photos.is_dir():
         raise OptionError(f"--photos {args.photos}: no such folder; give a folder of photos")
 

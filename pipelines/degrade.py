@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -39,10 +38,11 @@ from pipelines.labels import storable
 from pipelines.lock import working_in
 from pipelines.pixels import Pixels, to_float
 from pipelines.processes import worker_processes
-from trigger.commands.common import local_path, positive_number, random_seed
 from trigger.errors import DataError, PhotoError
 from trigger.files import write_atomically
+from trigger.options import local_path, positive_number, random_seed
 from trigger.photo import photo_hash, read_photo, read_photo_bytes
+from trigger.terminal import leave_out
 
 AnyKind = Kind | HardNegative
 ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
@@ -120,7 +120,7 @@ def _degrade_into(args: argparse.Namespace, photos: list[Path]) -> tuple[list[Ro
         for result in tqdm(results, "degrading", len(photos), unit="photo", disable=None):
             if isinstance(result, PhotoError):
                 rejected += 1
-                print(f"left out {result}", file=sys.stderr)  # noqa: T201
+                leave_out(result)
             else:
                 made += result
     made = [row | {"scene": scenes.get(row["scene"], row["scene"])} for row in one_each(made)]

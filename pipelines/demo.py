@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pipelines.demo_page import Chapter, Plot, page
 from pipelines.demo_photos import RATINGS_FILE, collect_cards, derive_ratings
-from trigger import cli
+from pipelines.steps import run_command
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.errors import DataError, OptionError, TriggerError
+from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
 
 PHOTOGRAPHS = {
@@ -31,7 +31,6 @@ PHOTOGRAPHS = {
 }
 """File names by package; ``pipelines.splits`` holds out china and hubble_deep_field."""
 MARKER = ".trigger-demo"
-INTERRUPTED = 130  # what the command line returns after ^C
 OUTPUTS = (
     *("photos", "degraded", "labels", "baseline", RATINGS_FILE, "finetuned", "trigger.tflite"),
     *("scores-demo.json", "scores-packaged.json", "pictures", "index.html"),
@@ -139,13 +138,8 @@ class Step:
         if self.work:
             self.work()
         shown = tuple(shlex.join(["trigger", *command]) for command in self.commands)
-        for command, text in zip(self.commands, shown, strict=True):
-            print(f"$ {text}", flush=True)  # noqa: T201
-            code = cli.main(command)
-            if code == INTERRUPTED:
-                raise KeyboardInterrupt
-            if code != 0:
-                raise TriggerError(f"the demo stopped: '{text}' failed with exit code {code}")
+        for command in self.commands:
+            run_command(command)
         return Chapter(self.title, self.about, shown, time.perf_counter() - started, self.plot)
 
 

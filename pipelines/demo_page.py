@@ -12,7 +12,7 @@ import numpy as np
 from annotation.ratings import IMPROVABLE, RATINGS
 from pipelines.degradation import Kind
 from pipelines.metrics import agreement
-from trigger.page_policy import page_policy
+from trigger.html_page import html_page
 
 KIND_NAMES: dict[Kind, str] = {
     "none": "as it is",
@@ -22,6 +22,7 @@ KIND_NAMES: dict[Kind, str] = {
     "saturation": "overexposure",
     "mixed": "mixture of these",
 }
+TITLE = "trigger demo: which photos would gain from enhancement?"
 SHOWN_AT_FIRST = 12
 
 
@@ -85,25 +86,13 @@ def page(cards: Sequence[Card], threshold: float, chapters: Sequence[Chapter]) -
     """The page as HTML. It loads only the pictures beside it and runs only its own script."""
     assets = resources.files("pipelines") / "assets"
     style = (assets / "demo_page.css").read_text("utf-8")
-    script = (assets / "demo_page.js").read_text("utf-8")
-    # Firefox does not count the files beside a page opened from disk as 'self'.
-    policy = page_policy(style, script, images="'self' file:")
+    script = (assets / "before_after.js").read_text("utf-8")
     ranked = sorted(cards, key=lambda card: (-card.packaged, card.scene, card.fault))
     scale = _Scale(ranked, threshold)
     alerts = [card for card in ranked if card.packaged >= threshold]
     rest = ranked[len(alerts) :]
     scenes = sorted({card.scene for card in cards})
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>trigger demo: which photos would gain from enhancement?</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <p class="brand">trigger demo</p>
 <h1>Which photos would look better after enhancement?</h1>
 <p class="lead">Enhancing a photo costs time and battery, and most photos gain nothing.
@@ -168,10 +157,9 @@ less.</li>
 </ul>
 </section>
 </main>
-<script>{script}</script>
-</body>
-</html>
 """
+    # Firefox does not count the files beside a page opened from disk as 'self'.
+    return html_page(TITLE, body, style=style, script=script, images="'self' file:")
 
 
 class _Scale:

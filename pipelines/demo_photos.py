@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from annotation.origins import RECORD
+from annotation.pictures import largest_window
 from pipelines.degradation import Kind
 from pipelines.demo_page import Card
 from pipelines.fidelity import similarity
@@ -149,15 +150,8 @@ def telling_window(pixels: Pixels, width: int, height: int) -> tuple[int, int, i
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     width, height = min(width, gray.shape[1]), min(height, gray.shape[0])
     detail = np.hypot(cv2.Sobel(gray, -1, 1, 0), cv2.Sobel(gray, -1, 0, 1))
-    sums = cv2.integral(detail)
-    windows = (
-        sums[height:, width:]
-        - sums[:-height, width:]
-        - sums[height:, :-width]
-        + sums[:-height, :-width]
-    )
-    top, left = np.unravel_index(int(windows.argmax()), windows.shape)
-    return int(left), int(top), int(left) + width, int(top) + height
+    top, left = largest_window(detail, height, width)
+    return left, top, left + width, top + height
 
 
 def describe(factors: dict[str, Any]) -> str:

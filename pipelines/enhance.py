@@ -31,11 +31,11 @@ from pipelines.enhancers.tiling import windows_watched
 from pipelines.photo_files import WRITABLE, check_writable, encode_like
 from pipelines.scorers import DEFAULT_SCORER, Scorer, checked_opinions, load_scorer, mean_score
 from trigger.assessment import Trigger
-from trigger.commands.common import printable
 from trigger.errors import DataError, EnhancerError, PhotoError, ScorerError, TriggerError
 from trigger.files import can_be_written, is_file, write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 from trigger.quiet import native_messages_muted
+from trigger.terminal import complain, leave_out, printable
 
 
 @dataclass(frozen=True)
@@ -193,9 +193,9 @@ def run(args: argparse.Namespace) -> int:
     photos = [photo for photo in args.photos if not _is_result(Path(photo), models[0])]
     if len(photos) < len(args.photos):
         left_out = len(args.photos) - len(photos)
-        sys.stderr.write(
-            f"left out {left_out}: results of {models[0].name}, beside the photos they were made "
-            "from; rename one to enhance it once more\n"
+        leave_out(
+            f"{left_out}: results of {models[0].name}, beside the photos they were made from; "
+            "rename one to enhance it once more"
         )
     for number, photo in enumerate(photos, start=1):
         try:
@@ -206,8 +206,7 @@ def run(args: argparse.Namespace) -> int:
         except TriggerError as error:
             code = 1
             text = str(error)
-            said = text if photo in text else f"{photo}: {text}"
-            sys.stderr.write(f"trigger: {printable(said)}\n")
+            complain(text if photo in text else f"{photo}: {text}")
             if args.json:
                 sys.stdout.write(json.dumps({"photo": photo, "error": _error(error)}) + "\n")
         else:

@@ -23,6 +23,7 @@ from pipelines.metrics import (
     of_alerts,
     resample_scenes,
 )
+from pipelines.missing_photos import MEND_RATED, leave_out_missing
 from pipelines.splits import unseen
 from pipelines.thresholds import (
     Target,
@@ -31,7 +32,7 @@ from pipelines.thresholds import (
     find_threshold,
     target_of,
 )
-from trigger.assessment import Assessment
+from trigger.assessment import Assessment, RejectedPhoto
 from trigger.commands.common import add_common_arguments, load_trigger
 from trigger.errors import DataError
 from trigger.progress import track
@@ -64,18 +65,18 @@ def run(args: argparse.Namespace) -> int:
         DataError: the ratings cannot be used, or no threshold reaches the target.
     """
     target = target_of(args)
-    rated = rated_photos(args.ratings)
+    rated, missing = rated_photos(args.ratings)
+    leave_out_missing(args.ratings, missing, len(rated) + len(missing), MEND_RATED)
     if args.held_out:
         rated = rated[unseen(rated)]
         if rated.empty:
             raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
     results = load_trigger(args).assess_all(rated["path"], workers=args.workers)
-    scores = []
-    for path, result in zip(rated["path"], track(results, len(rated), "scoring"), strict=True):
-        if not isinstance(result, Assessment):
-            raise DataError(f"{args.ratings}: rated photo {path} cannot be read: {result.message}")
-        scores.append(result.score)
-    values = np.array(scores)
+    assessed = list(track(results, len(rated), "scoring"))
+    broken = {each.photo: each.message for each in assessed if isinstance(each, RejectedPhoto)}
+    leave_out_missing(args.ratings, broken, len(rated), MEND_RATED)
+    rated = rated[~rated["path"].isin(broken)]
+    values = np.array([result.score for result in assessed if isinstance(result, Assessment)])
     improvable = rated["rating"].to_numpy() >= IMPROVABLE
     if not 0 < improvable.sum() < len(improvable):
         raise DataError(

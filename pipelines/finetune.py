@@ -15,6 +15,7 @@ import pandas as pd
 
 from annotation.aggregate import rated_photos
 from annotation.ratings import IMPROVABLE
+from pipelines import fitting
 from pipelines.finetune_page import finetune_page
 from pipelines.finetune_plots import draw_precision_recall
 from pipelines.finetune_report import make_report, summary
@@ -29,6 +30,7 @@ from pipelines.head import (
 )
 from pipelines.learning_curve import learning_curve
 from pipelines.lock import working_in
+from pipelines.missing_photos import MEND_RATED, leave_out_missing
 from pipelines.model_record import enhancer_of, read_record
 from pipelines.networks import cut_trunk, load_network, save_network
 from pipelines.rated.derived_ratings import PERFECT
@@ -36,9 +38,9 @@ from pipelines.splits import is_held_out, unseen
 from pipelines.thresholds import Target, add_target_options, choose_threshold, target_of
 from pipelines.trunk_features import trunk_features
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.commands.common import local_path
 from trigger.errors import DataError
 from trigger.files import write_atomically
+from trigger.options import local_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fine-tune and report."""
     target = target_of(args)
-    table = rated_photos(args.ratings)
+    fitting.keep_start(args.out, "the network", args.model)
+    table, missing = rated_photos(args.ratings)
+    leave_out_missing(args.ratings, missing, len(table) + len(missing), MEND_RATED)
     model = load_network(args.model)
     record = read_record(args.model)
     if not args.force:
@@ -98,9 +102,13 @@ def _finetune(
     count = freeze_trunk(model)
     print(f"trainable parameters: {count} of {model.count_params():,}")  # noqa: T201
     features, rejected = trunk_features(
-        cut_trunk(model), list(table["path"]), args.out / "features.npz"
+        cut_trunk(model), list(table["path"]), list(table["photo"]), args.out / "features.npz"
     )
-    _check_photos(args.ratings, rejected)
+    if rejected:
+        leave_out_missing(args.ratings, rejected, len(table), MEND_RATED)
+        whole = ~table["path"].isin(rejected).to_numpy()
+        features, table = features[whole], table[whole].reset_index(drop=True)
+        _check_split(args.ratings, table)
     held_out = table["held_out"].to_numpy()
     rated = RatedPhotos(
         features,
@@ -170,15 +178,6 @@ def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str])
             f"{path}: holds ratings {listed}, but the model learned from labels of "
             f"{labelled!r}: what one enhancer gains says little of another. Label and train with "
             f"the enhancer that was rated, or accept them with --force"
-        )
-
-
-def _check_photos(path: Path, rejected: dict[str, str]) -> None:
-    if rejected:
-        photo, reason = next(iter(rejected.items()))
-        raise DataError(
-            f"{path}: {len(rejected)} rated photos cannot be read, first {photo}: {reason}; "
-            f"mend the files or remove their rows"
         )
 
 

@@ -1,4 +1,4 @@
-"""One training loop for all networks: balanced batches, cosine decay, checkpoints, logs."""
+"""One training loop for all networks: shuffled batches, cosine decay, checkpoints, logs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trigger.commands.common import positive_float, positive_number, random_seed
 from trigger.errors import OptionError
-from trigger.files import write_atomically
+from trigger.files import is_file, resolved, write_atomically
+from trigger.options import positive_float, positive_number, random_seed
 
 FINGERPRINT = "fingerprint.json"
 WEIGHTS = "latest.weights.h5"
@@ -147,6 +147,24 @@ def add_options(parser: argparse.ArgumentParser, *, epochs: int, seeded: str) ->
     parser.add_argument(
         "--seed", type=random_seed, default=0, help=f"of {seeded} (default: %(default)s)"
     )
+
+
+def keep_start(out: Path, option: str, start: str | Path) -> None:
+    """Make sure that a training does not replace the reports of the network that it starts from.
+
+    Args:
+        out: folder of the new training.
+        option: what names the start, for the message.
+        start: the starting weights, if they are a file.
+
+    Raises:
+        OptionError: the start lies in that folder.
+    """
+    if is_file(start) and resolved(Path(start).parent) == resolved(out):
+        raise OptionError(
+            f"{option} {start} lies in --out {out}, where this training would write over its "
+            "reports; give another --out"
+        )
 
 
 def fit(

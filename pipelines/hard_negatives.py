@@ -27,7 +27,8 @@ def hard_negative(kind: HardNegative, photo: Pixels, rng: np.random.Generator) -
     """A picture with nothing to mend, in the colours of a photo.
 
     Args:
-        kind: ``thumbnail`` (the photo, 64 to 480 pixels long), ``text`` (a page or screen of it) or
+        kind: ``thumbnail`` (the photo, 64 to 480 pixels long, where it is not shorter already),
+            ``text`` (a page or screen of it) or
             ``plain`` (an even area or gradient, from black to white).
         photo: (H, W, 3) uint8.
         rng: source of randomness.

@@ -11,7 +11,7 @@ from importlib import resources
 from PIL import Image
 
 from pipelines.pixels import Pixels
-from trigger.page_policy import page_policy
+from trigger.html_page import html_page
 
 
 def page(title: str, body: str, *, styles: Sequence[str], script: str | None = None) -> str:
@@ -25,21 +25,7 @@ def page(title: str, body: str, *, styles: Sequence[str], script: str | None = N
     """
     style = "".join(_asset(name) for name in styles)
     code = _asset(script) if script else ""
-    policy = page_policy(style, code)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}{f"<script>{code}</script>" if code else ""}
-</body>
-</html>
-"""
+    return html_page(title, body, style=style, script=code)
 
 
 def image(data: bytes, kind: str, about: str, css_class: str = "") -> str:

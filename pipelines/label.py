@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from pipelines.enhanced_photos import ENHANCED_FORMATS, EnhancedFormat
 from pipelines.enhancers import DEFAULT_ENHANCER, ENHANCER_SPECS
-from pipelines.label_report import describe_deltas, draw_deltas, plan_text, summary_text
+from pipelines.label_summary import describe_deltas, draw_deltas, plan_text, summary_text
 from pipelines.labels import (
     KIND,
     RUN_FILE,
@@ -42,7 +42,7 @@ from pipelines.listing import Listing
 from pipelines.lock import exclusive
 from pipelines.plan import LARGEST_SHARD, Plan, make_plan, photos_in, plan_file, read_plan
 from pipelines.scorers import DEFAULT_SCORER
-from pipelines.shards import STAGES, Job, Labeller, load_models, recipes_of
+from pipelines.shards import STAGES, Job, Labeller, Models, load_models, recipes_of
 from pipelines.storage import Folder
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError
@@ -68,6 +68,7 @@ def label_photos(
     beam_flags: Sequence[str] = (),
     dry_run: bool = False,
     show_progress: bool = False,
+    models: Models | None = None,
 ) -> dict[str, Any]:
     """Label photos into a folder; labels that it already holds are not made again.
 
@@ -85,6 +86,7 @@ def label_photos(
         beam_flags: options for Beam, such as the address of a cluster.
         dry_run: only say what would be done; nothing is written.
         show_progress: draw a progress bar on stderr if that is a terminal.
+        models: enhancers and scorer, where they are loaded already.
 
     Returns:
         What LABELS/run.json holds; of a dry run what it would hold before the first label.
@@ -112,7 +114,7 @@ def label_photos(
 
         flags = [*engine.runner_flags(runner), *beam_flags]
         engine.beam_options(flags)
-        models = load_models(enhancers, scorer)
+        models = models or load_models(enhancers, scorer)
         recipes = recipes_of(*models)
         _check_folder(out)
         listing = Listing(photos, out.location)
@@ -275,16 +277,17 @@ def _write_run(out: Folder, run: dict[str, Any]) -> None:
 
 @contextmanager
 def _quiet_logging() -> Iterator[None]:
-    """Beam sets up the root logger when imported and logs at length what its errors say again."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers[:] = [logging.NullHandler()]
-    root.setLevel(logging.CRITICAL)
+    """Beam logs at length what its errors say again; other logs of the program go on."""
+    root, beam = logging.getLogger(), logging.getLogger("apache_beam")
+    handler = logging.NullHandler()
+    level = beam.level
+    root.addHandler(handler)  # or Beam would add one that writes to the terminal
+    beam.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+        beam.setLevel(level)
+        root.removeHandler(handler)
 
 
 @contextmanager
@@ -412,7 +415,7 @@ def run(args: argparse.Namespace) -> int:
     with native_messages_muted(), _quiet_logging():  # label_photos then finds all of it imported
         from pipelines import engine  # noqa: F401
 
-        load_models(enhancers, args.scorer)
+        models = load_models(enhancers, args.scorer)
     if args.dask_address and args.runner != "dask":
         raise OptionError("--dask-address is for --runner dask; add that")
     dask_flags = [f"--dask_client_address={args.dask_address}"] if args.dask_address else []
@@ -429,6 +432,7 @@ def run(args: argparse.Namespace) -> int:
         beam_flags=[*dask_flags, *args.passed_on],
         dry_run=args.dry_run,
         show_progress=not args.json,
+        models=models,
     )
     describe = plan_text if args.dry_run else summary_text
     sys.stdout.write((json.dumps(result, indent=2) if args.json else describe(result)) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -36,14 +37,12 @@ def exclusive(folder: Folder) -> Iterator[None]:
         yield
         return
     with _opened(folder) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file):
             file.seek(0)
             raise LockedError(
                 f"{folder} is in use by {file.read().strip() or 'another process'}; wait for its "
                 "end, or stop it, or use another folder"
-            ) from None
+            )
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         try:
             file.truncate(0)
@@ -51,7 +50,22 @@ def exclusive(folder: Folder) -> Iterator[None]:
             file.flush()
         except OSError as error:
             raise _unwritable(folder, error) from error
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _locked(file: TextIO) -> bool:
+    """Take the lock; one that is held for a moment only, to ask for it, is waited for."""
+    for wait in (0.1, 0.1, 0.0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(wait)
+        else:
+            return True
+    return False
 
 
 @contextmanager

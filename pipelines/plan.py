@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pipelines.labels import Recipe, Reject, label_file, labelled_photos, write_rejects
 from pipelines.storage import Folder, read_photo_file
 from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash
+from trigger.threads import map_in_order
 
 LARGEST_SHARD = 64
 SHARDS_PER_WORKER = 8
@@ -217,18 +217,10 @@ class _ShardWriter:
 def _identify(paths: Iterable[str]) -> Iterator[tuple[str, str | PhotoError]]:
     """(path, hash or why there is none), in order; a few files are read at a time."""
 
-    def identify(path: str) -> str | PhotoError:
+    def identify(path: str) -> tuple[str, str | PhotoError]:
         try:
-            return photo_hash(read_photo_file(path))
+            return path, photo_hash(read_photo_file(path))
         except PhotoError as error:
-            return error
+            return path, error
 
-    with ThreadPoolExecutor(_READERS) as pool:
-        queue: deque[tuple[str, Future[str | PhotoError]]] = deque()
-        for path in paths:
-            queue.append((path, pool.submit(identify, path)))
-            if len(queue) == 2 * _READERS:
-                first, future = queue.popleft()
-                yield first, future.result()
-        for first, future in queue:
-            yield first, future.result()
+    return map_in_order(identify, paths, _READERS)

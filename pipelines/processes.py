@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 
-from trigger.assessment import usable_cores
 from trigger.errors import TriggerError
+from trigger.threads import usable_cores
 
 
 @contextmanager

@@ -15,45 +15,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from annotation.origins import UNFINISHED
+from annotation.origins import RECORD
 from pipelines.cards import nima_card, trigger_card
 from pipelines.enhancers import DEFAULT_ENHANCER, load_enhancer
 from pipelines.networks import PACKAGED_TRUNK, cut_trunk, load_network
 from pipelines.packaged import package
 from pipelines.scorers.nima import NimaScorer
 from pipelines.scorers.packaged import MODELS as SCORER_MODELS
+from pipelines.steps import Step
 from trigger import cli
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.errors import OptionError, TriggerError
+from trigger.errors import OptionError
 from trigger.files import make_folder, resolved, write_atomically
 from trigger.preprocessing import STANDARD
 
 TRIGGER_MODELS = Path(cli.__file__).parent / "models"
 TRIGGER_VERSION = "11"
 NIMA_VERSION = "6"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command and the file that proves that it was finished."""
-
-    arguments: Sequence[str]
-    result: Path
-
-    def run(self) -> None:
-        """Run the command unless its result is there, whole."""
-        if self.result.exists() and not (self.result.parent / UNFINISHED).exists():
-            return
-        print("$", shlex.join(["trigger", *self.arguments]), flush=True)  # noqa: T201
-        if cli.main(self.arguments) != 0:
-            raise TriggerError(f"stopped: {shlex.join(self.arguments)} failed, see above")
 
 
 def train_scorer(data: Path, out: Path) -> list[str]:
@@ -93,19 +76,19 @@ def trigger_steps(data: Path, out: Path) -> list[Step]:
                 *("degrade", str(clean), *found, "--out", str(degraded)),
                 *("--kinds", "noise", "blur", "jpeg", "mixed", "--versions", "2"),
             ],
-            degraded / "degradations.csv",
+            degraded / RECORD,
         ),
         Step(
             ["degrade", str(clean), "--out", str(references), "--kinds", "none", "saturation"],
-            references / "degradations.csv",
+            references / RECORD,
         ),
         Step(
             ["degrade", str(clean), "--out", str(negatives), "--kinds", "text", "plain"],
-            negatives / "degradations.csv",
+            negatives / RECORD,
         ),
         Step(
             ["degrade", str(clean), *found, "--out", str(thumbnails), "--kinds", "thumbnail"],
-            thumbnails / "degradations.csv",
+            thumbnails / RECORD,
         ),
         Step(
             [
@@ -163,13 +146,14 @@ def claim(data: Path, out: Path) -> None:
     origin = {"data": str(resolved(data)), "trigger": TRIGGER_VERSION, "nima": NIMA_VERSION}
     origin["enhancer"] = load_enhancer(DEFAULT_ENHANCER).version
     stamp = out / "versions.json"
-    if stamp.exists() and json.loads(stamp.read_text()) != origin:
+    ours = json.dumps(origin).encode()
+    if stamp.exists() and (theirs := stamp.read_bytes()) != ours:
         raise OptionError(
-            f"{out} was made from {stamp.read_text()}, this is {json.dumps(origin)}; "
+            f"{out} was made from {theirs.decode(errors='replace')}, this is {ours.decode()}; "
             "give another --out"
         )
     make_folder(out)
-    write_atomically(stamp, json.dumps(origin).encode())
+    write_atomically(stamp, ours)
 
 
 def command_line(about: str | None, rebuild: Callable[[Path, Path], None]) -> None:
@@ -180,10 +164,7 @@ def command_line(about: str | None, rebuild: Callable[[Path, Path], None]) -> No
     parser.add_argument("data", type=Path, help="folder laid out as pipelines.rebuild says")
     parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
     args = parser.parse_args()
-    try:
-        rebuild(args.data, args.out)
-    except TriggerError as error:
-        sys.exit(f"rebuild: {error}")
+    sys.exit(cli.reported(lambda: rebuild(args.data, args.out)))
 
 
 def rebuild(data: Path, out: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from pipelines.head import read_head
 from pipelines.labels import read
 from pipelines.lock import working_in
 from pipelines.metrics import agreement
+from pipelines.missing_photos import leave_out_missing
 from pipelines.model_record import MADE_WITH
 from pipelines.networks import (
     build_trigger,
@@ -30,12 +30,10 @@ from pipelines.networks import (
 )
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
-from trigger.commands.common import local_path
 from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
+from trigger.options import local_path
 from trigger.preprocessing import STANDARD
-
-MOST_MISSING = 0.1  # of the labelled photos; few go astray, but the rest must stand for all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             "--average needs the weights of a trigger as --init, 'packaged' or a .keras file, got "
             f"{args.init!r}: the mean with weights for another task is of no use"
         )
+    fitting.keep_start(args.out, "--init", args.init)
     labels = _read_labels(args)
     with working_in(args.out):
         _train(labels, args)
@@ -148,15 +147,12 @@ def _photos_of(
     photos, rejected = preprocess_photos(
         list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
     )
-    for row, reason in rejected.items():
-        print(f"left out {labels['path'][row]}: {reason}", file=sys.stderr)  # noqa: T201
-    if len(rejected) > MOST_MISSING * len(labels):
-        row, reason = next(iter(rejected.items()))
-        raise DataError(
-            f"{args.labels}: {len(rejected)} of {len(labels)} labelled photos are missing or not "
-            f"what was labelled, first {labels['path'][row]}: {reason} Put them back, or label "
-            "them where they are now into another folder"
-        )
+    leave_out_missing(
+        args.labels,
+        {labels["path"][row]: reason for row, reason in rejected.items()},
+        len(labels),
+        "Put them back, or label them where they are now into another folder",
+    )
     return photos, labels.drop(index=list(rejected))
 
 
@@ -199,7 +195,8 @@ def _origin(labels: pd.DataFrame) -> dict[str, str]:
 
 def _write_reports(labels: pd.DataFrame, args: argparse.Namespace) -> None:
     columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
-    labels[columns].to_csv(args.out / "predictions.csv", index=False)
+    table = labels[columns].to_csv(index=False)
+    write_atomically(args.out / "predictions.csv", table.encode())
     report = _report(labels, args)
     write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
     for side in ("train", "held_out"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -15,37 +14,31 @@ import numpy.typing as npt
 from pipelines.disk_array import write_npz
 from pipelines.networks import predict_in_slices
 from pipelines.photo_store import preprocess_photos
-from trigger.errors import PhotoError
-from trigger.photo import photo_hash, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float64]
 
 
 def trunk_features(
-    trunk: keras.Model, paths: Sequence[str], cache: Path
+    trunk: keras.Model, paths: Sequence[str], hashes: Sequence[str], cache: Path
 ) -> tuple[Values, dict[str, str]]:
     """Features of photos, from the cache where it holds them.
 
     Args:
         trunk: what ``cut_trunk`` returns.
         paths: photo files.
+        hashes: content hash of each.
         cache: ``.npz`` file, made or added to. It belongs to one trunk and one preprocessing;
             what it holds of others is dropped.
 
     Returns:
         Features (n, 112), and unreadable paths with their reasons; features of these are zero.
     """
-    with ThreadPoolExecutor() as pool:
-        read = list(pool.map(_hash, paths))
-    hashes = [digest for digest, _ in read]
-    rejected = {path: why for path, (digest, why) in zip(paths, read, strict=True) if not digest}
+    rejected: dict[str, str] = {}
     identity = _identity(trunk)
     known = _load(cache, identity)
     missing = {
-        digest: path
-        for digest, path in zip(hashes, paths, strict=True)
-        if digest and digest not in known
+        digest: path for digest, path in zip(hashes, paths, strict=True) if digest not in known
     }
     if missing:
         looked_at = list(missing.values())
@@ -57,7 +50,7 @@ def trunk_features(
             found = predict_in_slices(trunk, photos)
         finally:
             scratch.unlink(missing_ok=True)
-        rejected |= {looked_at[row]: why for row, why in unreadable.items()}
+        rejected = {looked_at[row]: why for row, why in unreadable.items()}
         known |= {
             digest: features
             for row, (digest, features) in enumerate(zip(missing, found, strict=True))
@@ -67,13 +60,6 @@ def trunk_features(
     nothing = np.zeros(trunk.output_shape[-1], np.float32)
     features = np.array([known.get(digest, nothing) for digest in hashes], np.float64)
     return features, rejected
-
-
-def _hash(path: str) -> tuple[str, str]:
-    try:
-        return photo_hash(read_photo_bytes(path)), ""
-    except PhotoError as error:
-        return "", error.message
 
 
 def _identity(trunk: keras.Model) -> str:

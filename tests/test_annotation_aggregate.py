@@ -227,14 +227,15 @@ def test_learning_reads_raw_and_aggregated_files_alike(
     for words in ("120 ratings of 40 pairs by 3 raters; 1 skips", "alpha (ordinal)", "<- fails"):
         assert words in said
     assert read_rated_pairs(raw) == read_rated_pairs(combined)
-    table = rated_photos(combined)
+    table, missing = rated_photos(combined)
+    assert not missing
     assert list(table.columns[:3]) == ["pair", "photo", "path"]
     assert table["path"].map(Path).map(Path.is_file).all()
     assert table["rating"].between(-1, 2).all()
     assert (table["enhancer"] == "test-1").all()
     (tmp_path / "p3.png").unlink()
-    with pytest.raises(DataError, match=r"1 rated photos are not there, first .*p3\.png"):
-        rated_photos(combined)
+    left, missing = rated_photos(combined)
+    assert (len(left), list(missing)) == (len(table) - 1, [str(tmp_path / "p3.png")])
     combined.write_text(
         combined.read_text().replace(",ann + ben + zoe", ",x", 1).replace("1.0", "7.0")
     )
@@ -286,7 +287,7 @@ def test_only_opinions_are_learned_from_and_a_photo_is_its_own_scene(tmp_path: P
         "pair,path,rating,skip,sentinel,repeat,rater\np,a.png,2,,,0,x\np,a.png,1,,,1,x\n"
         "p,a.png,-1,,,0,y\nq,b.png,,broken,,0,x\nr,gone.png,0,,identical,0,x\ns,b.png,0,,,0,x\n"
     )
-    table = rated_photos(path)
+    table, _ = rated_photos(path)
     assert list(table["path"]) == [str(tmp_path / name) for name in ("a.png", "b.png")]
     assert list(table["opinions"]) == [2, 1]
     assert table["rating"][1] == 0
@@ -310,7 +311,7 @@ def test_versions_of_a_photo_are_one_scene_as_recorded_beside_them(tmp_path: Pat
     raw.write_text("path,scene,rating\n" + "".join(lines))
     assert main(["ratings", "aggregate", str(raw), "--out", str(combined)]) == 0
     for ratings in (raw, combined):
-        assert list(rated_photos(ratings)["scene"]) == ["a", "a", hashes[2], "given"]
+        assert list(rated_photos(ratings)[0]["scene"]) == ["a", "a", hashes[2], "given"]
 
 
 @pytest.mark.parametrize("answers", ["ann,2 ann,2", "ann,2 ben,-1"])

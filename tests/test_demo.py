@@ -109,7 +109,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_derived_ratings_follow_the_originals_and_say_that_no_person_gave_them(
     finished: Path,
 ) -> None:
-    ratings = rated_photos(finished / RATINGS_FILE)
+    ratings = rated_photos(finished / RATINGS_FILE)[0]
     kinds = read_record(finished / "degraded")["kind"]
     rated = {
         kind: {

@@ -133,7 +133,7 @@ def test_what_was_made_from_a_photo_is_of_its_scene(live: Path, tmp_path: Path) 
     assert table.loc[table["scene"] == phone, "rater"].tolist() == ["live_challenge"]
     # The photos know their scene by themselves, for whoever labels them or reads them unnamed.
     (out / "ratings.csv").write_text(table.drop(columns="scene").to_csv(index=False))
-    assert rated_photos(out / "ratings.csv")["scene"].value_counts().to_dict() == {
+    assert rated_photos(out / "ratings.csv")[0]["scene"].value_counts().to_dict() == {
         kodak: len(table) - 1,
         phone: 1,
     }

@@ -112,7 +112,7 @@ def test_the_command_prints_both_thresholds(
     changed = f"path,rating,photo\ncoffee.png,0,{'a' * 64}\n"
     (tmp_path / "changed.csv").write_text(changed)
     assert main(["evaluate", str(tmp_path / "changed.csv")]) == 1
-    assert "no longer what was rated" in capsys.readouterr().err
+    assert "1 of 1 photos cannot be used, first" in capsys.readouterr().err
     (tmp_path / "coffee.png").write_bytes(b"Dear diary")
     assert main(["evaluate", str(ratings)]) == 1
-    assert "coffee.png cannot be read: is not a photo" in capsys.readouterr().err
+    assert "coffee.png: is not a photo" in capsys.readouterr().err

@@ -159,7 +159,10 @@ def test_features_are_those_of_the_photo_and_of_the_trunk(made: Path, tmp_path: 
             return self.factor * photos.mean(axis=(1, 2, 3), dtype=np.float32)[:, None]
 
     def features(trunk: Trunk) -> list[float]:
-        found, rejected = trunk_features.trunk_features(trunk, paths, tmp_path / "cache.npz")
+        hashes = [photo_hash(Path(p).read_bytes()) if Path(p).exists() else "" for p in paths]
+        found, rejected = trunk_features.trunk_features(
+            trunk, paths, hashes, tmp_path / "cache.npz"
+        )
         assert set(rejected) <= {str(tmp_path / "gone.png"), str(tmp_path / "broken.png")}
         return [round(float(value)) for value in found[:, 0]]
 
@@ -222,8 +225,8 @@ def test_ratings_that_cannot_be_learned_from_say_why(
 
     with (made / "ratings.csv").open(newline="") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
-    (made / "broken.png").write_bytes(b"Dear diary")
-    assert "broken.png" in refused([*rows, ("broken.png", "x", "", "Ann", 1)])
+    gone = [(f"gone-{i}.png", "x", "", "Ann", 1) for i in range(len(rows))]
+    assert "photos cannot be used, first" in refused([*rows, *gone])
     neutral = [(*row[:4], 0) for row in rows]
     assert "of 24 training photos 0 are improvable" in refused(neutral)
     assert "no threshold reaches alert rate of at most 0.01" in refused(
@@ -232,8 +235,31 @@ def test_ratings_that_cannot_be_learned_from_say_why(
     changed = "photo,path,rating\n" + f"{'a' * 64},0-0.png,1\n"
     (made / "changed.csv").write_text(changed)
     assert finetune(made, tmp_path, ratings="changed.csv") == 1
-    assert "no longer what was rated" in capsys.readouterr().err
+    assert "0-0.png: is another photo by now" in capsys.readouterr().err
     assert not (tmp_path / "finetuned.keras").exists()
+
+
+def test_a_rated_photo_that_is_broken_is_named_and_left_out(
+    made: Path, finished: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(finished.out / "features.npz", tmp_path)
+    with (made / "ratings.csv").open(newline="") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    (made / "broken.png").write_bytes(b"Dear diary")
+    broken = [(name, "x", "", "Ann", 1) for name in ("broken.png", "gone.png")]
+    write_rows(made / "some.csv", [*rows, *broken])
+    assert finetune(made, tmp_path, "--target-recall", "0.9", ratings="some.csv") == 0
+    said = capsys.readouterr().err
+    assert f"left out {made}/broken.png: is not a photo" in said
+    assert f"left out {made}/gone.png: no such file" in said
+    assert json.loads((tmp_path / "report.json").read_text()) == finished.report
+
+
+def test_finetuning_into_the_folder_of_the_baseline_is_refused(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(made, made) == 2
+    assert "would write over its reports" in capsys.readouterr().err
 
 
 def test_a_model_without_a_record_has_none(tmp_path: Path) -> None:
@@ -308,7 +334,5 @@ def test_photos_that_are_not_what_was_labelled_end_training(
     shutil.copy(other, changed)
     assert main(["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]) == 1
     message = capsys.readouterr().err
-    assert (
-        f"1 of 3 labelled photos are missing or not what was labelled, first {changed}" in message
-    )
+    assert f"1 of 3 photos cannot be used, first {changed}: is another photo by now" in message
     assert "label them where they are now into another folder" in message

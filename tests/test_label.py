@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,26 @@ def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_pa
     assert run["deltas"]["brighten"]["mean"] == pytest.approx(rows["delta"].mean(), abs=1e-4)
     assert json.loads((out / "run.json").read_text()) == run
     assert read_photo(out / "deltas.png").width > 100
+
+
+def test_the_logs_of_the_program_that_labels_go_on(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    score = Brightness.score
+
+    def logged(self: Brightness, photos: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        logging.getLogger("app").warning("scoring")
+        return score(self, photos)
+
+    monkeypatch.setattr(Brightness, "score", logged)
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    label(photos, tmp_path / "out")
+    assert (root.handlers, root.level) == before
+    assert caplog.messages == ["scoring"] * 16
 
 
 def test_what_was_not_changed_is_not_scored_again(

@@ -108,7 +108,7 @@ def test_photos_that_have_gone_or_changed_are_named_and_left_out(
     assert main(["pairs", str(labels), "--out", str(tmp_path / "pairs"), "-n", "12"]) == 1
     said = capsys.readouterr().err
     assert "3.png: no such file" in said
-    assert "4.png: is not the photo that was labelled" in said
+    assert "4.png: is another photo by now" in said
     paths = {Path(pair.path).name for pair in read_manifest(tmp_path / "pairs").pairs}
     assert paths == {f"{i}.png" for i in range(12)} - {"3.png", "4.png"}
 
@@ -120,6 +120,11 @@ def test_wrong_folders_are_refused(
     assert "trigger label PHOTOS" in capsys.readouterr().err
     assert main(["pairs", str(labels), "--out", str(tmp_path), "--enhancer", "none"]) == 1
     assert "no labels made with none" in capsys.readouterr().err
+    for file in (tmp_path / "none" / "labels", tmp_path / "none" / "run.json"):
+        file.parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / "none" / "run.json").write_bytes((labels / "run.json").read_bytes())
+    assert main(["pairs", str(tmp_path / "none"), "--out", str(tmp_path / "pairs")]) == 1
+    assert "none holds no labels; make some" in capsys.readouterr().err
     versioned = ["--enhancer", "test 1", "-n", "2"]
     assert main(["pairs", str(labels), "--out", str(tmp_path / "one"), *versioned]) == 0
     (tmp_path / "mine.jpg").touch()

@@ -11,6 +11,7 @@ import pytest
 from annotation.origins import UNFINISHED
 from pipelines import rebuild
 from pipelines.cards import nima_card, trigger_card
+from pipelines.steps import Step
 from trigger import cli
 from trigger.errors import OptionError, TriggerError
 
@@ -29,11 +30,11 @@ def test_every_step_is_a_command_that_the_command_line_takes(tmp_path: Path) -> 
 
 
 def test_a_step_that_was_killed_while_it_put_photos_in_place_runs_again(tmp_path: Path) -> None:
-    step = rebuild.Step(["score"], tmp_path / "degradations.csv")
+    step = Step(["score"], tmp_path / "degradations.csv")
     step.result.touch()
     step.run()  # nothing to do: this command would fail
     (tmp_path / UNFINISHED).mkdir()
-    with pytest.raises(TriggerError, match="score failed"):
+    with pytest.raises(TriggerError, match="'trigger score' failed"):
         step.run()
 
 

@@ -17,7 +17,7 @@ from pipelines.model_record import read_record
 from pipelines.networks import build_nima, load_network, save_network
 from pipelines.rated.tid2013 import LEVEL_PSNR, TYPES
 from pipelines.scorers import train
-from pipelines.scorers.examples import DISTORTIONS, Examples, plan_examples
+from pipelines.scorers.examples import DISTORTIONS, Examples, build_examples, plan_examples
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import is_held_out
 from trigger.cli import main
@@ -77,6 +77,22 @@ def test_clean_photos_show_distortions_that_the_judge_can_grade(tmp_path: Path) 
     types = {strength // 10 for strength in strengths}
     assert types <= {kind.number for kind in TYPES}
     assert len(set(strengths)) == len(strengths) > len(types) >= DISTORTIONS - 1
+
+
+def test_broken_photos_are_named_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tid, clean, out = tmp_path / "tid", tmp_path / "clean", tmp_path / "examples"
+    save_photo(tid / "kodak01.png", 1)
+    rate(tid, 4.0)
+    whole = save_photo(clean / "whole.png", 2)
+    (clean / "cut.png").write_bytes(whole.read_bytes()[:-200])
+    (clean / "empty.png").touch()
+    files = build_examples(None, tid, [clean], out, seed=0)
+    assert [file.name.partition("-")[0] for file in files] == ["clean", "distorted", "tid"]
+    said = capsys.readouterr().err
+    assert f"left out {clean}/empty.png: is empty" in said
+    assert f"left out {clean}/cut.png: " in said
 
 
 def test_without_tid_nothing_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

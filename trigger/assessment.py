@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from trigger.errors import OptionError, PhotoError, PhotoReason
 from trigger.model import Model, load_model
 from trigger.photo import PhotoSource, read_photo
+from trigger.threads import default_workers, map_in_order
 from trigger.views import check_views, show
 
 DEFAULT_THRESHOLD = 0.4
@@ -69,6 +68,9 @@ class RejectedPhoto:
     photo: str
     reason: PhotoReason
     message: str
+
+    def __str__(self) -> str:
+        return f"{self.photo}: {self.message}"
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"photo": ..., "error": {"reason": ..., "message": ...}}``."""
@@ -146,25 +148,10 @@ class Trigger:
             OptionError: ``workers`` is not a whole number from 1.
         """
         if workers is None:
-            workers = min(usable_cores(), 4)
+            workers = default_workers()
         if not isinstance(workers, int) or workers < 1:
             raise OptionError(f"workers is {workers!r}; it must be a whole number, 1 or more")
-        return self._assess_in_threads(photos, workers)
-
-    def _assess_in_threads(
-        self, photos: Iterable[PhotoSource], workers: int
-    ) -> Iterator[Assessment | RejectedPhoto]:
-        pending: collections.deque[Future[Assessment | RejectedPhoto]] = collections.deque()
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="trigger")
-        try:
-            for photo in photos:
-                pending.append(pool.submit(self._assess_or_reject, photo))
-                if len(pending) > 2 * workers:  # one running and one waiting per worker
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return map_in_order(self._assess_or_reject, photos, workers)
 
     def _assess_or_reject(self, photo: PhotoSource) -> Assessment | RejectedPhoto:
         try:
@@ -196,13 +183,6 @@ def check_threshold(threshold: float) -> float:
     if not abs(value) <= LARGEST_THRESHOLD:
         raise OptionError(f"threshold is {threshold!r}; it must be a finite number, like 0.4")
     return value
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @functools.cache

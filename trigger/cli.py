@@ -11,13 +11,14 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from trigger.errors import MissingExtra, OptionError, TriggerError
 from trigger.quiet import native_messages_muted
+from trigger.terminal import printable
 
 _OWN_PACKAGES = {"trigger", "pipelines", "annotation", "export"}
 
@@ -44,7 +45,9 @@ COMMANDS = {
     "rank": Command("trigger.commands.rank", "rank folders of photos, best candidates first"),
     "label": Command("pipelines.label", "label photos with measured deltas", "pipelines", True),
     "label status": Command("pipelines.label_status", "how far a labelling run is", "pipelines"),
-    "label report": Command("pipelines.label_page", "write a page to look at labels", "pipelines"),
+    "label report": Command(
+        "pipelines.label_report", "write a page to look at labels", "pipelines"
+    ),
     "label compact": Command("pipelines.label_compact", "merge small label files", "pipelines"),
     "enhance": Command("pipelines.enhance", "enhance photos, and see if it helped", "pipelines"),
     "enhancers": Command("pipelines.enhancers.listing", "list what can enhance", "pipelines"),
@@ -58,7 +61,9 @@ COMMANDS = {
     ),
     "pairs": Command("annotation.pairs", "choose before/after pairs to rate", "annotation"),
     "annotate": Command("annotation.annotate", "rate pairs in the browser", "annotation"),
-    "ratings": Command("annotation.tool", "sum up, convert and combine ratings", "annotation"),
+    "ratings": Command(
+        "annotation.ratings_command", "sum up, convert and combine ratings", "annotation"
+    ),
     "export": Command("export.command", "convert a model to TFLite and check it", "export"),
     "demo": Command("pipelines.demo", "run the whole chain on sample photographs", "pipelines"),
 }
@@ -73,8 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return reported(lambda: _run(arguments))
+
+
+def reported(work: Callable[[], int | None]) -> int:
+    """Do what a command line asks for, and tell on standard error what stopped it.
+
+    Returns:
+        What ``work`` returns, 0 for nothing; 1 after an error, 2 wrong usage, 130 after ^C, 141
+        where nobody reads on.
+    """
     try:
-        code = _run(arguments)
+        code = work() or 0
         sys.stdout.flush()
         return code
     except OptionError as error:
@@ -181,5 +196,6 @@ class _Version(argparse.Action):
 
 
 def _fail(problem: object, code: int) -> int:
-    sys.stderr.write(f"trigger: {problem}\n")
+    lines = str(problem).split("\n")  # such as those of a table with several mistakes
+    sys.stderr.write("trigger: " + "\n".join(map(printable, lines)) + "\n")
     return code

@@ -15,12 +15,13 @@ from urllib.parse import quote
 
 from trigger.assessment import Assessment
 from trigger.errors import PhotoError
-from trigger.page_policy import page_policy
+from trigger.html_page import html_page
 from trigger.photo import read_photo
 from trigger.ranking import Ranking
 
 THUMBNAIL_SIDE = 320
 """Longest side of a thumbnail, in pixels (10 to 25 kB each)."""
+TITLE = "Photos by what enhancement would gain"
 MAX_PHOTOS = 1000
 """More make a page that browsers can hardly open; the best candidates are kept."""
 
@@ -50,27 +51,16 @@ def contact_sheet(
     assets = resources.files("trigger") / "assets"
     style = (assets / "contact_sheet.css").read_text("utf-8")
     script = (assets / "contact_sheet.js").read_text("utf-8")
-    policy = page_policy(style, script)
     cards = list(zip(photos, thumbnails, strict=True))
     scores = [photo.score for photo, _ in cards]
     marks = [ranking.threshold, *scores]
     # Round numbers, for people to read.
     low, high = math.floor(10 * min([0.0, *marks])) / 10, math.ceil(10 * max([1.0, *marks])) / 10
-    body = "\n".join(
+    shown = "\n".join(
         _card(photo, thumbnail, _link(folder, photo.photo), low, high) for photo, thumbnail in cards
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Photos by what enhancement would gain</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
-<h1>Photos by what enhancement would gain</h1>
+    body = f"""<header>
+<h1>{TITLE}</h1>
 <p>{_summary(ranking, len(cards))}</p>
 <p>The score predicts what enhancement would gain: 0 nothing, 1 a moderate and 2 a significant
 improvement; below 0 it would harm. Bars reach from {low:.1f} to {high:.1f}, and the mark on each is
@@ -86,14 +76,12 @@ the threshold. A picture leads to its photo.</p>
 <output aria-live="polite"></output>
 </form>
 <ol class="photos">
-{body}
+{shown}
 </ol>
 {_rejected(ranking)}
 </main>
-<script>{script}</script>
-</body>
-</html>
 """
+    return html_page(TITLE, body, style=style, script=script)
 
 
 def _thumbnail(path: str) -> bytes | None:

@@ -21,6 +21,7 @@ from typing import Literal
 
 PhotoReason = Literal[
     "missing",
+    "changed",
     "directory",
     "permission",
     "unreadable",
@@ -46,6 +47,7 @@ class PhotoError(TriggerError):
     Attributes:
         reason: short stable word for tables and counters, one of ``PhotoReason``.
         photo: the path or a description of the source, as received.
+        message: what is wrong and how to mend it.
     """
 
     def __init__(self, reason: PhotoReason, photo: str, message: str) -> None:

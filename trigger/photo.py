@@ -149,6 +149,29 @@ def photo_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def read_same_photo(path: str | os.PathLike[str], sha256: str) -> bytes:
+    """Read the content of a photo file that is known by its hash.
+
+    Raises:
+        PhotoError: as ``read_photo_bytes``, or changed: the file holds another photo by now.
+    """
+    data = read_photo_bytes(path)
+    check_same_photo(data, sha256, os.fsdecode(path))
+    return data
+
+
+def check_same_photo(data: bytes, sha256: str, name: str) -> None:
+    """Check the content of a photo file against the hash that the photo is known by.
+
+    Raises:
+        PhotoError: changed.
+    """
+    if photo_hash(data) != sha256:
+        raise PhotoError(
+            "changed", name, "is another photo by now (its SHA-256 has changed); restore it."
+        )
+
+
 def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """List photo files: files (also missing ones) as given, folders recursively and sorted.
 

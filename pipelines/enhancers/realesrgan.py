@@ -24,7 +24,8 @@ from tqdm import tqdm
 from pipelines.enhancers.tiling import Tiling, tiled, windows_watched
 from pipelines.photo_files import check_writable, encode_like
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
-from trigger.errors import DataError, MissingExtra, ModelError, TriggerError
+from trigger.cli import reported
+from trigger.errors import DataError, MissingExtra, ModelError
 from trigger.files import write_atomically
 from trigger.photo import read_photo, read_photo_bytes
 
@@ -135,18 +136,18 @@ def main() -> int:
     parser.description = "Write a photo four times larger, beside it; minutes per megapixel."
     parser.add_argument("photo", type=Path)
     photo: Path = parser.parse_args().photo
-    try:
-        with tqdm(desc=photo.name, unit="window", leave=False, disable=None) as bar:
+    return reported(lambda: _upscale(photo))
 
-            def watch(done: int, total: int) -> None:
-                bar.total = total
-                bar.update()
 
-            with windows_watched(watch):
-                target, before, after = upscale_file(photo)
-    except TriggerError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+def _upscale(photo: Path) -> None:
+    with tqdm(desc=photo.name, unit="window", leave=False, disable=None) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.total = total
+            bar.update()
+
+        with windows_watched(watch):
+            target, before, after = upscale_file(photo)
     for path, pixels in ((photo, before), (target, after)):
         height, width = pixels.shape[:2]
         sys.stdout.write(
@@ -154,7 +155,6 @@ def main() -> int:
             f"{path.stat().st_size:,} bytes\n"
         )
     sys.stdout.write(f"upscaling factor: {SCALE}\n")
-    return 0
 
 
 if __name__ == "__main__":

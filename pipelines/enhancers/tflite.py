@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.enhancers.train import load_network
-from trigger.errors import TriggerError
+from trigger.cli import reported
 from trigger.files import write_atomically
 
 NETWORKS = ("arcnn", "fast-arcnn")
@@ -46,7 +46,7 @@ def to_tflite(network: keras.Model) -> bytes:
         return bytes(converter.convert())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and convert."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -55,11 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("target", type=Path)
     args = parser.parse_args(arguments)
-    try:
-        write_atomically(args.target, to_tflite(load_network(args.network, args.weights)))
-    except TriggerError as error:
-        sys.exit(f"tflite: {error}")
+    return reported(
+        lambda: write_atomically(args.target, to_tflite(load_network(args.network, args.weights)))
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

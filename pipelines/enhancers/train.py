@@ -37,10 +37,12 @@ from pipelines.enhancers.restorer import first_repair, first_repair_version
 from pipelines.lock import working_in
 from pipelines.pixels import Pixels
 from pipelines.splits import is_held_out
-from trigger.commands.common import positive_number
-from trigger.errors import DataError, ModelError, OptionError, PhotoError, TriggerError
+from trigger.cli import reported
+from trigger.errors import DataError, ModelError, OptionError, PhotoError
 from trigger.files import write_atomically
+from trigger.options import positive_number
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.terminal import leave_out
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 QUALITIES = (5, 90)
@@ -156,10 +158,10 @@ def read_photos(paths: Sequence[Path], least: int) -> tuple[list[Pixels], list[P
             data = read_photo_bytes(path)
             pixels = read_photo(data, name=str(path)).pixels
         except PhotoError as error:
-            print(f"left out {error}", file=sys.stderr)  # noqa: T201
+            leave_out(error)
             continue
         if min(pixels.shape[:2]) < least:
-            print(f"left out {path}: smaller than {least} pixels", file=sys.stderr)  # noqa: T201
+            leave_out(f"{path}: smaller than {least} pixels")
             continue
         sides[is_held_out(photo_hash(data))].append(pixels)
     train, held_out = sides
@@ -211,8 +213,8 @@ def train(args: argparse.Namespace) -> None:
         draw, faults = recipe.draw, recipe.faults
     else:
         raise OptionError(f"{args.network} learns one quality of JPEG; give it by --quality")
-    if args.init and args.init.parent.resolve() == args.out.resolve():
-        raise OptionError(f"--init {args.init} lies in --out {args.out}; give another --out")
+    if args.init:
+        fitting.keep_start(args.out, "--init", args.init)
     keras.utils.set_random_seed(args.seed)
     with _policy(args.precision):
         network = load_network(args.network, args.init) if args.init else recipe.build()
@@ -342,7 +344,4 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        train(parse())
-    except TriggerError as error:
-        sys.exit(f"train: {error}")
+    sys.exit(reported(lambda: train(parse())))

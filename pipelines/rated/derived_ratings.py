@@ -38,10 +38,11 @@ from pipelines.processes import worker_processes
 from pipelines.rated import live_challenge, tid2013
 from pipelines.rated.live_challenge import read_live_challenge
 from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
-from trigger.commands.common import local_path
-from trigger.errors import OptionError
+from trigger.errors import OptionError, PhotoError
 from trigger.files import resolved, write_atomically
+from trigger.options import local_path
 from trigger.photo import photo_hash, read_photo_bytes
+from trigger.terminal import leave_out
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
 # "barely visible" to "visible", 2.5 the step to "annoying".
@@ -86,10 +87,13 @@ def write_ratings(
         known, clean = record_rows(out), photos_outside(out, flawless)
         phones = list(read_live_challenge(live)) if live is not None else []
         ratings = _remake(tid, out, known) if tid is not None else []
-        ratings += [
-            _rating(rated.path, rating_of_score(rated.score), "live_challenge") for rated in phones
-        ]
-        ratings += [_rating(path, 0, "flawless") for path in clean]
+        found = [(rated.path, rating_of_score(rated.score), "live_challenge") for rated in phones]
+        found += [(path, 0, "flawless") for path in clean]
+        for path, rating, rater in found:
+            try:
+                ratings.append(_rating(path, rating, rater))
+            except PhotoError as error:
+                leave_out(error)
         table = pd.DataFrame(ratings)
         # The scene of what was made from another photo is that photo, as in training.
         located = table.assign(path=[str(out / path) for path in table["path"]])

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -52,9 +52,11 @@ from pipelines.rated.tid2013 import (
 )
 from pipelines.reference import ReferenceJudge, damage
 from pipelines.scorers.opinions import TYPICAL_DEVIATION
+from trigger.errors import PhotoError
 from trigger.files import make_folder
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
+from trigger.terminal import leave_out
 
 CROP = 512
 STRENGTHS = 2  # versions of one degradation, so that strong can be told from mild
@@ -117,9 +119,10 @@ def build_examples(
 ) -> list[Path]:
     """Build what is missing in ``out`` and return all example files, sorted.
 
+    Photos that cannot be read are named on standard error and left out.
+
     Raises:
         DataError: TID2013 or LIVE Challenge is not there.
-        PhotoError: a photo cannot be read.
     """
     cv2.setNumThreads(1)
     make_folder(out)
@@ -127,8 +130,11 @@ def build_examples(
     missing = {path: job for path, job in jobs.items() if not _is_whole(path)}
     with worker_processes() as pool:
         results = pool.map(_build_one, missing.items())
-        for _ in tqdm(results, "scorer examples", len(missing), unit="scene", disable=None):
-            pass
+        bar = tqdm(results, "scorer examples", len(missing), unit="scene", disable=None)
+        for path, problem in zip(missing, bar, strict=True):
+            if problem:
+                leave_out(problem)
+                del jobs[path]
     return sorted(jobs)
 
 
@@ -142,34 +148,53 @@ def _is_whole(path: Path) -> bool:
 def plan_examples(
     live: Path | None, tid: Path, clean: list[Path], seed: int
 ) -> dict[str, Callable[[], Examples]]:
-    """Name of each example file, after all that its content depends on, and how it is built."""
+    """Name of each example file, after all that its content depends on, and how it is built.
+
+    Photos whose file cannot be read are named on standard error and left out.
+    """
     jobs: dict[str, Callable[[], Examples]] = {}
     opinions = read_scores(tid)
     for number in scene_numbers(opinions):
-        photo = tid / f"kodak{number:02d}.png"
         rated = opinions[opinions["kodak"] == number].to_csv(index=False)
-        jobs[_file_name("tid", photo, rated)] = partial(_tid_scene, tid, number)
+        for _, photo_id in _identified([tid / f"kodak{number:02d}.png"]):
+            jobs[_file_name("tid", photo_id, rated)] = partial(_tid_scene, tid, number)
     versions = [enhancer.version for enhancer in _enhancers()]
-    for photo in find_photos(clean):
-        name = _file_name("clean", photo, seed, RESTORED_BY, versions)
+    for photo, photo_id in _identified(find_photos(clean)):
+        name = _file_name("clean", photo_id, seed, RESTORED_BY, versions)
         jobs[name] = partial(_clean_scene, photo, seed)
-        jobs[_file_name("distorted", photo, seed)] = partial(_distorted_scene, photo, seed)
+        jobs[_file_name("distorted", photo_id, seed)] = partial(_distorted_scene, photo, seed)
     if live is not None:
-        for opinion in read_live_challenge(live):
-            name = _file_name("live", opinion.path, seed, opinion.score, opinion.deviation)
+        opinions_of = {opinion.path: opinion for opinion in read_live_challenge(live)}
+        for photo, photo_id in _identified(opinions_of):
+            opinion = opinions_of[photo]
+            name = _file_name("live", photo_id, seed, opinion.score, opinion.deviation)
             jobs[name] = partial(_live_scene, opinion, seed)
     return jobs
 
 
-def _file_name(source: str, photo: Path, *facts: object) -> str:
+def _identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Photos with their hashes."""
+    for photo in photos:
+        try:
+            yield photo, photo_hash(read_photo_bytes(photo))
+        except PhotoError as error:
+            leave_out(error)
+
+
+def _file_name(source: str, photo: str, *facts: object) -> str:
     others = hashlib.sha256(repr((STANDARD.version, *facts)).encode()).hexdigest()
-    return f"{source}-{photo_hash(read_photo_bytes(photo))[:16]}-{others[:8]}.npz"
+    return f"{source}-{photo[:16]}-{others[:8]}.npz"
 
 
-def _build_one(item: tuple[Path, Callable[[], Examples]]) -> None:
+def _build_one(item: tuple[Path, Callable[[], Examples]]) -> str:
+    """Returns why it could not be, where the photo is broken."""
     cv2.setNumThreads(1)
     path, build = item
-    build().save(path)
+    try:
+        build().save(path)
+    except PhotoError as error:
+        return str(error)
+    return ""
 
 
 def _live_scene(rated: RatedPath, seed: int) -> Examples:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.packaged import package
-from pipelines.rebuild import Step, claim, command_line, export_step, read_report, train_scorer
+from pipelines.rebuild import claim, command_line, export_step, read_report, train_scorer
 from pipelines.scorers.alexnet_rank import AlexNetRankScorer
 from pipelines.scorers.packaged import MODELS
+from pipelines.steps import Step
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
 

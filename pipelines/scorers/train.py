@@ -26,9 +26,9 @@ from pipelines.scorers.examples import Examples, build_examples, count_examples,
 from pipelines.scorers.opinions import distribution, mean_error, opinion_loss
 from pipelines.scorers.report import report_agreement
 from pipelines.splits import FOLDS, is_held_out
-from trigger.commands.common import local_path, positive_float
 from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
+from trigger.options import local_path, positive_float
 from trigger.preprocessing import STANDARD
 
 Values = npt.NDArray[np.float32]
@@ -206,6 +206,8 @@ def run(args: argparse.Namespace) -> int:
             f"{args.init} held out fold {theirs}, so it has seen scenes of fold {args.fold}; give "
             f"--fold {theirs}, or other weights to start from"
         )
+    if args.init:
+        fitting.keep_start(args.out, "--init", args.init)
     with working_in(args.out):
         _train(architecture, args)
     return 0

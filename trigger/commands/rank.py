@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from trigger.assessment import usable_cores
 from trigger.commands.common import (
     EXIT_CODES,
     HEADER,
     add_common_arguments,
-    complain,
     line,
     load_trigger,
-    positive_number,
-    printable,
 )
 from trigger.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
 from trigger.errors import DataError, OptionError
-from trigger.files import can_be_written, resolved, write_atomically
+from trigger.files import resolved, write_atomically
+from trigger.options import check_output, positive_number
 from trigger.photo import PHOTO_EXTENSIONS, find_photos
 from trigger.progress import track
 from trigger.ranking import Ranking, rank
+from trigger.terminal import complain, printable
+from trigger.threads import default_workers
 
 EPILOG = f"""{EXIT_CODES}
 
@@ -57,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rank, print, write; return 1 if a photo could not be read."""
-    _check_outputs([target for target in (args.csv, args.json, args.html) if target is not None])
+    _check_outputs(args)
     trigger = load_trigger(args)
     paths = list(dict.fromkeys(find_photos(args.folders)))
     if not paths:
@@ -91,7 +89,7 @@ def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
         write_atomically(args.json, ranking.to_json().encode())
     if args.html:
         shown = ranking.photos[: min(args.top or MAX_PHOTOS, MAX_PHOTOS)]
-        thumbnails = make_thumbnails(shown, workers=args.workers or min(usable_cores(), 4))
+        thumbnails = make_thumbnails(shown, workers=args.workers or default_workers())
         pictures = track(thumbnails, len(shown), "thumbnails")
         page = contact_sheet(ranking, shown, pictures, args.html.absolute().parent)
         write_atomically(args.html, page.encode("utf-8", "backslashreplace"))
@@ -100,20 +98,20 @@ def _write_files(ranking: Ranking, args: argparse.Namespace) -> None:
             sys.stderr.write(f"wrote {printable(str(target))}\n")
 
 
-def _check_outputs(targets: Sequence[Path]) -> None:
+def _check_outputs(args: argparse.Namespace) -> None:
     """Refuse, before any work, what could not be written or would cost a photo."""
-    for number, target in enumerate(targets):
+    seen: set[Path] = set()
+    for option, target in (("--csv", args.csv), ("--json", args.json), ("--html", args.html)):
+        if target is None:
+            continue
         if target.suffix.lower() in PHOTO_EXTENSIONS:
             raise OptionError(
-                f"{printable(str(target))}: is the name of a photo; give the file to write, as in "
+                f"{option} {target}: is the name of a photo; give the file to write, as in "
                 "--csv ranking.csv"
             )
-        if not can_be_written(target):
+        check_output(target, option)
+        if resolved(target) in seen:
             raise OptionError(
-                f"{printable(str(target))}: cannot be written; give a file in an existing folder "
-                "where you may write"
+                f"{option} {target}: is to be written twice; give each output its own file"
             )
-        if resolved(target) in map(resolved, targets[:number]):
-            raise OptionError(
-                f"{printable(str(target))}: is to be written twice; give each output its own file"
-            )
+        seen.add(resolved(target))

@@ -11,10 +11,10 @@ from trigger.commands.common import (
     EXIT_CODES,
     HEADER,
     add_common_arguments,
-    complain,
     line,
     load_trigger,
 )
+from trigger.terminal import complain
 
 EPILOG = f"""{EXIT_CODES}
 

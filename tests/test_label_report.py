@@ -12,7 +12,7 @@ import pytest
 from label_helpers import Pixels, label, write_photos
 from PIL import Image
 
-from pipelines.label_page import DETAIL, label_page
+from pipelines.label_report import DETAIL, label_report
 from trigger.cli import main
 from trigger.errors import DataError
 from trigger.photo import read_photo
@@ -55,7 +55,7 @@ def test_a_pair_shows_the_detail_that_changed_most(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     Image.fromarray(dark).save(tmp_path / "photos" / "dark.png")
     label(tmp_path / "photos", tmp_path / "out")
-    page = label_page(tmp_path / "out")
+    page = label_report(tmp_path / "out")
     before, after = (
         read_photo(base64.b64decode(data)).pixels
         for data in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
@@ -67,4 +67,4 @@ def test_a_pair_shows_the_detail_that_changed_most(tmp_path: Path) -> None:
 
 def test_a_folder_without_labels_has_no_page(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a labels folder"):
-        label_page(tmp_path)
+        label_report(tmp_path)

@@ -1,0 +1,33 @@
+"""Going on without the photos that are gone or broken by now, as long as they are few."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from trigger.errors import DataError
+from trigger.terminal import leave_out
+
+MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for all
+MEND_RATED = "Put them back, mend the column 'path', or remove their rows"
+
+
+def leave_out_missing(source: Path, missing: Mapping[str, str], of: int, mend: str) -> None:
+    """Name what is left out on standard error.
+
+    Args:
+        source: what lists the photos, for messages.
+        missing: path of each photo to leave out, and the reason.
+        of: how many photos are listed.
+        mend: how to bring them back, in words.
+
+    Raises:
+        DataError: more than a tenth are missing.
+    """
+    for path, reason in missing.items():
+        leave_out(f"{path}: {reason}")
+    if len(missing) > MOST_MISSING * of:
+        path, reason = next(iter(missing.items()))
+        raise DataError(
+            f"{source}: {len(missing)} of {of} photos cannot be used, first {path}: {reason} {mend}"
+        )

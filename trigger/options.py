@@ -1,0 +1,64 @@
+"""Types of command-line options: a wrong value is told with what was given and what is allowed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from trigger.assessment import check_threshold
+from trigger.errors import OptionError
+from trigger.files import can_be_written, is_folder
+
+
+def finite_number(text: str) -> float:
+    """Option type: a float other than nan and infinity."""
+    try:
+        return check_threshold(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number, like 0.4") from None
+
+
+def positive_number(text: str) -> int:
+    """Option type: a whole number of at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    """Option type: a float above 0, other than infinity."""
+    number = finite_number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
+def random_seed(text: str) -> int:
+    """Option type: what random numbers begin with, 0 to 2**32 - 1."""
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def local_path(text: str) -> Path:
+    """Option type: a path on this machine, or mounted there; no URL."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a URL, which is not read here; copy it to this machine and name the copy"
+        )
+    return Path(text)
+
+
+def check_output(path: Path, option: str) -> None:
+    """Refuse, before any work, a file that could not be written after it.
+
+    Raises:
+        OptionError: it is a folder, there is none to hold it, or nothing may be written there.
+    """
+    if is_folder(path):
+        raise OptionError(f"{option} {path}: is a folder; give the path of a file")
+    if not can_be_written(path):
+        raise OptionError(
+            f"{option} {path}: cannot be written; give a file in an existing folder where you may "
+            "write"
+        )
