@@ -16,6 +16,8 @@ from annotation.ratings import NUMBERS, RATINGS, Rating, check_unique, name_pair
 from trigger.errors import DataError
 
 DATA = ("pair", "photo", "path", "scene", "enhancer", "sentinel")
+FIELDS = (*DATA, "repeat", "rater")
+CHOICES = ("rating", "skip")
 CANCELLED = "cancelled in Label Studio"
 
 
@@ -51,7 +53,8 @@ def read_tasks(
 
     Args:
         path: the file.
-        columns: their name of a data field by our name, such as ``{"path": "image"}``.
+        columns: their name by ours: of a data field (``FIELDS``; the rater is who annotated,
+            unless a field is named) or of a choice (``CHOICES``).
         words: our rating by their choice, in lower case.
 
     Raises:
@@ -64,6 +67,11 @@ def read_tasks(
         raise DataError(f"{path}: not readable JSON ({error})") from error
     if not isinstance(tasks, list):
         raise DataError(f"{path}: not a Label Studio export; its format JSON is a list of tasks")
+    if other := set(columns or {}) - {*FIELDS, *CHOICES}:
+        raise DataError(
+            f"{path}: --column cannot name {', '.join(sorted(other))} in a Label Studio export, "
+            f"only {', '.join((*FIELDS, *CHOICES))}"
+        )
     known = NUMBERS | dict(words or {})
     rows = []
     seen: dict[tuple[object, ...], str] = {}
@@ -108,29 +116,36 @@ def _rating(
     columns: Mapping[str, str],
     words: Mapping[str, int],
 ) -> Rating:
+    for field in FIELDS:
+        if field in columns and columns[field] not in data:
+            raise ValueError(f"the data has no field {columns[field]!r}; got {sorted(data)}")
     text = {name: str(data.get(columns.get(name, name)) or "") for name in DATA}
+    rating, skip = (columns.get(name, name) for name in CHOICES)
     text["photo"] = text["photo"].lower()
     results = [result for result in annotation["result"] if result["type"] == "choices"]
     if annotation["result"] and not results:
         kinds = ", ".join(sorted({result["type"] for result in annotation["result"]}))
         raise ValueError(f"the annotation is of type {kinds}; a rating is of type choices")
     named = {result.get("from_name"): result for result in reversed(results)}
-    result = named.get("rating") or named.get("skip") or {}
+    result = named.get(rating) or named.get(skip) or {}
     if not result and len(named) == 1:
         (result,) = named.values()
     if not result and named:
         raise ValueError(
-            f"there are choices {', '.join(sorted(map(repr, named)))}; call the one that rates "
-            "'rating'"
+            f"there are choices {', '.join(sorted(map(repr, named)))}; name the one that rates: "
+            "--column rating=NAME"
         )
     choice = str(result["value"]["choices"][0]) if result else ""
-    is_skip = annotation.get("was_cancelled") or result.get("from_name") == "skip" or not result
+    says_why = result.get("from_name") == skip  # a rating of a cancelled annotation is a draft
+    is_skip = annotation.get("was_cancelled") or says_why or not result
     if not is_skip and choice.casefold() not in words:
         raise ValueError(
             f"the choice is {choice!r}; allowed are {', '.join(map(repr, words))}; name others "
             f"with --word"
         )
     rater = annotation.get("completed_by", "")
+    if "rater" in columns:
+        rater = data[columns["rater"]]
     if isinstance(rater, dict):
         rater = rater.get("email") or rater.get("username") or rater.get("id", "")
     lead_time = annotation.get("lead_time")
@@ -140,7 +155,7 @@ def _rating(
         id=str(result.get("id") or annotation.get("unique_id") or ""),
         rater=str(rater),
         rating=None if is_skip else words[choice.casefold()],
-        skip=(choice or CANCELLED) if is_skip else "",
+        skip=(choice if says_why else CANCELLED) if is_skip else "",
         time=str(annotation.get("created_at") or ""),
         seconds=None if lead_time is None else float(lead_time),
         view=str(result.get("meta", {}).get("view", "")),

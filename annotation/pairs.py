@@ -81,15 +81,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.05,
         metavar="SHARE",
-        help="pairs with a known answer, as a share of n (default: %(default)s): a spoiled photo "
-        "as after, the same photo twice, a spoiled photo as before",
+        help="pairs with a known answer, as a share of those chosen (default: %(default)s): a "
+        "spoiled photo as after, the same photo twice, a spoiled photo as before",
     )
     parser.add_argument(
         "--repeats",
         type=_share,
         default=0.05,
         metavar="SHARE",
-        help="pairs to show a second time, as a share of n (default: %(default)s)",
+        help="pairs to show a second time, as a share of those chosen (default: %(default)s)",
     )
     parser.add_argument(
         "--enhancer",

@@ -8,8 +8,10 @@ import io
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
+from annotation.ratings import read_lines
 from trigger.errors import DataError
 from trigger.files import write_atomically
 
@@ -37,7 +39,7 @@ def same_name(name: str, known: Sequence[str]) -> str:
 
 
 def read_raters(path: Path) -> dict[str, str]:
-    """Read an invitation file: a CSV with the columns rater and token.
+    """Read an invitation file: a CSV with the columns rater and token; see ``read_lines``.
 
     Where a token is missing, a random one is made and written to the file.
 
@@ -47,27 +49,25 @@ def read_raters(path: Path) -> dict[str, str]:
     Raises:
         DataError: the file cannot be read or written, or a line is wrong.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a readable CSV of raters ({error})") from error
-    if not rows or "rater" not in rows[0]:
-        found = (
-            f"the columns {', '.join(map(repr, rows[0]))}" if rows else "no line below its first"
-        )
+    (_, header), *lines = read_lines(path)
+    header = [name.strip() for name in header]
+    if "rater" not in header or not lines:
         raise DataError(
-            f"{path}: has {found}; it needs the column 'rater', separated by commas from others, "
-            "and a line for each; 'token' may be empty"
+            f"{path}: has the columns {', '.join(map(repr, header))} and {len(lines)} lines below "
+            "them; it needs the column 'rater' and a line for each; 'token' may be empty"
         )
+    rows: list[dict[str, str]] = []
     raters: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
-        if None in row:
+    for line, cells in lines:
+        if len(cells) > len(header):
             raise DataError(f"{path}, line {line}: has more cells than the header")
+        row = dict(zip_longest(header, cells, fillvalue=""))
+        rows.append(row)
         try:
-            name = clean_name(row["rater"] or "")
+            name = clean_name(row["rater"])
         except ValueError as error:
             raise DataError(f"{path}, line {line}: rater is {row['rater']!r}; {error}") from error
-        token = (row.get("token") or "").strip() or secrets.token_urlsafe(24)
+        token = row.get("token", "").strip() or secrets.token_urlsafe(24)
         if len(token) < SHORTEST_TOKEN:
             raise DataError(
                 f"{path}, line {line}: a token has {SHORTEST_TOKEN} or more characters; leave it "
@@ -76,7 +76,7 @@ def read_raters(path: Path) -> dict[str, str]:
         if same_name(name, list(raters)) in raters or token in raters.values():
             raise DataError(f"{path}, line {line}: {name!r} or this token is there twice")
         raters[name] = token
-    if any(not (row.get("token") or "").strip() for row in rows):
+    if any(not row.get("token", "").strip() for row in rows):
         _write_raters(path, rows, list(raters.values()))
     return raters
 

@@ -12,7 +12,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 from annotation.aggregate import AGGREGATED_COLUMNS, aggregate, judge_raters, located
-from annotation.label_studio import read_tasks, to_tasks
+from annotation.label_studio import CHOICES, FIELDS, read_tasks, to_tasks
 from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, read_manifest
 from annotation.raters import clean_name, same_name
 from annotation.ratings import COLUMNS, Rating, csv_bytes, parse_words, read_rows, to_csv
@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OURS=THEIRS",
-        help=f"their name of a column; ours are {', '.join(COLUMNS)}",
+        help=f"their name of a column; ours are {', '.join(COLUMNS)}. Of Label Studio: of a data "
+        f"field ({', '.join(FIELDS)}) or a choice ({', '.join(CHOICES)})",
     )
     bring.add_argument(
         "--word",

@@ -370,8 +370,9 @@ def test_label_studio_answers_are_those_of_the_rating(tmp_path: Path) -> None:
     write([choice("sharpness", "regressed"), choice("rating", "neutral")])
     assert [row.rating for row in read_tasks(path)] == [0]
     write([choice("sharpness", "regressed"), choice("colour", "neutral")])
-    with pytest.raises(DataError, match="choices 'colour', 'sharpness'; call the one that rates"):
+    with pytest.raises(DataError, match="choices 'colour', 'sharpness'; name the one that rates"):
         read_tasks(path)
+    assert [row.rating for row in read_tasks(path, {"rating": "colour"})] == [0]
     write([choice("rating", "neutral")], [choice("rating", "regressed")])
     with pytest.raises(DataError, match="answered the same pair on task 1, annotation 1"):
         read_tasks(path)
@@ -398,6 +399,22 @@ def test_label_studio_exports_of_other_projects_are_read_by_mapping(
     assert main([*command, "--word", "much better=2"]) == 0
     [row] = read_rows(out)
     assert (row.path, row.rater, row.rating) == (str(tmp_path / "a.png"), "3", 2)
+    named = [*command, "--word", "much better=2", "--column"]
+    assert main([*named, "rater=who"]) == 1
+    assert "task 1: the data has no field 'who'; got ['image']" in capsys.readouterr().err
+    assert main([*named, "seconds=duration"]) == 1
+    assert "--column cannot name seconds" in capsys.readouterr().err
+    task["data"]["who"] = "Ann"
+    cancelled = annotation | {"was_cancelled": True, "completed_by": 4}
+    path.write_text(json.dumps([task | {"annotations": [annotation, cancelled]}]))
+    assert main([*named, "rater=who", "--column", "repeat=again"]) == 1
+    task["data"]["again"] = 0
+    path.write_text(json.dumps([task | {"annotations": [annotation]}]))
+    assert main([*named, "rater=who", "--column", "repeat=again"]) == 0
+    assert read_rows(out)[0].rater == "Ann"
+    path.write_text(json.dumps([task | {"annotations": [cancelled]}]))
+    assert main(named[:-1]) == 0
+    assert (read_rows(out)[0].rating, read_rows(out)[0].skip) == (None, "cancelled in Label Studio")
     left_or_right = {"type": "pairwise", "value": {"selected": "left"}}
     path.write_text(
         json.dumps([task | {"annotations": [annotation | {"result": [left_or_right]}]}])

@@ -18,6 +18,7 @@ import pytest
 from annotation_folders import WAIT, Client, Server, answer, make_pairs, serving, undo
 
 from annotation.manifest import RATINGS_FILE, read_manifest
+from annotation.raters import read_raters
 from annotation.ratings import read_rows
 from annotation.server import PROBLEM, Settings, make_app
 from annotation.store import Event, Store
@@ -263,6 +264,18 @@ def test_invited_raters_sign_in_by_token(pairs: Path, tmp_path: Path) -> None:
         work = client.work()
         assert (work["rater"], work["blind"]) == ("Ann", True)
         assert {showing["after_side"] for showing in work["showings"]} == {"right"}
+
+
+def test_a_list_of_raters_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
+    path = tmp_path / "raters.csv"
+    path.write_text(f"\ufeffrater; token\n\nZo\u00eb; {'z' * 16}\n\nBen\n")
+    raters = read_raters(path)
+    assert list(raters) == ["Zo\u00eb", "Ben"]
+    assert raters["Zo\u00eb"] == "z" * 16
+    assert read_raters(path) == raters  # with the token that was made for Ben
+    path.write_text("rater,token\n\nAnn,\n\n=x,\n")
+    with pytest.raises(DataError, match="line 5: rater is '=x'"):
+        read_raters(path)
 
 
 def test_other_machines_need_an_invitation(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
