@@ -122,8 +122,8 @@ def run(args: argparse.Namespace) -> int:
     labels = read_labels(args.labels, args.enhancer, args.scorer)
     if not labels["enhanced"].any():
         raise DataError(
-            f"{args.labels} has no enhanced photos; label the photos into another folder, with "
-            "--enhanced-format png"
+            f"{args.labels} has no enhanced photos by {labels['enhancer'].iloc[0]}; label the "
+            "photos into another folder, with --enhanced-format png"
         )
     rng = np.random.default_rng(args.seed)
     drafts, left_out = _choose(labels[labels["enhanced"] != ""].reset_index(drop=True), args, rng)

@@ -14,6 +14,7 @@ from annotation.ratings import IMPROVABLE, RATINGS, Rating, is_opinion
 
 COLOURS = {2: "#1b6e5a", 1: "#7fbf9e", 0: "#c9c9c9", -1: "#c8553d"}
 MOST_RATERS = 25
+LONGEST_NAME = 18
 
 
 def draw_summary(
@@ -31,22 +32,24 @@ def draw_summary(
 
 
 def _plain(name: str) -> str:
-    """A name without what Matplotlib takes for mathematics."""
-    return name.replace("$", r"\$")
+    """The beginning of a name, without what Matplotlib takes for mathematics."""
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}\u2026"
+    return short.replace("$", r"\$")
 
 
 def _ratings(axis: Axes, rows: Sequence[Rating], raters: Sequence[str]) -> None:
     names = list(raters) or [""]
-    bars = [_plain(name) for name in names]
+    rows_of_bars = np.arange(len(names))
     left = np.zeros(len(names))
     for value, word in sorted(RATINGS.items()):
         counts = [
             sum(is_opinion(row) and row.rating == value and row.rater == name for row in rows)
             for name in names
         ]
-        axis.barh(bars, counts, left=left, color=COLOURS[value], label=word)
+        axis.barh(rows_of_bars, counts, left=left, color=COLOURS[value], label=word)
         left += counts
     axis.invert_yaxis()
+    axis.set_yticks(rows_of_bars, [_plain(name) for name in names])
     axis.set(title="Ratings by rater", xlabel="ratings")
     axis.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
@@ -69,8 +72,14 @@ def _raters(axis: Axes, raters: Sequence[Rater]) -> None:
         colour = "#c8553d" if rater.doubts else "#1f6f8b"
         kappa = rater.kappa if np.isfinite(rater.kappa) else 0.0
         axis.scatter(rater.weight, kappa, color=colour, s=20 + rater.ratings**0.5)
+        right = rater.weight > 0.6  # where a name would leave the panel
         axis.annotate(
-            _plain(rater.rater), (rater.weight, kappa), (4, 4), textcoords="offset points", size=8
+            _plain(rater.rater),
+            (rater.weight, kappa),
+            (-4 if right else 4, 4),
+            textcoords="offset points",
+            size=8,
+            ha="right" if right else "left",
         )
     axis.axvline(OUTLIER_WEIGHT, color="0.7", linestyle=":")
     axis.set(
@@ -89,7 +98,7 @@ def _spread(axis: Axes, pairs: Sequence[RatedPair]) -> None:
         steps, [sum(pair.spread == step for pair in several) for step in steps], color="#1f6f8b"
     )
     axis.set(
-        title=f"Disagreement on {len(several)} pairs with two opinions or more",
+        title=f"Disagreement on {len(several)} pairs rated twice or more",
         xlabel="steps from the lowest to the highest rating",
         ylabel="pairs",
         xticks=steps,

@@ -237,7 +237,11 @@ def read_lines(path: Path) -> list[tuple[int, list[str]]]:
         text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark at the beginning
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such CSV") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); give a readable CSV"
+        ) from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a readable CSV ({error}); save it as UTF-8") from error
     first = text.partition("\n")[0]
     reader = csv.reader(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from annotation.store import ID, Event, Store, ratings_of
 from annotation.summary import summary_text
 from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
+
+SHOWN_REFUSALS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,15 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked."""
-    action = {
+    """Do what was asked; 1 if answers were refused."""
+    action: Callable[[argparse.Namespace], int | None] = {
         "summary": _summary,
         "export": _export,
         "import": _import,
         "aggregate": _aggregate,
     }[args.action]
-    action(args)
-    return 0
+    return action(args) or 0
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
@@ -106,10 +107,10 @@ def _export(args: argparse.Namespace) -> None:
     else:
         raise OptionError(f"--out is {args.out}; it ends in .csv or .json")
     write_atomically(args.out, content)
-    sys.stdout.write(f"{len(rows)} answers in {args.out}\n")
+    sys.stderr.write(f"{len(rows)} answers in {args.out}\n")
 
 
-def _import(args: argparse.Namespace) -> None:
+def _import(args: argparse.Namespace) -> int:
     columns = dict(_split(text) for text in args.column)
     try:
         words = parse_words(args.word)
@@ -119,16 +120,18 @@ def _import(args: argparse.Namespace) -> None:
     rows = read(args.file, columns, words)
     if args.out:
         write_atomically(args.out, to_csv(located(args.file, rows)))
-        sys.stdout.write(f"{len(rows)} answers in {args.out}\n")
-    else:
-        sys.stdout.write(_add_to_store(args.into, rows))
+        sys.stderr.write(f"{len(rows)} answers in {args.out}\n")
+        return 0
+    said, refused = _add_to_store(args.into, rows)
+    sys.stdout.write(said)
+    return 1 if refused else 0
 
 
 def _aggregate(args: argparse.Namespace) -> None:
     rows = _read_all(args.sources)
     pairs = aggregate(rows, judge_raters(rows))
     write_atomically(args.out, csv_bytes(AGGREGATED_COLUMNS, map(astuple, pairs)))
-    sys.stdout.write(f"{len(pairs)} rated pairs in {args.out}\n")
+    sys.stderr.write(f"{len(pairs)} rated pairs in {args.out}\n")
 
 
 def _read_all(sources: Sequence[Path]) -> list[Rating]:
@@ -184,8 +187,8 @@ def _read_store(folder: Path) -> list[Rating]:
         store.close()
 
 
-def _add_to_store(folder: Path, rows: Sequence[Rating]) -> str:
-    """Add answers to those given in the browser; returns what became of them."""
+def _add_to_store(folder: Path, rows: Sequence[Rating]) -> tuple[str, int]:
+    """Add answers to those given in the browser; what became of them, and how many were refused."""
     known = {pair.pair: pair for pair in read_manifest(folder).pairs}
     for row in rows:
         if row.pair not in known:
@@ -206,14 +209,19 @@ def _add_to_store(folder: Path, rows: Sequence[Rating]) -> str:
         store.close()
     counts = Counter(outcome.status for outcome in outcomes)
     undone = sum(o.status == "known" and o.id not in standing for o in outcomes)
-    refusals = Counter(outcome.reason for outcome in outcomes if outcome.status == "refused")
-    return "".join(
+    refused = [
+        f"  {row.rater}, pair {row.pair}: {outcome.reason}\n"
+        for row, outcome in zip(rows, outcomes, strict=True)
+        if outcome.status == "refused"
+    ]
+    said = "".join(
         [
             f"{counts['saved']} answers added, {counts['known'] - undone} were there already, "
             f"{undone} left out since the rater took them back, {counts['refused']} refused\n",
-            *(f"{number} refused: {reason}\n" for reason, number in refusals.items()),
+            *refused[:SHOWN_REFUSALS],
         ]
     )
+    return said, len(refused)
 
 
 def _raters(rows: Sequence[Rating], known: Sequence[str]) -> list[str]:

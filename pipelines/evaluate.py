@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     """Score, compare and print.
 
     Raises:
-        DataError: the ratings cannot be used, or no threshold reaches the target.
+        DataError: the ratings cannot be used, or no threshold reaches the target; then the rest
+            has been printed.
     """
     target = target_of(args)
     rated, missing = rated_photos(args.ratings)
@@ -89,11 +90,17 @@ def run(args: argparse.Namespace) -> int:
         "rating_agreement": agreement(values, rated["rating"].to_numpy()),
         "at_threshold": resampled_at_threshold(improvable, values, scenes, args.threshold),
     }
+    out_of_reach = None
     if target:
-        report["at_target"] = at_target(improvable, values, scenes, target)
+        try:
+            report["at_target"] = at_target(improvable, values, scenes, target)
+        except DataError as error:
+            report["at_target"], out_of_reach = None, error
     if note := few_scenes(report["scenes"]):
         print(note, file=sys.stderr)  # noqa: T201
     print(json.dumps(report, indent=2))  # noqa: T201
+    if out_of_reach:
+        raise out_of_reach
     return 0
 
 

@@ -119,9 +119,12 @@ def _finetune(
     train, test = rated[~held_out], rated[held_out]
     baseline = read_head(model)
     tuning = tune(train, baseline)
-    threshold = DEFAULT_THRESHOLD
+    threshold, out_of_reach = DEFAULT_THRESHOLD, None
     if target:
-        threshold = choose_threshold(train.improvable, tuning.scores, target)
+        try:
+            threshold = choose_threshold(train.improvable, tuning.scores, target)
+        except DataError as error:
+            target, out_of_reach = None, error
     head = fit_head(train, baseline, tuning.ridge)
     write_head(model, head)
     save_network(model, args.out / "finetuned.keras", record)
@@ -150,6 +153,8 @@ def _finetune(
     write_atomically(args.out / "report.html", finetune_page(table, report).encode())
     print(summary(report))  # noqa: T201
     print(f"look at {args.out / 'report.html'}")  # noqa: T201
+    if out_of_reach:
+        raise DataError(f"{out_of_reach}. All else is written, with the threshold {threshold:g}")
 
 
 def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str]) -> None:

@@ -132,7 +132,7 @@ def load_network(path: Path) -> keras.Model:
         ModelError: missing, unreadable, or another kind of model.
     """
     if not path.is_file():
-        raise ModelError(f"{path}: no such model file; give a .keras file that training wrote")
+        raise ModelError(f"{path}: no such file; give a .keras file that trigger train wrote")
     if not zipfile.is_zipfile(path):
         raise ModelError(
             f"{path}: is no .keras file as training writes it, nor any other archive; a .tflite "

@@ -152,6 +152,12 @@ def test_workers_must_be_a_number_of_them(default: Trigger, workers: int) -> Non
         default.assess_all([], workers=workers)
 
 
+@pytest.mark.parametrize("photo", ["a.jpg", Path("a.jpg"), b"...", io.BytesIO(b"...")])
+def test_one_photo_is_no_list_of_photos(default: Trigger, photo: PhotoSource) -> None:
+    with pytest.raises(OptionError, match="received one photo"):
+        default.assess_all(photo)  # type: ignore[arg-type]
+
+
 def test_what_stays_below_the_threshold_reads_so(default: Trigger, coffee: np.ndarray) -> None:
     score = default.assess(coffee).score
     reason = Trigger(score + 2e-4, default.model).assess(coffee).reason

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import types
@@ -79,6 +80,21 @@ def test_a_mistyped_folder_costs_no_earlier_ranking(tmp_path: Path, capsys: Capt
     assert main(["rank", str(tmp_path / "mistyped"), "--csv", str(earlier)]) == 1
     assert earlier.read_text() == "earlier"
     assert "no such file" in capsys.readouterr().err
+
+
+def test_what_was_made_of_photos_is_not_ranked_beside_them(
+    folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    photos = shutil.copytree(folder, tmp_path / "photos")
+    for name, record, kind in (("l", "run.json", "labels"), ("p", "manifest.json", "pairs")):
+        made = shutil.copytree(folder, photos / name / "sub").parent
+        (made / record).write_text(json.dumps({"kind": f"trigger {kind}"}))
+        assert main(["rank", str(photos), str(photos / ".." / "photos")]) in (0, 1)
+        said = capsys.readouterr().err
+        assert "3 photos ranked" in said
+        assert f"left out {made}: holds {kind}, not photos" in said
+    assert main(["rank", str(photos / "l")]) in (0, 1)
+    assert "3 photos ranked" in capsys.readouterr().err
 
 
 def test_rank_sorts_and_writes_what_was_asked(

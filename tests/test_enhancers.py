@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from pipelines.enhancers import ENHANCERS, Registered, enhance_pixels, load_enhancer
 from pipelines.shards import load_models
 from trigger.cli import main
-from trigger.errors import EnhancerError, ModelError, OptionError
+from trigger.errors import EnhancerError, MissingExtra, ModelError, OptionError
 
 Photo = npt.NDArray[np.float32]
 
@@ -141,3 +142,11 @@ def test_every_registered_name_is_that_of_its_enhancer(
 def test_labels_tell_enhancers_apart_by_name() -> None:
     with pytest.raises(OptionError, match="need different ones"):
         load_models(["test_enhancers:Inverting", "test_enhancers:AlsoInverting"], "nima")
+
+
+def test_what_comes_with_an_extra_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)  # as where it is not installed
+    for name in ("pipelines.enhancers.classical", "pipelines.enhancers.shrinkage"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(MissingExtra, match=r"'cv2'.*pip install '\.\[pipelines\]'"):
+        load_enhancer("classical")

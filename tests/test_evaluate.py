@@ -108,7 +108,9 @@ def test_the_command_prints_both_thresholds(
     tiled = json.loads(capsys.readouterr().out)
     assert tiled["at_target"]["threshold"] != report["at_target"]["threshold"]
     assert main(["evaluate", str(ratings), "--target-alert-rate", "0.01"]) == 1
-    assert "alert rate on 6 photos is 0.167" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "alert rate on 6 photos is 0.167" in said.err
+    assert json.loads(said.out)["scores"] == report["scores"]
     changed = f"path,rating,photo\ncoffee.png,0,{'a' * 64}\n"
     (tmp_path / "changed.csv").write_text(changed)
     assert main(["evaluate", str(tmp_path / "changed.csv")]) == 1

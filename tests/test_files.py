@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -40,6 +42,16 @@ def test_what_a_file_is_added_to_by_its_number_keeps_what_it_has(tmp_path: Path)
         out.write(b"table ")
         write_atomically(f"/dev/fd/{out.fileno()}", b"data")
     assert (tmp_path / "out").read_bytes() == b"table data"
+
+
+def test_the_own_output_may_be_a_file(tmp_path: Path) -> None:
+    code = (
+        "from trigger.files import write_atomically; print('table'); "
+        "write_atomically('/dev/stdout', b'data '); print('more')"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_bytes() == b"table\ndata more\n"
 
 
 def test_it_is_known_beforehand_what_can_be_written(tmp_path: Path) -> None:

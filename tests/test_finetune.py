@@ -229,14 +229,25 @@ def test_ratings_that_cannot_be_learned_from_say_why(
     assert "photos cannot be used, first" in refused([*rows, *gone])
     neutral = [(*row[:4], 0) for row in rows]
     assert "of 24 training photos 0 are improvable" in refused(neutral)
-    assert "no threshold reaches alert rate of at most 0.01" in refused(
-        rows, "--target-alert-rate", "0.01"
-    )
     changed = "photo,path,rating\n" + f"{'a' * 64},0-0.png,1\n"
     (made / "changed.csv").write_text(changed)
     assert finetune(made, tmp_path, ratings="changed.csv") == 1
     assert "0-0.png: is another photo by now" in capsys.readouterr().err
     assert not (tmp_path / "finetuned.keras").exists()
+
+
+def test_a_target_out_of_reach_costs_nothing_else(
+    made: Path, finished: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(finished.out / "features.npz", tmp_path)
+    assert finetune(made, tmp_path, "--target-alert-rate", "0.01") == 1
+    said = capsys.readouterr().err
+    assert "no threshold reaches alert rate of at most 0.01" in said
+    assert "All else is written, with the threshold 0.4" in said
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["threshold"]["target"] is None
+    assert report["held_out"] == finished.report["held_out"]
+    assert (tmp_path / "finetuned.keras").is_file()
 
 
 def test_a_rated_photo_that_is_broken_is_named_and_left_out(

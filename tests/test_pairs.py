@@ -168,8 +168,10 @@ def test_answers_of_elsewhere_are_checked_as_those_of_the_page_are(
     def bring(*rows: str) -> str:
         header = "id,pair,rater,rating,repeat,time"
         theirs.write_text("\n".join([header, *(f"{row},2025-05-01T12:30:00Z" for row in rows)]))
-        main(["ratings", "import", str(theirs), "--into", str(pairs)])
-        return "".join(capsys.readouterr())
+        code = main(["ratings", "import", str(theirs), "--into", str(pairs)])
+        said = "".join(capsys.readouterr())
+        assert code == (" 0 refused" not in said)
+        return said
 
     assert "repeat is 7, but it is shown 1 times" in bring(f",{name},Zoe,1,7")
     assert "a name begins with" in bring(f",{name},=Zoe,1,0")
@@ -177,8 +179,8 @@ def test_answers_of_elsewhere_are_checked_as_those_of_the_page_are(
     assert "1 answers added" in bring(f"{taken},{name},Zoe,1,0")
     said = bring(f"{taken},{name},Bob,2,0", f",{name},zoe,2,0", f",{other},zoe,2,0")
     assert "1 answers added, 0 were there already" in said
-    assert "1 refused: another answer has this id" in said
-    assert "1 refused: this pair has an answer already" in said
+    assert f"Bob, pair {name}: another answer has this id" in said
+    assert f"zoe, pair {name}: this pair has an answer already" in said
     assert main(["ratings", "export", str(pairs), "--out", str(out)]) == 0
     assert [row.rater for row in read_rows(out)] == ["Zoe", "Zoe"]
 

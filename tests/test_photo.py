@@ -422,9 +422,10 @@ def test_too_large_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_things_that_are_no_source(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
-    path.write_text("text")
-    with path.open() as text:
-        assert reason_of(text) == "unreadable"
+    for content in (b"text", b"\xff\xd8\xff\xe0"):
+        path.write_bytes(content)
+        with path.open() as text, pytest.raises(PhotoError, match="opened as text"):
+            read_photo(text)
     with path.open("rb") as closed:
         pass
     assert reason_of(closed) == "unreadable"

@@ -12,7 +12,7 @@ from typing import Any
 
 from trigger.errors import OptionError, PhotoError, PhotoReason
 from trigger.model import Model, load_model
-from trigger.photo import PhotoSource, read_photo
+from trigger.photo import PhotoSource, is_photo_source, read_photo
 from trigger.threads import default_workers, map_in_order
 from trigger.views import check_views, show
 
@@ -145,12 +145,17 @@ class Trigger:
                 at most 4.
 
         Raises:
-            OptionError: ``workers`` is not a whole number from 1.
+            OptionError: ``workers`` is not a whole number from 1, or ``photos`` is one photo.
         """
         if workers is None:
             workers = default_workers()
         if not isinstance(workers, int) or workers < 1:
             raise OptionError(f"workers is {workers!r}; it must be a whole number, 1 or more")
+        if is_photo_source(photos):
+            raise OptionError(
+                f"received one photo ({type(photos).__name__}); give a list or another iterable of "
+                "photos, or use assess for one"
+            )
         return map_in_order(self._assess_or_reject, photos, workers)
 
     def _assess_or_reject(self, photo: PhotoSource) -> Assessment | RejectedPhoto:

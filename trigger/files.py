@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from trigger.errors import DataError, OptionError
+
+_OUTPUTS: dict[str | bytes, int] = {
+    **{"/dev/stdout": 1, "/dev/fd/1": 1, "/proc/self/fd/1": 1},
+    **{"/dev/stderr": 2, "/dev/fd/2": 2, "/proc/self/fd/2": 2},
+}
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
@@ -69,7 +76,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         mode = _mode(path)
         if mode is not None and _is_stream(path, mode):
-            with Path(path).open("ab") as stream:
+            with _opened_stream(path) as stream:
                 stream.write(data)
             return
         target = resolved(path)
@@ -88,6 +95,16 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             f"{os.fspath(path)}: cannot be written ({error.strerror}); "
             f"give a path in a folder that exists and has room"
         ) from error
+
+
+def _opened_stream(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a pipe or device; of the own output a copy, which goes on where that stands."""
+    number = _OUTPUTS.get(os.fspath(path))
+    if number is None:
+        return Path(path).open("ab")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    return os.fdopen(os.dup(number), "wb")
 
 
 def _mode(path: str | os.PathLike[str]) -> int | None:

@@ -149,8 +149,7 @@ def read_model_bytes(path: str | os.PathLike[str]) -> bytes:
         named = isinstance(path, str | os.PathLike)
         name = repr(os.fspath(path)) if named else f"a model of type {type(path).__name__}"
         raise ModelError(
-            f"{name}: the model cannot be read ({reason}). Give the path of a .tflite file, or "
-            "none for the packaged model"
+            f"{name}: the model cannot be read ({reason}). Give the path of a .tflite file"
         ) from error
 
 

@@ -55,6 +55,8 @@ def check_output(path: Path, option: str) -> None:
     Raises:
         OptionError: it is a folder, there is none to hold it, or nothing may be written there.
     """
+    if str(path) == "-":
+        raise OptionError(f"{option} -: is no file; for standard output give /dev/stdout")
     if is_folder(path):
         raise OptionError(f"{option} {path}: is a folder; give the path of a file")
     if not can_be_written(path):

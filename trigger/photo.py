@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ from trigger.colour import is_sideways, to_upright_rgb
 from trigger.errors import OptionError, PhotoError
 from trigger.files import is_folder
 from trigger.formats import detect_format, explain, load_pixels, open_header
+from trigger.terminal import leave_out
 
 Pixels = npt.NDArray[np.uint8]
 PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Pixels
@@ -36,6 +38,7 @@ MAX_PIXELS = 200_000_000
 """Room for the largest phone sensors (16320x12240)."""
 MAX_SIDE = 65_500
 """The longest side of a JPEG that its decoders and encoders take."""
+_RECORDS = {"run.json", "manifest.json"}  # of labels and of pairs
 PHOTO_EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif"}
     | {".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
@@ -106,6 +109,14 @@ def read_photo(
     )
 
 
+def is_photo_source(value: object) -> bool:
+    """Whether it stands for one photo: what ``read_photo`` takes, by its type alone."""
+    if isinstance(value, np.ndarray):
+        return value.ndim <= 3
+    pathlike = str | bytes | bytearray | memoryview | os.PathLike | Image.Image
+    return isinstance(value, pathlike) or hasattr(value, "read")
+
+
 def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
     """Read the content of a photo file, at most ``MAX_FILE_BYTES``.
 
@@ -126,7 +137,8 @@ def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> b
             raise PhotoError(
                 "directory",
                 name,
-                "is a folder, not a photo. To score a whole folder: trigger rank FOLDER",
+                "is a folder, not a photo; give the photos in it, as in FOLDER/*.jpg (trigger rank "
+                "takes folders).",
             )
         if not stat.S_ISREG(mode):
             raise PhotoError(
@@ -175,8 +187,9 @@ def check_same_photo(data: bytes, sha256: str, name: str) -> None:
 def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """List photo files: files (also missing ones) as given, folders recursively and sorted.
 
-    Within folders, files count by ``PHOTO_EXTENSIONS``; hidden ones are skipped and links to
-    folders are not followed. A folder that may not be listed is itself yielded, so that
+    Within folders, files count by ``PHOTO_EXTENSIONS``; hidden ones are skipped, links to folders
+    are not followed, and subfolders that hold labels or pairs made from photos are named on
+    standard error and left out. A folder that may not be listed is itself yielded, so that
     reading it reports the reason instead of hiding its photos.
     """
     for path in paths:
@@ -185,11 +198,27 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
             continue
         closed: list[OSError] = []
         for folder, subfolders, files in os.walk(path, onerror=closed.append):
+            if folder != os.fspath(path) and (kind := _made_of_photos(folder, files)):
+                leave_out(f"{folder}: holds {kind.removeprefix('trigger ')}, not photos")
+                subfolders.clear()
+                continue
             subfolders[:] = sorted(sub for sub in subfolders if not sub.startswith("."))
             for file in sorted(files):
                 if not file.startswith(".") and Path(file).suffix.lower() in PHOTO_EXTENSIONS:
                     yield Path(folder, file)
         yield from (Path(error.filename) for error in closed)
+
+
+def _made_of_photos(folder: str, files: list[str]) -> str:
+    """Which command wrote a folder whose pictures are no photos of their own; "" for others."""
+    for name in _RECORDS & set(files):
+        try:
+            kind = json.loads(Path(folder, name).read_bytes())["kind"]
+        except (OSError, ValueError, TypeError, LookupError):
+            continue
+        if kind in ("trigger labels", "trigger pairs"):
+            return str(kind)
+    return ""
 
 
 def _as_text(name: object) -> str:
@@ -207,7 +236,7 @@ def _read_to_end(file: BinaryIO, name: str) -> bytes:
             chunks.append(chunk)
             size += len(chunk)
         return _checked_bytes(b"".join(chunks), name)
-    except TypeError:
+    except (TypeError, UnicodeDecodeError):
         raise PhotoError(
             "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
         ) from None

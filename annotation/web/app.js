@@ -110,9 +110,15 @@ async function begin() {
   $("question").textContent = plan.blind
     ? "Compared with Before, the other photo is …"
     : "Compared with Before, the enhanced photo is …";
-  if (isNew && work.done === 0) $("help-dialog").showModal();
+  if (isNew && work.done === 0) showHelp();
   outbox.flush();
   await next();
+}
+
+function showHelp() {
+  const dialog = $("help-dialog");
+  dialog.showModal();
+  dialog.scrollTop = 0; // in low windows, focus on the button at its end has scrolled there
 }
 
 function takeOver(content) {
@@ -395,7 +401,7 @@ for (const end of ["pointerup", "pointercancel", "blur"]) {
 }
 $("undo").addEventListener("click", ({ detail }) => { if (detail < 2) undo(); }); // no double click
 $("skip").addEventListener("click", askWhy);
-$("help-button").addEventListener("click", () => $("help-dialog").showModal());
+$("help-button").addEventListener("click", showHelp);
 $("summary-button").addEventListener("click", showSummary);
 let asked = null; // the showing that the open dialog is about: another tab may move on meanwhile
 function askWhy() {
@@ -443,7 +449,7 @@ const ONCE = { // a key held down does these only once
   u: undo,
   backspace: undo,
   x: () => { if (!$("skip").disabled) askWhy(); },
-  "?": () => $("help-dialog").showModal(),
+  "?": showHelp,
 };
 
 // Buttons on which Space flickers as it does elsewhere: those that choose how to look.

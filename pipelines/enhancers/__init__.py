@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.model_files import is_model_file, load_model_file
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
-from trigger.errors import EnhancerError, OptionError, TriggerError
+from trigger.errors import EnhancerError, MissingExtra, OptionError, TriggerError
 
 __all__ = [
     "DEFAULT_ENHANCER",
@@ -174,13 +174,22 @@ def load_enhancer(spec: str) -> Enhancer:
         MissingExtra: packages are not installed.
     """
     if spec in ENHANCERS:
-        return _made_by(ENHANCERS[spec].factory)
+        try:
+            return _made_by(ENHANCERS[spec].factory)
+        except ModuleNotFoundError as error:
+            raise MissingExtra("pipelines", str(error.name), f"enhancer {spec!r}") from error
     if is_model_file(spec):
         from pipelines.enhancers.model_file import NetworkEnhancer
 
         return NetworkEnhancer(load_model_file(spec))
     if re.fullmatch(r"[\w.]+:\w+", spec):
-        return _made_by(spec)
+        try:
+            return _made_by(spec)
+        except ModuleNotFoundError as error:
+            raise OptionError(
+                f"enhancer {spec!r}: there is no module {error.name!r} to import; install it, or "
+                "add its folder to PYTHONPATH"
+            ) from error
     raise OptionError(
         f"enhancer {spec!r} is unknown; known enhancers: {', '.join(sorted(ENHANCERS))}. "
         f"An enhancer is {ENHANCER_SPECS}"
@@ -191,14 +200,9 @@ def _made_by(factory: str) -> Enhancer:
     module, _, attribute = factory.partition(":")
     try:
         enhancer: Enhancer = getattr(importlib.import_module(module), attribute)()
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"enhancer {factory!r}: there is no module {error.name!r} to import; install it, or "
-            "add its folder to PYTHONPATH"
-        ) from error
     except AttributeError as error:
         raise OptionError(f"enhancer {factory!r}: {error}") from error
-    except TriggerError:
+    except (TriggerError, ModuleNotFoundError):
         raise
     except Exception as error:  # of code that is not ours
         raise EnhancerError(

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.enhancers import ENHANCER_SPECS, ENHANCERS, load_enhancer
 from trigger.errors import MissingExtra, ModelError
+from trigger.quiet import native_messages_muted
 
 HEADERS = {
     "name": "name",
@@ -61,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    rows = describe_enhancers()
+    with native_messages_muted():
+        rows = describe_enhancers()
     if args.json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0

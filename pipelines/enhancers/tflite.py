@@ -25,7 +25,7 @@ NETWORKS = ("arcnn", "fast-arcnn")
 
 
 def to_tflite(network: keras.Model) -> bytes:
-    """Convert, with weights in float16 and arithmetic in float32.
+    """Convert, with weights in float16; processors that compute in halves may do so.
 
     Args:
         network: of one input, (1, height, width, channels), and one output.
@@ -55,9 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("weights", type=Path)
     parser.add_argument("target", type=Path)
     args = parser.parse_args(arguments)
-    return reported(
-        lambda: write_atomically(args.target, to_tflite(load_network(args.network, args.weights)))
-    )
+    return reported(lambda: _convert(args))
+
+
+def _convert(args: argparse.Namespace) -> None:
+    write_atomically(args.target, to_tflite(load_network(args.network, args.weights)))
+    sys.stderr.write(f"wrote {args.target}\n")
 
 
 if __name__ == "__main__":

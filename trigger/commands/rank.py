@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     """Rank, print, write; return 1 if a photo could not be read."""
     _check_outputs(args)
     trigger = load_trigger(args)
-    paths = list(dict.fromkeys(find_photos(args.folders)))
+    # A folder may be named twice, in two ways.
+    paths = list({os.path.abspath(path): path for path in find_photos(args.folders)}.values())  # noqa: PTH100
     if not paths:
         raise DataError(
             f"no photos in {', '.join(args.folders)}; "
