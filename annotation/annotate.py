@@ -113,7 +113,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _announce(host: str, port: int, tokens: Mapping[str, str]) -> None:
     name = socket.gethostname() if host in ("0.0.0.0", "::") else host
-    address = f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    address = f"http://{_in_address(name)}:{port}/"
     sys.stdout.write(f"rate at {address} (end with Ctrl+C)\n")
     # What follows # stays in the browser: it is in no log of a server or proxy.
     sys.stdout.writelines(

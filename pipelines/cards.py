@@ -118,7 +118,7 @@ def trigger_card(quality: dict[str, Any]) -> str:
         for side in ("train", "held_out")
     ]
     made_with = ", ".join(
-        f"{part} `{baseline['labels'][part][0]}` {baseline['labels'][f'{part}_version'][0]}"
+        f"{part} `{baseline['labels'][part]}` {baseline['labels'][f'{part}_version']}"
         for part in ("enhancer", "scorer")
     )
     comparisons = (("held out", "held_out"), ("five-fold cross-validation", "cross_validated"))

@@ -44,6 +44,7 @@ def windowed_similarity(original: Pixels, photo: Pixels) -> float:
     """SSIM with a uniform 8x8 window at every position, mean over the three channels.
 
     Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861, with the constants given there.
+    Own code because scikit-image takes odd windows only.
 
     Args:
         original, photo: (H, W, 3) uint8 of the same size, sides of 8 or more.

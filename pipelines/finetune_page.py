@@ -25,13 +25,13 @@ from pipelines.html_page import image, numbers, page, table
 from pipelines.learning_curve import Point
 from pipelines.metrics import at_threshold
 from pipelines.model_record import enhancer_of
-from pipelines.thresholds import Figure, Target, find_threshold
+from pipelines.thresholds import Measure, Target, find_threshold
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import PhotoError
 from trigger.photo import read_photo
 
 TITLE = "Fine-tuning: what people's ratings changed"
-TARGETS: tuple[tuple[Figure, tuple[float, ...]], ...] = (
+TARGETS: tuple[tuple[Measure, tuple[float, ...]], ...] = (
     ("precision", (0.5, 0.6, 0.7, 0.8, 0.9)),
     ("recall", (0.5, 0.7, 0.9)),
     ("alert_rate", (0.05, 0.1, 0.2)),

@@ -250,7 +250,7 @@ def read_table(
         DataError: a file is damaged.
     """
     needed = [*columns, *(name for name in KEY_COLUMNS if name not in columns)]
-    tables = [table for _, table in _label_tables(folder, needed, wanted or {})]
+    tables = _label_tables(folder, needed, wanted or {})
     schema = pa.schema([LABEL_SCHEMA.field(name) for name in needed])
     rows = pa.concat_tables([schema.empty_table(), *tables])
     rows = rows.sort_by([(name, "ascending") for name in KEY_COLUMNS])
@@ -276,7 +276,7 @@ def labelled_photos(folder: Folder, recipe: Recipe) -> Iterator[str]:
     Raises:
         DataError: a file is damaged.
     """
-    for _, table in _label_tables(folder, ["photo"], asdict(recipe)):
+    for table in _label_tables(folder, ["photo"], asdict(recipe)):
         yield from table["photo"].to_pylist()
 
 
@@ -318,9 +318,9 @@ def _folder(folder: str | os.PathLike[str] | Folder) -> Folder:
 
 def _label_tables(
     folder: Folder, columns: Sequence[str], wanted: dict[str, str]
-) -> Iterator[tuple[str, pa.Table]]:
+) -> Iterator[pa.Table]:
     for name in folder.names("labels", ".parquet"):
-        yield name, _read_file(folder, f"labels/{name}", columns, wanted)
+        yield _read_file(folder, f"labels/{name}", columns, wanted)
 
 
 def _read_file(

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
-from trigger.photo import MAX_FILE_BYTES, read_photo_bytes
+from trigger.photo import read_photo_bytes, read_to_end
 
 
 def is_remote(location: str) -> bool:
@@ -58,17 +58,13 @@ def read_photo_file(location: str) -> bytes:
         return read_photo_bytes(location)
     try:
         with open_file(location) as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return read_to_end(file, location)
     except FileNotFoundError:
         raise PhotoError("missing", location, "no such file; check the path.") from None
+    except PhotoError:
+        raise
     except Exception as error:  # every cloud library raises its own
         raise PhotoError("unreadable", location, f"cannot be read: {error}") from error
-    if not data:
-        raise PhotoError("empty", location, "is empty (0 bytes); copy or download it again.")
-    if len(data) > MAX_FILE_BYTES:
-        mend = f"is larger than the allowed {MAX_FILE_BYTES // 2**20} MiB."
-        raise PhotoError("too-large", location, mend)
-    return data
 
 
 def match(pattern: str) -> list[str]:

@@ -13,8 +13,8 @@ from trigger.errors import DataError, OptionError
 
 Values = npt.NDArray[np.floating]
 Counts = npt.NDArray[np.int_]
-Figure = Literal["precision", "recall", "alert_rate"]
-FIGURES: dict[Figure, str] = {
+Measure = Literal["precision", "recall", "alert_rate"]
+MEASURES: dict[Measure, str] = {
     "precision": "at least this share of alerts are on improvable photos; as many alerts as that "
     "allows",
     "recall": "at least this share of improvable photos get an alert; as few alerts as that allows",
@@ -30,27 +30,27 @@ class Target:
         OptionError: the value is not above 0 and at most 1.
     """
 
-    figure: Figure
+    measure: Measure
     value: float
 
     def __post_init__(self) -> None:
         if not 0 < self.value <= 1:
             raise OptionError(
-                f"--target-{self.figure.replace('_', '-')} is {self.value}; it is a share, above 0 "
-                f"and at most 1"
+                f"--target-{self.measure.replace('_', '-')} is {self.value}; it is a share, above "
+                "0 and at most 1"
             )
 
     def __str__(self) -> str:
-        bound = "at most" if self.figure == "alert_rate" else "at least"
-        return f"{self.figure.replace('_', ' ')} of {bound} {self.value:g}"
+        bound = "at most" if self.measure == "alert_rate" else "at least"
+        return f"{self.measure.replace('_', ' ')} of {bound} {self.value:g}"
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
     """The options ``--target-precision``, ``--target-recall``, ``--target-alert-rate``."""
     group = parser.add_mutually_exclusive_group()
-    for figure, meaning in FIGURES.items():
+    for measure, meaning in MEASURES.items():
         group.add_argument(
-            f"--target-{figure.replace('_', '-')}",
+            f"--target-{measure.replace('_', '-')}",
             type=float,
             metavar="SHARE",
             help=f"choose the threshold: {meaning}",
@@ -59,10 +59,10 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
 
 def target_of(args: argparse.Namespace) -> Target | None:
     """What the options ask for; None where none was given."""
-    for figure in FIGURES:
-        value = getattr(args, f"target_{figure}")
+    for measure in MEASURES:
+        value = getattr(args, f"target_{measure}")
         if value is not None:
-            return Target(figure, value)
+            return Target(measure, value)
     return None
 
 
@@ -81,15 +81,15 @@ def find_threshold(
         target: what to reach.
     """
     levels, alerts, hits = _counts(improvable, scores)
-    if target.figure == "recall":
+    if target.measure == "recall":
         reached = hits / max(improvable.sum(), 1) >= target.value
-    elif target.figure == "precision":
+    elif target.measure == "precision":
         reached = hits / alerts >= target.value
     else:
         reached = alerts / len(scores) <= target.value
     if not reached.any():
         return None
-    chosen = int(np.flatnonzero(reached)[0 if target.figure == "recall" else -1])
+    chosen = int(np.flatnonzero(reached)[0 if target.measure == "recall" else -1])
     level = float(levels[chosen])
     if chosen + 1 == len(levels):
         return level
@@ -108,9 +108,9 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
     if threshold is not None:
         return threshold
     _, alerts, hits = _counts(improvable, scores)
-    if target.figure == "recall":
+    if target.measure == "recall":
         known = f"none of the {len(scores)} photos is improvable"
-    elif target.figure == "precision":
+    elif target.measure == "precision":
         known = f"the best precision on {len(scores)} photos is {(hits / alerts).max():.3f}"
     else:
         known = f"the least alert rate on {len(scores)} photos is {alerts[0] / len(scores):.3f}"

@@ -213,10 +213,7 @@ def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:
         "options": {"init": args.init, "epochs": args.epochs, "batch_size": args.batch_size}
         | {"learning_rate": args.learning_rate, "seed": args.seed, "average": args.average},
         "preprocessing": STANDARD.version,
-        "labels": {
-            name: sorted(set(labels[name]))
-            for name in ("enhancer", "enhancer_version", "scorer", "scorer_version")
-        },
+        "labels": _origin(labels),
     }
     for side, mask in (("train", ~labels["held_out"]), ("held_out", labels["held_out"])):
         predicted = labels.loc[mask, "score"].to_numpy()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipelines.metrics import at_threshold
 from pipelines.thresholds import (
-    FIGURES,
-    Figure,
+    MEASURES,
+    Measure,
     Target,
     add_target_options,
     choose_threshold,
@@ -25,9 +25,9 @@ from trigger.errors import DataError, OptionError
 rated = st.lists(st.tuples(st.booleans(), st.sampled_from([-0.5, 0.0, 0.4, 0.41, 2.0])), min_size=1)
 
 
-@given(rated, st.sampled_from(list(FIGURES)), st.floats(0.01, 1))
+@given(rated, st.sampled_from(list(MEASURES)), st.floats(0.01, 1))
 def test_the_best_of_all_thresholds_is_found(
-    photos: list[tuple[bool, float]], figure: Figure, value: float
+    photos: list[tuple[bool, float]], figure: Measure, value: float
 ) -> None:
     improvable = np.array([rating for rating, _ in photos])
     scores = np.array([score for _, score in photos])
@@ -49,7 +49,7 @@ def test_the_best_of_all_thresholds_is_found(
     assert figures["alert_rate"] == best(entry["alert_rate"] for entry in able)
 
 
-def reaches(figures: dict[str, float | None], figure: Figure, value: float) -> bool:
+def reaches(figures: dict[str, float | None], figure: Measure, value: float) -> bool:
     reached = figures[figure]
     if reached is None:
         return False

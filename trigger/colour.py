@@ -76,7 +76,7 @@ def as_stored(upright: Image.Image, orientation: int) -> Image.Image:
 def to_upright_rgb(image: Image.Image) -> Image.Image:
     """Return the upright RGB image (the same object if it is one); colours as stored, no ICC.
 
-    16-bit grey is scaled to 8 bits, integer and float grey by the smallest usual white
+    16-bit gray is scaled to 8 bits, integer and float gray by the smallest usual white
     (1, 255, 65535, ...) that 99 % of the samples stay below. Transparency is flattened on
     ``BACKGROUND``; CMYK, palettes, YCbCr and LAB are converted by Pillow.
     """
@@ -88,15 +88,15 @@ def to_upright_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(upright)
         if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:  # Pillow sees to that for 8 bits only
             values = white - values
-        return _grey_to_rgb(values, float(white))
+        return _gray_to_rgb(values, float(white))
     if upright.mode == "I" and tags.get(_SAMPLE_FORMAT_TAG, (0,))[0] == _UNSIGNED:
-        return _grey_to_rgb(np.asarray(upright).view(np.uint32), 255.0, 65535.0, 2.0**32 - 1)
+        return _gray_to_rgb(np.asarray(upright).view(np.uint32), 255.0, 65535.0, 2.0**32 - 1)
     if upright.mode == "I" and tags.get(_BITS_PER_SAMPLE_TAG) == (16,):  # signed
-        return _grey_to_rgb(np.asarray(upright), 2.0**15 - 1)
+        return _gray_to_rgb(np.asarray(upright), 2.0**15 - 1)
     if upright.mode == "I":
-        return _grey_to_rgb(np.asarray(upright), *(255.0, 65535.0, 2.0**31 - 1))
+        return _gray_to_rgb(np.asarray(upright), 255.0, 65535.0, 2.0**31 - 1)
     if upright.mode == "F":
-        return _grey_to_rgb(np.asarray(upright), *(1.0, 255.0, 65535.0))
+        return _gray_to_rgb(np.asarray(upright), 1.0, 255.0, 65535.0)
     if not upright.has_transparency_data:
         return upright if upright.mode == "RGB" else upright.convert("RGB")
     if upright.mode == "La":
@@ -107,9 +107,9 @@ def to_upright_rgb(image: Image.Image) -> Image.Image:
     return flat
 
 
-def _grey_to_rgb(values: npt.NDArray[np.generic], *whites: float) -> Image.Image:
-    grey = np.nan_to_num(values.astype(np.float32))
-    fitting = (white for white in whites[:-1] if np.mean(grey <= white) >= 0.99)
+def _gray_to_rgb(values: npt.NDArray[np.generic], *whites: float) -> Image.Image:
+    gray = np.nan_to_num(values.astype(np.float32))
+    fitting = (white for white in whites[:-1] if np.mean(gray <= white) >= 0.99)
     white = next(fitting, whites[-1])
-    scaled = np.clip(grey / white, 0, 1) * 255
+    scaled = np.clip(gray / white, 0, 1) * 255
     return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")

@@ -3,7 +3,7 @@
 Limits come first (file size, format allow-list, pixels promised by the header), then the
 pixels: upright, 8-bit RGB, first frame, transparency on white, colours as stored. Any photo
 that cannot be read raises PhotoError and nothing else. A file that ends too early is an error
-("truncated"), not half a photo in grey.
+("truncated"), not half a photo in gray.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def read_photo(
         return _decode(_checked_bytes(bytes(source), label), label, at_least)
     if hasattr(source, "read"):
         label = name or _as_text(getattr(source, "name", "")) or "file object"
-        return _decode(_read_to_end(source, label), label, at_least)
+        return _decode(read_to_end(source, label), label, at_least)
     raise PhotoError(
         "not-a-photo",
         name or type(source).__name__,
@@ -145,7 +145,7 @@ def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> b
                 "unreadable", name, "is a pipe, socket or device; a photo must be a regular file."
             )
         with Path(file_name).open("rb") as file:
-            return _read_to_end(file, name)
+            return read_to_end(file, name)
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError("missing", name, "no such file; check the path.") from None
     except PermissionError:
@@ -154,6 +154,30 @@ def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> b
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         raise PhotoError("unreadable", name, f"cannot be read: {error}") from None
+
+
+def read_to_end(file: BinaryIO, name: str) -> bytes:
+    """Read the content of an open photo file, at most ``MAX_FILE_BYTES``.
+
+    Raises:
+        PhotoError: empty, too-large or unreadable.
+    """
+    chunks = []
+    size = 0
+    try:
+        while size <= MAX_FILE_BYTES and (chunk := file.read(_PIECE)):
+            chunks.append(chunk)
+            size += len(chunk)
+        return _checked_bytes(b"".join(chunks), name)
+    except (TypeError, UnicodeDecodeError):
+        raise PhotoError(
+            "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
+        ) from None
+    except PhotoError:
+        raise
+    except Exception as error:  # files of the caller's own kind raise whatever they like
+        kind = type(error).__name__
+        raise PhotoError("unreadable", name, f"cannot be read ({kind}: {error}).") from error
 
 
 def photo_hash(data: bytes) -> str:
@@ -228,25 +252,6 @@ def _as_text(name: object) -> str:
     return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 
-def _read_to_end(file: BinaryIO, name: str) -> bytes:
-    chunks = []
-    size = 0
-    try:
-        while size <= MAX_FILE_BYTES and (chunk := file.read(_PIECE)):
-            chunks.append(chunk)
-            size += len(chunk)
-        return _checked_bytes(b"".join(chunks), name)
-    except (TypeError, UnicodeDecodeError):
-        raise PhotoError(
-            "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
-        ) from None
-    except PhotoError:
-        raise
-    except Exception as error:  # files of the caller's own kind raise whatever they like
-        kind = type(error).__name__
-        raise PhotoError("unreadable", name, f"cannot be read ({kind}: {error}).") from error
-
-
 def _checked_bytes(data: bytes, name: str) -> bytes:
     if not data:
         raise PhotoError("empty", name, "is empty (0 bytes); copy or download it again.")
@@ -319,7 +324,7 @@ def _from_array(array: npt.NDArray[np.generic], name: str) -> Photo:
     if array.dtype != np.uint8:
         raise refuse("Scale the values to 0..255, then array.astype('uint8')")
     if array.ndim == 2:
-        raise refuse("From grey: numpy.stack([array] * 3, axis=-1)")
+        raise refuse("From gray: numpy.stack([array] * 3, axis=-1)")
     if array.ndim == 3 and array.shape[2] == 4:
         raise refuse("Without the alpha channel: array[..., :3]")
     if array.ndim == 3 and array.shape[2] != 3 and array.shape[0] == 3:

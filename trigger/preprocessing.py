@@ -30,17 +30,16 @@ class Preprocessing:
 
     @property
     def version(self) -> str:
-        """The name stored with every model and label; equal names mean the same operation.
-
-        Where only the small version is needed, large JPEGs are decoded at reduced size first (see
-        ``at_least``), which moves scores by 0.01 on average, of noisy photos by 0.02; 0.09 was the
-        most that was seen.
-        """
+        """The name stored with every model and label; equal names mean the same operation."""
         return f"upright-bilinear-{self.size}-v1"
 
     @property
     def at_least(self) -> int:
-        """The shorter side a photo must keep when decoded for this (see ``read_photo``)."""
+        """The shorter side a photo must keep when decoded for this (see ``read_photo``).
+
+        Large JPEGs may so come at reduced size, which moves scores by 0.01 on average, of noisy
+        photos by 0.02; 0.09 was the most that was seen.
+        """
         return 2 * self.size
 
     def apply(self, photo: npt.NDArray[np.uint8] | Image.Image) -> npt.NDArray[np.uint8]:

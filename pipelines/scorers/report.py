@@ -72,7 +72,7 @@ def _restoration(made: pd.DataFrame) -> dict[str, Any]:
             "spearman": agreement(rows["delta"].to_numpy(), rows["true_delta"].to_numpy())[
                 "spearman"
             ],
-            **_share("clear", _agreement(rows["delta"], rows["true_delta"], CLEAR_GAIN)),
+            **_clear(_agreement(rows["delta"], rows["true_delta"], CLEAR_GAIN)),
         }
         for kind, rows in pairs.groupby("kind")
     }
@@ -82,8 +82,7 @@ def _steps(made: pd.DataFrame, same: list[str]) -> dict[str, Any]:
     pairs = made.merge(made, on=same, suffixes=("_a", "_b"))
     pairs = pairs[pairs["name_a"] < pairs["name_b"]]
     return {
-        str(kind): _share(
-            "clear",
+        str(kind): _clear(
             _agreement(
                 rows["ours_a"] - rows["ours_b"], rows["truth_a"] - rows["truth_b"], CLEAR_STEP
             ),
@@ -97,8 +96,8 @@ def _agreement(ours: pd.Series, truth: pd.Series, clear: float) -> npt.NDArray[n
     return (ours[chosen] * truth[chosen] > 0).to_numpy()
 
 
-def _share(name: str, agreed: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _clear(agreed: npt.NDArray[np.bool_]) -> dict[str, Any]:
     return {
-        f"{name}_n": len(agreed),
-        f"{name}_sign_agreement": float(agreed.mean()) if len(agreed) else None,
+        "clear_n": len(agreed),
+        "clear_sign_agreement": float(agreed.mean()) if len(agreed) else None,
     }
