@@ -20,6 +20,7 @@ from annotation.store import ID, Event, Store, ratings_of
 from annotation.summary import summary_text
 from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
+from trigger.options import check_output
 
 SHOWN_REFUSALS = 10
 
@@ -85,6 +86,10 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
 
 
 def _summary(args: argparse.Namespace) -> None:
+    if args.plot:
+        check_output(args.plot, "--plot")
+        if args.plot.suffix.lower() != ".png":
+            raise OptionError(f"--plot {args.plot}: the name must end in .png")
     rows = _read_all(args.sources)
     raters = judge_raters(rows)
     pairs = aggregate(rows, raters)

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     with working_in(args.out):
         made, rejected = _degrade_into(args, photos)
     print(  # noqa: T201
-        f"{len(made)} photos of {len({row['scene'] for row in made})} scenes in {args.out}; "
+        f"made {len(made)} photos of {len({row['scene'] for row in made})} scenes in {args.out}; "
         f"{rejected} could not be read"
     )
     return 1 if rejected == len(photos) else 0

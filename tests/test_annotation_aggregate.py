@@ -223,6 +223,7 @@ def test_learning_reads_raw_and_aggregated_files_alike(
     assert main(["ratings", "aggregate", str(raw), "--out", str(combined)]) == 0
     assert main(["ratings", "summary", str(raw), str(raw), "--plot", str(plot)]) == 0
     assert plot.read_bytes().startswith(b"\x89PNG")
+    assert main(["ratings", "summary", str(raw), "--plot", str(tmp_path / "p3.jpg")]) == 2
     said = capsys.readouterr().out
     for words in ("120 ratings of 40 pairs by 3 raters; 1 skips", "alpha (ordinal)", "<- fails"):
         assert words in said
