@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ from annotation.ratings import Rating, read_rows
 from annotation.store import Store
 from trigger.cli import main
 
-playwright = pytest.importorskip(
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytest.importorskip(
     "playwright.sync_api", reason="no playwright; install it with: pip install playwright"
 )
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -33,6 +37,8 @@ PHONE = {
     "has_touch": True,
     "is_mobile": True,
 }
+PROBLEMS: dict[Page, list[str]] = {}
+"""Errors of scripts by page."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,10 @@ def pairs(all_pairs: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox"], timeout=WAIT * 1000
         )
@@ -61,9 +69,7 @@ def browser() -> Iterator[playwright.Browser]:
 
 
 @contextmanager
-def context_of(
-    browser: playwright.Browser, **options: object
-) -> Iterator[playwright.BrowserContext]:
+def context_of(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
     context = browser.new_context(**options)
     context.set_default_timeout(WAIT * 1000)
     yield context
@@ -71,16 +77,15 @@ def context_of(
 
 
 @pytest.fixture
-def context(browser: playwright.Browser) -> Iterator[playwright.BrowserContext]:
+def context(browser: Browser) -> Iterator[BrowserContext]:
     with context_of(browser) as opened:
         yield opened
 
 
-def sign_in(context: playwright.BrowserContext, server: Server, name: str) -> playwright.Page:
+def sign_in(context: BrowserContext, server: Server, name: str) -> Page:
     page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.problems = problems
+    PROBLEMS[page] = []
+    page.on("pageerror", lambda error: PROBLEMS[page].append(str(error)))
     page.goto(server.url)
     enter(page, name)
     page.get_by_role("button", name="Got it").click()
@@ -88,12 +93,12 @@ def sign_in(context: playwright.BrowserContext, server: Server, name: str) -> pl
     return page
 
 
-def enter(page: playwright.Page, name: str) -> None:
+def enter(page: Page, name: str) -> None:
     page.get_by_label("Your name").fill(name)
     page.keyboard.press("Enter")
 
 
-def another_tab(context: playwright.BrowserContext, server: Server) -> playwright.Page:
+def another_tab(context: BrowserContext, server: Server) -> Page:
     """Of the rater who is signed in."""
     page = context.new_page()
     page.goto(server.url)
@@ -102,14 +107,14 @@ def another_tab(context: playwright.BrowserContext, server: Server) -> playwrigh
     return page
 
 
-def ready(page: playwright.Page) -> str:
+def ready(page: Page) -> str:
     """Wait until the pair can be answered; returns what the page calls it."""
     page.wait_for_selector("#ratings button:enabled")
     page.wait_for_timeout(LONG_ENOUGH)
     return str(page.get_attribute("#stage", "aria-label"))
 
 
-def press(page: playwright.Page, rating: int) -> None:
+def press(page: Page, rating: int) -> None:
     before = ready(page)
     page.keyboard.press(KEYS[rating])
     page.wait_for_function(
@@ -118,7 +123,7 @@ def press(page: playwright.Page, rating: int) -> None:
     )
 
 
-def all_saved(page: playwright.Page) -> None:
+def all_saved(page: Page) -> None:
     page.wait_for_function(
         "() => Object.keys(localStorage).every(key => !key.startsWith('outbox'))"
     )
@@ -139,7 +144,7 @@ def answers(pairs: Path, rater: str) -> list[int | None]:
 
 
 def test_twenty_pairs_by_keyboard_are_in_the_csv_as_they_were_clicked(
-    context: playwright.BrowserContext, pairs: Path, tmp_path: Path
+    context: BrowserContext, pairs: Path, tmp_path: Path
 ) -> None:
     with serving(pairs) as server:
         page = sign_in(context, server, "Keys")
@@ -177,7 +182,7 @@ def test_twenty_pairs_by_keyboard_are_in_the_csv_as_they_were_clicked(
         delays = page.evaluate("window.delays")
         assert len(delays) >= 21
         assert median(delays) < 100, delays
-        assert page.problems == []
+        assert PROBLEMS[page] == []
     rows = exported(pairs, tmp_path)
     assert [row.rating for row in rows] == [*clicked, None]
     assert rows[-1].skip == "did not load"
@@ -187,7 +192,7 @@ def test_twenty_pairs_by_keyboard_are_in_the_csv_as_they_were_clicked(
 
 
 def test_ratings_survive_a_server_that_is_killed_and_started_again(
-    context: playwright.BrowserContext, pairs: Path
+    context: BrowserContext, pairs: Path
 ) -> None:
     server = Server(pairs)
     try:
@@ -207,13 +212,13 @@ def test_ratings_survive_a_server_that_is_killed_and_started_again(
         page.reload()
         ready(page)
         assert page.inner_text("#count") == "4 of 29"
-        assert page.problems == []
+        assert PROBLEMS[page] == []
     finally:
         server.kill()
 
 
 def test_ratings_made_offline_wait_in_the_browser_even_if_the_tab_is_closed(
-    context: playwright.BrowserContext, pairs: Path
+    context: BrowserContext, pairs: Path
 ) -> None:
     with serving(pairs) as server:
         page = sign_in(context, server, "Train")
@@ -233,7 +238,7 @@ def test_ratings_made_offline_wait_in_the_browser_even_if_the_tab_is_closed(
 
 
 def test_double_clicks_and_two_tabs_give_one_rating(
-    browser: playwright.Browser, context: playwright.BrowserContext, pairs: Path
+    browser: Browser, context: BrowserContext, pairs: Path
 ) -> None:
     with serving(pairs) as server:
         first = sign_in(context, server, "Twice")
@@ -263,9 +268,7 @@ def test_double_clicks_and_two_tabs_give_one_rating(
         assert answers(pairs, "Twice") == [1, 2]
 
 
-def test_who_signs_in_next_does_not_inherit_ratings(
-    context: playwright.BrowserContext, pairs: Path
-) -> None:
+def test_who_signs_in_next_does_not_inherit_ratings(context: BrowserContext, pairs: Path) -> None:
     with serving(pairs) as server:
         ann = sign_in(context, server, "Ann")
         other = another_tab(context, server)
@@ -284,9 +287,7 @@ def test_who_signs_in_next_does_not_inherit_ratings(
         assert answers(pairs, "Ann") == [2]
 
 
-def test_ratings_of_a_longer_name_wait_for_that_rater(
-    context: playwright.BrowserContext, pairs: Path
-) -> None:
+def test_ratings_of_a_longer_name_wait_for_that_rater(context: BrowserContext, pairs: Path) -> None:
     with serving(pairs) as server:
         page = sign_in(context, server, "Ann B")
         page.wait_for_timeout(1000)  # time to load ahead
@@ -308,9 +309,7 @@ def test_ratings_of_a_longer_name_wait_for_that_rater(
         assert answers(pairs, "Ann B") == [2]
 
 
-def test_a_skip_is_of_the_pair_that_was_asked_about(
-    context: playwright.BrowserContext, pairs: Path
-) -> None:
+def test_a_skip_is_of_the_pair_that_was_asked_about(context: BrowserContext, pairs: Path) -> None:
     with serving(pairs) as server:
         first = sign_in(context, server, "Skip")
         second = another_tab(context, server)
@@ -329,7 +328,7 @@ def test_a_skip_is_of_the_pair_that_was_asked_about(
 
 
 def test_a_link_signs_in_whatever_its_token(
-    context: playwright.BrowserContext, pairs: Path, tmp_path: Path
+    context: BrowserContext, pairs: Path, tmp_path: Path
 ) -> None:
     raters = tmp_path / "raters.csv"
     raters.write_text("rater,token\nAnn,100 % möchte ich #raten\n", "utf-8")
@@ -343,9 +342,7 @@ def test_a_link_signs_in_whatever_its_token(
         assert "#" not in page.url
 
 
-def test_space_flickers_wherever_the_focus_is(
-    context: playwright.BrowserContext, pairs: Path
-) -> None:
+def test_space_flickers_wherever_the_focus_is(context: BrowserContext, pairs: Path) -> None:
     with serving(pairs) as server:
         page = sign_in(context, server, "Space")
         page.get_by_role("button", name="Flicker").click()
@@ -358,7 +355,7 @@ def test_space_flickers_wherever_the_focus_is(
             wait_until(lambda: shown(page) == ["Enhanced"], "the enhanced photo")
 
 
-def test_on_a_phone_everything_is_within_reach(browser: playwright.Browser, pairs: Path) -> None:
+def test_on_a_phone_everything_is_within_reach(browser: Browser, pairs: Path) -> None:
     with serving(pairs) as server, context_of(browser, **PHONE) as context:
         page = sign_in(context, server, "Phone")
         for button in page.locator("#ratings button, #undo, #skip").all():
@@ -390,7 +387,7 @@ def test_on_a_phone_everything_is_within_reach(browser: playwright.Browser, pair
                 assert box["x"] + box["width"] <= width
 
 
-def shown(page: playwright.Page) -> list[str]:
+def shown(page: Page) -> list[str]:
     captions = page.locator("#stage figcaption").all()
     return [
         caption.inner_text()
@@ -399,9 +396,7 @@ def shown(page: playwright.Page) -> list[str]:
     ]
 
 
-def test_both_photos_are_zoomed_and_moved_together(
-    context: playwright.BrowserContext, pairs: Path
-) -> None:
+def test_both_photos_are_zoomed_and_moved_together(context: BrowserContext, pairs: Path) -> None:
     with serving(pairs) as server:
         page = sign_in(context, server, "Zoom")
         places = """() => [...document.querySelectorAll(".photo")].map((photo) => {
@@ -427,6 +422,7 @@ def test_both_photos_are_zoomed_and_moved_together(
         assert moved[0] == moved[1]
         assert moved[0][:2] != zoomed[0][:2]
         whole = page.viewport_size
+        assert whole
         page.set_viewport_size({"width": 320, "height": 500})  # full copies are for larger ones
         press(page, 0)
         page.keyboard.press("u")
@@ -450,7 +446,7 @@ def test_both_photos_are_zoomed_and_moved_together(
 
 
 def test_blind_raters_are_not_told_which_photo_is_enhanced(
-    context: playwright.BrowserContext, pairs: Path
+    context: BrowserContext, pairs: Path
 ) -> None:
     with serving(pairs, "--blind") as server:
         page = sign_in(context, server, "Blind")
@@ -461,7 +457,7 @@ def test_blind_raters_are_not_told_which_photo_is_enhanced(
 
 
 def test_all_text_has_contrast_and_all_controls_have_names(
-    context: playwright.BrowserContext, pairs: Path
+    context: BrowserContext, pairs: Path
 ) -> None:
     with serving(pairs) as server:
         page = sign_in(context, server, "Access")

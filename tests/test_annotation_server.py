@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from annotation_folders import WAIT, Client, Server, answer, make_pairs, serving, undo
 
 from annotation.manifest import RATINGS_FILE, read_manifest
+from annotation.plan import plan
 from annotation.raters import read_raters
 from annotation.ratings import read_rows
 from annotation.server import PROBLEM, Settings, make_app
@@ -209,7 +211,7 @@ def test_a_name_in_other_letters_is_the_same_rater(server: Server) -> None:
     first, second = Client(server.port), Client(server.port)
     first.sign_in(name="Åsa  Berg")
     first.send(answer(900, first.work()["showings"][0]["pair"]))
-    second.sign_in(name="åsa berg")
+    second.sign_in(name="a\u030asa berg")  # as some keyboards write it
     assert second.work()["rater"] == "Åsa Berg"
 
 
@@ -247,6 +249,20 @@ def test_raters_see_everything_in_an_order_of_their_own(server: Server, pairs: P
                 assert order.index((pair, 1)) - order.index((pair, 0)) > 3
 
 
+def test_repeats_come_neither_soon_nor_late_and_on_a_side_of_their_own(pairs: Path) -> None:
+    first = read_manifest(pairs).pairs[0]
+    many = [replace(first, pair=f"{i:016}", repeat=i < 40) for i in range(400)]
+    places = {
+        (showing.pair.pair, showing.repeat): (place, showing.after)
+        for place, showing in enumerate(plan(many, "Ann", fixed_sides=False))
+    }
+    both = [(places[name, 0], places[name, 1]) for name, repeat in places if repeat]
+    assert len(both) == 40
+    gaps = [later - earlier for (earlier, _), (later, _) in both]
+    assert 15 <= min(gaps) <= max(gaps) <= 80
+    assert 8 < sum(side != other for (_, side), (_, other) in both) < 32
+
+
 def test_invited_raters_sign_in_by_token(pairs: Path, tmp_path: Path) -> None:
     raters = tmp_path / "raters.csv"
     raters.write_text("rater,mail,token\nAnn,ann@home,\nBen,ben@home,ben-has-chosen-this\n")
@@ -276,6 +292,40 @@ def test_a_list_of_raters_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
     path.write_text("rater,token\n\nAnn,\n\n=x,\n")
     with pytest.raises(DataError, match="line 5: rater is '=x'"):
         read_raters(path)
+
+
+def test_a_session_is_worth_what_the_invitation_is(
+    client: Client, pairs: Path, tmp_path: Path
+) -> None:
+    raters = tmp_path / "raters.csv"
+    raters.write_text(f"rater,token\nAnn,{'a' * 16}\n")
+    with serving(pairs, "--raters", str(raters)) as server:
+        stranger, ann = Client(server.port), Client(server.port)
+        stranger.cookie = client.cookie  # given where nobody needs an invitation
+        assert stranger.request("GET", "/api/work")[0] == 401
+        assert ann.sign_in(token="a" * 16) == 200
+        assert ann.request("GET", "/api/work")[0] == 200
+    raters.write_text(f"rater,token\nAnn,{'b' * 16}\n")
+    with serving(pairs, "--raters", str(raters)) as server:
+        ann.port = server.port
+        assert ann.request("GET", "/api/work")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("Ann,short", "16 or more characters"),
+        (f"Ann,{'a' * 16}\nBen,{'a' * 16}", "line 3: 'Ben' or this token is there twice"),
+        ("Ann,\nANN,", "line 3: 'ANN' or this token is there twice"),
+    ],
+)
+def test_invitations_that_tell_nobody_apart_are_refused(
+    tmp_path: Path, rows: str, words: str
+) -> None:
+    raters = tmp_path / "raters.csv"
+    raters.write_text(f"rater,token\n{rows}\n")
+    with pytest.raises(DataError, match=words):
+        read_raters(raters)
 
 
 def test_other_machines_need_an_invitation(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,12 +82,15 @@ def test_a_reduced_jpeg_scores_nearly_like_the_whole_one(
 
 
 def test_an_assessment_says_what_it_decided(default: Trigger, coffee: np.ndarray) -> None:
+    begin = time.perf_counter()
     assessment = default.assess(coffee, name="my coffee")
+    took = time.perf_counter() - begin
     assert (assessment.photo, assessment.width, assessment.height) == ("my coffee", 600, 400)
     assert assessment.enhance == (assessment.score >= assessment.threshold == 0.4)
     assert f"{assessment.score:.2f}" in assessment.reason
     assert assessment.seconds_decode > 0
     assert assessment.seconds_model > 0
+    assert assessment.seconds_decode + assessment.seconds_model <= took
     assert Assessment(**json.loads(json.dumps(assessment.to_json()))) == assessment
 
 

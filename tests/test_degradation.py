@@ -60,11 +60,33 @@ def test_a_seed_gives_the_same_factors_and_pixels(kind: str, seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 def test_kernels_keep_brightness_and_centre(size: float, angle: float) -> None:
     for name in ("motion", "disk", "gaussian"):
-        kernel = kernel_of(Factors(name, size, angle))  # type: ignore[arg-type]
+        kernel = kernel_of(Factors(name, size, angle))
         assert kernel.sum() == pytest.approx(1, abs=1e-4)
         axis = np.arange(len(kernel)) - len(kernel) // 2
         assert abs(float(kernel.sum(0) @ axis)) < 1e-3
         assert abs(float(kernel.sum(1) @ axis)) < 1e-3
+
+
+def test_motion_at_45_degrees_is_up_and_to_the_right() -> None:
+    kernel = kernel_of(Factors("motion", 15, 45))
+    middle = len(kernel) // 2
+    assert kernel[:middle, middle + 1 :].sum() > 0.4
+
+
+def test_noise_is_barely_visible_to_strong() -> None:
+    for seed in range(200):
+        factors = random_factors("noise", np.random.default_rng(seed))
+        deviation = np.sqrt(0.5 * factors.photon_noise + factors.read_noise**2)  # at mid-gray
+        assert 4 <= 255 * deviation <= 45.001
+
+
+def test_mixed_faults_are_two_or_three() -> None:
+    counts = set()
+    for seed in range(50):
+        mixed = random_factors("mixed", np.random.default_rng(seed))
+        blurred, bright, coded = mixed.kernel != "none", mixed.exposure > 1, mixed.jpeg_quality
+        counts.add(sum([blurred, bright, mixed.read_noise > 0, coded is not None]))
+    assert counts == {2, 3}
 
 
 def test_poisson_noise_grows_with_the_signal() -> None:

@@ -130,7 +130,9 @@ def test_hard_negatives_are_made_on_request(clean: Path, tmp_path: Path) -> None
         run(clean, tmp_path / out, "--kinds", *HARD_NEGATIVES, "--versions", "3")
     record = (tmp_path / "a" / RECORD).read_bytes()
     assert record == (tmp_path / "b" / RECORD).read_bytes()
-    kinds = pd.read_csv(tmp_path / "a" / RECORD).set_index("path")["kind"]
+    made = pd.read_csv(tmp_path / "a" / RECORD)
+    assert made["photo"].is_unique  # no two versions are alike
+    kinds = made.set_index("path")["kind"]
     assert kinds.value_counts().to_dict() == dict.fromkeys(HARD_NEGATIVES, 6)
     for path, kind in kinds.items():
         pixels = read_photo(tmp_path / "a" / str(path)).pixels.astype(float)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from annotation.aggregate import rated_photos
-from pipelines.rated.derived_ratings import rating_of
+from pipelines.rated.derived_ratings import rating_of, rating_of_score
 from pipelines.rated.tid2013 import LEVEL_PSNR, TYPES, read_scores
 from trigger.cli import main
 from trigger.errors import DataError
@@ -73,6 +73,10 @@ def test_gains_are_binned_upwards() -> None:
     ratings = [rating_of(gain) for gain in np.linspace(-1, 4, 51)]
     assert ratings == sorted(ratings)
     assert set(ratings) == {-1, 0, 1, 2}
+
+
+def test_only_scores_below_the_limits_leave_something_to_gain() -> None:
+    assert [rating_of_score(score) for score in (4.5, 4.6, 6.3, 6.4, 9)] == [2, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ def test_well_exposed_and_unclipped_photos_stay(photo: np.ndarray) -> None:
 
 def test_brighter_stays_brighter_and_hues_stay() -> None:
     ramp = np.linspace(0, 1.6, 200, dtype=np.float32).clip(0, 1)
-    photo = ramp[:, None, None] * np.array([1, 0.9, 0.8], np.float32) * np.ones((1, 50, 1))
+    photo = (
+        ramp[:, None, None] * np.array([1, 0.9, 0.8], np.float32) * np.ones((1, 50, 1), np.float32)
+    )
     result = ENHANCER.enhance(photo)
     brightness = result[:, 0, 0]
     assert (np.diff(brightness) >= 0).all()

@@ -123,16 +123,19 @@ def test_wrong_specs_say_what_is_right(spec: str, error: type[Exception], words:
 def test_every_registered_name_is_that_of_its_enhancer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    missing = Registered("test_enhancers:Uninstalled", "nothing", 1, 1, "MIT", "fetched")
-    monkeypatch.setitem(ENHANCERS, "uninstalled", missing)
+    for name, factory in (("invert", "Inverting"), ("uninstalled", "Uninstalled")):
+        entry = Registered(f"test_enhancers:{factory}", "nothing", 1, 1, "MIT", "fetched")
+        monkeypatch.setitem(ENHANCERS, name, entry)
     assert main(["enhancers", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == set(ENHANCERS)
-    assert "fetch them" in rows["uninstalled"]["problem"]
+    ready, missing = rows["invert"], rows["uninstalled"]
+    assert (ready["version"], ready["tile_multiple"]) == ("1", 8)
+    assert (missing["version"], missing["tile_multiple"]) == (None, None)
+    assert "fetch them" in missing["problem"]
     for name, row in rows.items():
         if row["problem"] is None:
-            enhancer = load_enhancer(name)
-            assert (enhancer.name, enhancer.version) == (name, row["version"])
+            assert load_enhancer(name).name == name
     assert rows["classical"]["problem"] is None
     assert main(["enhancers"]) == 0
     output = capsys.readouterr().out

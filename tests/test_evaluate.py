@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipelines.evaluate import at_target, resampled_at_threshold
 from pipelines.splits import is_held_out
-from pipelines.thresholds import Target
+from pipelines.thresholds import MEASURES, Measure, Target
 from trigger.cli import main
 from trigger.errors import DataError
 from trigger.photo import photo_hash
@@ -26,22 +26,28 @@ IMPROVABLE = RNG.random(400) < 0.4
 SCORES = IMPROVABLE + RNG.normal(scale=0.5, size=400)
 
 
-@pytest.mark.parametrize("figure", ["precision", "recall", "alert_rate"])
-def test_the_target_is_reached_and_crossing_folds_comes_close(figure: str) -> None:
-    report = at_target(IMPROVABLE, SCORES, SCENES, Target(figure, 0.3 + 0.5 * (figure[0] != "a")))
-    low, high = report[f"{figure}_interval"]
-    assert low < report[figure] < high
-    assert report["cross_validated"][figure] == pytest.approx(report[figure], abs=0.05)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_target_is_reached_and_crossing_folds_comes_close(measure: Measure) -> None:
+    target = Target(measure, 0.3 if measure == "alert_rate" else 0.8)
+    report = at_target(IMPROVABLE, SCORES, SCENES, target)
+    low, high = report[f"{measure}_interval"]
+    assert low < report[measure] < high
+    assert report["cross_validated"][measure] == pytest.approx(report[measure], abs=0.05)
     again = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, report["threshold"])
     assert {name: report[name] for name in again} == again
 
 
 def test_more_photos_of_the_same_scenes_are_no_more_certain() -> None:
     once = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, 0.4)
-    twice = resampled_at_threshold(
-        *(np.tile(part, 2) for part in (IMPROVABLE, SCORES, SCENES)), 0.4
-    )
+    improvable, scores, scenes = (np.tile(part, 2) for part in (IMPROVABLE, SCORES, SCENES))
+    twice = resampled_at_threshold(improvable, scores, scenes, 0.4)
     assert twice["precision_interval"] == once["precision_interval"]
+
+
+def test_a_score_at_the_threshold_is_an_alert() -> None:
+    improvable, scores = np.array([True, False]), np.array([0.4, 0.39])
+    report = resampled_at_threshold(improvable, scores, np.array(["a", "b"]), 0.4)
+    assert (report["precision"], report["recall"], report["alert_rate"]) == (1, 1, 0.5)
 
 
 def test_one_scene_tells_nothing_of_others() -> None:
@@ -87,19 +93,20 @@ def test_the_command_prints_both_thresholds(
     photographs: Mapping[str, npt.NDArray[np.uint8]], tmp_path: Path, capsys: Captured
 ) -> None:
     lines = ["path,rating"]
-    for name in ("coffee", "chelsea", "rocket"):
+    for name, gain in (("coffee", 1), ("chelsea", 2), ("rocket", 2)):
         photo = Image.fromarray(photographs[name])
         photo.save(tmp_path / f"{name}.png")
         small = photo.resize((photo.width // 8, photo.height // 8))
         large = (photo.width * 2, photo.height * 2)  # large enough for tiles
         small.resize(large).save(tmp_path / f"{name}-blurred.png")
-        lines += [f"{name}.png,0", f"{name}-blurred.png,2"]
+        lines += [f"{name}.png,0", f"{name}-blurred.png,{gain}"]
     ratings = tmp_path / "ratings.csv"
     ratings.write_text("\n".join(lines))
     assert main(["evaluate", str(ratings), "--target-recall", "1"]) == 0
     said = capsys.readouterr()
     assert "6 scenes: fewer than 20 tell little" in said.err
     report = json.loads(said.out)
+    assert report["prevalence"] == 0.5
     assert report["at_threshold"]["threshold"] == 0.4
     assert report["at_target"]["target"] == "recall of at least 1"
     assert report["at_target"]["recall"] == 1

@@ -32,6 +32,7 @@ from trigger.preprocessing import STANDARD
 
 TRIGGER = OUTPUTS["quality_improvability"]
 NIMA = OUTPUTS["distribution"]
+GREY = ("grey", np.full((8, 8, 3), 99, np.uint8))
 
 
 def network(output: str = TRIGGER.name, side: int = 448, **head: object) -> keras.Model:
@@ -142,6 +143,26 @@ def test_the_weights_of_another_network_fail_parity(tflite: bytes) -> None:
     )
     assert parity.failure is not None
     assert "does not score photographs as the Keras network" in parity.failure
+
+
+def test_decisions_that_flip_are_counted() -> None:
+    ours, theirs = np.array([[0.39, 0.5, 0.3, 0.41], [0.41, 0.5, 0.3, 0.41]], np.float32)[..., None]
+    parity = compare(lambda _: ours, lambda _: theirs, [GREY], TRIGGER, "float16", threshold=0.4)
+    assert parity.flips == 1
+    assert parity.to_json()["threshold"] == 0.4
+    assert parity.max == pytest.approx(0.02)
+
+
+def test_distributions_are_compared_by_their_means_and_share_by_share() -> None:
+    score = np.eye(10, dtype=np.float32)
+    ours = score[[0, 1, 2, 9]]
+    parity = compare(lambda _: ours, lambda _: ours[::-1], [GREY], NIMA, "float16", threshold=0.4)
+    assert [row.keras for row in parity.rows] == [1, 2, 3, 10]
+    assert [row.difference for row in parity.rows] == [9, 1, 1, 9]
+    sure = score[[1] * 4]
+    split = np.float32(0.5) * (score[[0] * 4] + score[[2] * 4])  # of the same mean
+    parity = compare(lambda _: sure, lambda _: split, [GREY], NIMA, "float16", threshold=0.4)
+    assert parity.mean == parity.max == 1
 
 
 @pytest.mark.parametrize(

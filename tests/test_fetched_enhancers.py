@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ def write_package(folder: Path, monkeypatch: pytest.MonkeyPatch, factor: float) 
         {"name": "product", "op": "Mul", "input": ["xs_0", "sum"], "attr": {"T": kind}},
         {"name": "Identity", "op": "Identity", "input": ["product"], "attr": {"T": kind}},
     ]
-    weights = [{"name": name, "shape": [], "dtype": "float32"} for name in ("a", "b")]
+    weights: list[dict[str, Any]] = [
+        {"name": name, "shape": [], "dtype": "float32"} for name in ("a", "b")
+    ]
     model = {
         "modelTopology": {"node": nodes, "library": {}, "versions": {"producer": 1395}},
         "signature": {

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,15 +14,17 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from label_helpers import label, use_models, write_photos
 from PIL import Image
 
 from pipelines import metrics, train, trunk_features
 from pipelines.finetune import check_enhancers
+from pipelines.fitting import PhotoBatches
 from pipelines.lock import exclusive
 from pipelines.model_record import MADE_WITH, read_record, write_record
-from pipelines.networks import build_trigger, load_network, warm_start
+from pipelines.networks import build_trigger, cut_trunk, load_network, warm_start
 from pipelines.photo_store import preprocess_photos
 from pipelines.splits import is_held_out
 from pipelines.storage import Folder
@@ -75,6 +77,11 @@ def write_rows(path: Path, rows: list[tuple[Any, ...]]) -> None:
         writer.writerows(rows)
 
 
+def read_rows(path: Path) -> list[tuple[Any, ...]]:
+    with path.open(newline="") as file:
+        return [tuple(row.values()) for row in csv.DictReader(file)]
+
+
 def finetune(made: Path, out: Path, *options: str, ratings: str = "ratings.csv") -> int:
     arguments = ["finetune", str(made / "baseline.keras"), str(made / ratings), "--out", str(out)]
     return main([*arguments, *options])
@@ -120,6 +127,50 @@ def test_a_head_is_fitted_and_the_rest_of_the_network_stays(
     chosen = report["threshold"]["value"]
     assert report["at_threshold_held_out"]["threshold"] == chosen
     assert "NaN" not in (finished.out / "report.json").read_text()
+
+
+def test_ratings_of_held_out_photos_do_not_touch_the_head(
+    made: Path, finished: SimpleNamespace, tmp_path: Path
+) -> None:
+    shutil.copy(finished.out / "features.npz", tmp_path)
+    rows = read_rows(made / "ratings.csv")
+    lies = [(*row[:4], 2 - int(row[4])) if row[0][0] in "01" else row for row in rows]
+    write_rows(made / "lies.csv", lies)
+    assert finetune(made, tmp_path, "--target-recall", "0.9", ratings="lies.csv") == 0
+    ours, theirs = (
+        load_network(out / "finetuned.keras").get_weights() for out in (tmp_path, finished.out)
+    )
+    assert all(map(np.array_equal, ours, theirs))
+    threshold = json.loads((tmp_path / "report.json").read_text())["threshold"]["value"]
+    assert threshold == finished.report["threshold"]["value"]
+
+
+def test_figures_at_the_threshold_are_those_of_the_predictions(finished: SimpleNamespace) -> None:
+    table, report = pd.read_csv(finished.out / "predictions.csv"), finished.report
+    improvable = (table["rating"] >= 1).to_numpy()
+    alerts = (table["fine-tuned"] >= report["threshold"]["value"]).to_numpy()
+    held_out = table["held_out"].to_numpy()
+    figures = report["at_threshold_held_out"]
+    expected = metrics.of_alerts(improvable[held_out], alerts[held_out])
+    assert {name: figures[name] for name in expected} == pytest.approx(expected)
+    assert report["threshold"]["cross_validated"] == pytest.approx(
+        metrics.of_alerts(improvable, table["alert"].to_numpy())
+    )
+
+
+def test_a_photo_counts_by_its_weight(
+    made: Path, finished: SimpleNamespace, tmp_path: Path
+) -> None:
+    shutil.copy(finished.out / "features.npz", tmp_path)
+    ratings, weighted = str(made / "ratings.csv"), made / "weighted.csv"
+    assert main(["ratings", "aggregate", ratings, "--out", str(weighted)]) == 0
+    table = pd.read_csv(weighted)
+    table.assign(weight=np.where(table.index % 2, 1, 0.01)).to_csv(weighted, index=False)
+    assert finetune(made, tmp_path, "--target-recall", "0.9", ratings="weighted.csv") == 0
+    ours, theirs = (
+        load_network(out / "finetuned.keras").get_weights()[-2] for out in (tmp_path, finished.out)
+    )
+    assert not np.allclose(ours, theirs, rtol=0.01)
 
 
 def test_the_page_holds_all_it_shows(finished: SimpleNamespace) -> None:
@@ -223,8 +274,7 @@ def test_ratings_that_cannot_be_learned_from_say_why(
         assert finetune(made, tmp_path, *options, ratings="wrong.csv") == 1
         return capsys.readouterr().err
 
-    with (made / "ratings.csv").open(newline="") as file:
-        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    rows = read_rows(made / "ratings.csv")
     gone = [(f"gone-{i}.png", "x", "", "Ann", 1) for i in range(len(rows))]
     assert "photos cannot be used, first" in refused([*rows, *gone])
     neutral = [(*row[:4], 0) for row in rows]
@@ -254,8 +304,7 @@ def test_a_rated_photo_that_is_broken_is_named_and_left_out(
     made: Path, finished: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(finished.out / "features.npz", tmp_path)
-    with (made / "ratings.csv").open(newline="") as file:
-        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    rows = read_rows(made / "ratings.csv")
     (made / "broken.png").write_bytes(b"Dear diary")
     broken = [(name, "x", "", "Ann", 1) for name in ("broken.png", "gone.png")]
     write_rows(made / "some.csv", [*rows, *broken])
@@ -288,18 +337,62 @@ def label_three(photographs: Photographs, folder: Path) -> Path:
     return photos
 
 
-def test_training_notes_what_the_labels_were_made_with(
-    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_models(monkeypatch)
-    photos = label_three(photographs, tmp_path)
-    first = min(photo_hash(path.read_bytes()) for path in photos.rglob("*.png"))
-    monkeypatch.setattr(train, "is_held_out", lambda scene: scene == first)
-    monkeypatch.setattr(train.fitting, "fit", lambda *_, finish, **__: finish())
-    command = ["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]
-    assert main([*command, "--batch-size", "2", "--average"]) == 0
-    record = read_record(tmp_path / "out" / "baseline.keras")
+@pytest.fixture(scope="module", params=[False, True], ids=["end", "mean"])
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
+    """A training on even greys that looks at one epoch of them and makes all weights larger."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "photos").mkdir()
+    for level in range(10, 250, 12):
+        Image.new("RGB", (64, 64), (level,) * 3).save(folder / "photos" / f"{level}.png")
+    seen = SimpleNamespace(out=folder / "out", averaged=request.param)
+
+    def fit(
+        model: keras.Model, batches: PhotoBatches, *, finish: Callable[[], None], **_: object
+    ) -> None:
+        shown = [batches[number] for number in range(len(batches))]
+        seen.photos, seen.targets = (np.concatenate(part) for part in zip(*shown, strict=True))
+        trunk = cut_trunk(model)
+        seen.start = trunk.get_weights()
+        trunk.set_weights([1.1 * weights for weights in seen.start])
+        finish()
+
+    options = ["--average"] if request.param else []
+    with pytest.MonkeyPatch.context() as patch:
+        use_models(patch)
+        label(folder / "photos", folder / "labels")
+        patch.setattr(train.fitting, "fit", fit)
+        command = ["train", str(folder / "labels"), "--out", str(seen.out), "--batch-size", "2"]
+        assert main([*command, *options]) == 0
+    return seen
+
+
+def test_training_notes_what_the_labels_were_made_with(trained: SimpleNamespace) -> None:
+    record = read_record(trained.out / "baseline.keras")
     assert [record[part] for part in MADE_WITH] == ["brighten", "1", "brightness", "1"]
+
+
+def test_the_trunk_is_saved_as_training_left_it_or_halfway_there(trained: SimpleNamespace) -> None:
+    trunk = cut_trunk(load_network(trained.out / "baseline.keras"))
+    factor = 1.05 if trained.averaged else 1.1
+    for ours, start in zip(trunk.get_weights(), trained.start, strict=True):
+        np.testing.assert_allclose(ours, factor * start, rtol=1e-5)
+
+
+def test_training_sees_one_side_of_the_labels_and_reports_both(trained: SimpleNamespace) -> None:
+    table = pd.read_csv(trained.out / "predictions.csv")
+    report = json.loads((trained.out / "report.json").read_text())
+    held_out = table["scene"].map(is_held_out)
+    assert (table["held_out"] == held_out).all()
+    sides = {"train": table[~held_out], "held_out": table[held_out]}
+    for side, rows in sides.items():
+        assert (report[side]["n"], report[side]["scenes"]) == (len(rows), rows["scene"].nunique())
+    learned = np.sort(sides["train"]["delta"])
+    np.testing.assert_allclose(np.sort(trained.targets[:, 0]), learned, rtol=1e-5)
+    # The score of the models here is 5 for black and 10 for white.
+    scores = 5 + trained.photos.mean(axis=(1, 2, 3)) / 51
+    np.testing.assert_allclose(scores, trained.targets[:, 1], atol=1e-3)
 
 
 @pytest.mark.parametrize("command", ["train", "finetune"])

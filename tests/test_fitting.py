@@ -187,6 +187,16 @@ def test_some_rows_come_in_every_epoch_and_a_share_of_the_others() -> None:
     assert set(np.concatenate(seen)) == set(rows)
 
 
+def test_photos_are_shown_as_they_are_or_mirrored_left_to_right() -> None:
+    rows = np.arange(32)
+    shown, numbers = PhotoBatches(PHOTOS, rows, rows.astype(np.float32), 32, 0)[0]
+    photos = PHOTOS[numbers.astype(int)]
+    kept = (shown == photos).all(axis=(1, 2, 3))
+    mirrored = (shown == photos[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (kept ^ mirrored).all()
+    assert 8 < mirrored.sum() < 24
+
+
 def test_parts_are_of_one_place_for_a_group_and_of_others_in_the_next_epoch() -> None:
     places = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64, 1)
     photos = np.repeat(np.concatenate([places % 256, places // 256, 0 * places], -1), 8, 0)

@@ -19,7 +19,7 @@ from pipelines.head import Head, RatedPhotos, cross_validate, fit_head, read_hea
 from pipelines.learning_curve import draw, learning_curve
 from pipelines.networks import build_trigger
 from pipelines.splits import fold_of
-from pipelines.thresholds import Target
+from pipelines.thresholds import Target, find_threshold
 
 NOTHING = Head(np.zeros(112), 0.0)
 
@@ -84,6 +84,12 @@ def test_a_head_that_already_fits_is_kept() -> None:
     assert head.bias == pytest.approx(1, abs=1e-6)
 
 
+def test_a_baseline_that_ranks_backwards_is_forgotten() -> None:
+    backwards = Head(-np.random.default_rng(99).normal(scale=0.1, size=112), 0.0)
+    head = fit_head(make_rated(noise=0.05), backwards, ridge=1e9)
+    np.testing.assert_allclose(head.kernel, 0, atol=1e-3)
+
+
 def test_a_head_learns_what_the_baseline_lacks() -> None:
     rated = make_rated(1000, noise=0.05)
     head = fit_head(rated[np.arange(800)], NOTHING, ridge=1.0)
@@ -105,6 +111,14 @@ def test_little_noise_wants_a_weak_ridge_and_much_a_strong_one() -> None:
     assert tune(one_scene, NOTHING).ridge == 1e5
 
 
+def test_photos_of_next_to_no_weight_do_not_choose_the_ridge() -> None:
+    clear, noisy = make_rated(600, noise=0.05), make_rated(600, noise=3.0)
+    first = np.arange(600) < 200
+    ratings = np.where(first, clear.ratings, noisy.ratings)
+    rated = replace(clear, ratings=ratings, weights=np.where(first, 1, 1e-6))
+    assert tune(rated, NOTHING).ridge == tune(rated[first], NOTHING).ridge
+
+
 def test_what_a_fold_says_never_reaches_its_own_scores_or_threshold() -> None:
     rated = make_rated()
     folds = np.array([fold_of(scene) for scene in rated.scenes])
@@ -115,7 +129,17 @@ def test_what_a_fold_says_never_reaches_its_own_scores_or_threshold() -> None:
     assert np.array_equal(before.scores[folds == 2], after.scores[folds == 2])
     assert before.thresholds[2] == after.thresholds[2]
     assert not np.allclose(before.scores[folds == 3], after.scores[folds == 3])
-    assert 0.55 < metrics.of_alerts(rated.improvable, before.alerts)["precision"] < 0.95
+    precision = metrics.of_alerts(rated.improvable, before.alerts)["precision"]
+    assert precision is not None
+    assert 0.55 < precision < 0.95
+
+
+def test_thresholds_are_found_on_scores_of_heads_that_have_not_seen_the_photos() -> None:
+    rated, target = make_rated(), Target("precision", 0.7)
+    folds = np.array([fold_of(scene) for scene in rated.scenes])
+    for fold, threshold in enumerate(cross_validate(rated, NOTHING, target).thresholds):
+        others = rated[folds != fold]
+        assert threshold == find_threshold(others.improvable, tune(others, NOTHING).scores, target)
 
 
 def test_a_fold_without_a_threshold_that_reaches_the_target_raises_no_alerts() -> None:
@@ -162,6 +186,27 @@ def test_average_precision_compares_on_the_same_scenes() -> None:
     assert trained["auc_pr"] > 0.9
     assert trained["gain_interval"][0] > 0.3
     assert report["scenes"] == 20
+
+
+def test_intervals_are_the_middle_95_percent() -> None:
+    assert metrics.interval(np.arange(1001.0)) == [25, 975]
+
+
+def test_agreement_is_of_values_of_ranks_and_of_distances() -> None:
+    predicted, measured = np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 3.0])
+    assert metrics.agreement(predicted, measured) == {
+        "n": 3,
+        "pearson": pytest.approx(np.corrcoef(predicted, measured)[0, 1]),
+        "spearman": pytest.approx(1),
+        "mean_absolute_error": pytest.approx(7 / 3),
+    }
+
+
+def test_a_rating_of_1_is_improvable_and_any_below_is_not() -> None:
+    rated = replace(make_rated(3), ratings=np.array([0.99, 1.0, 2.0]))
+    assert rated.improvable.tolist() == [False, True, True]
+    (entry,) = calibrate(rated.ratings, np.zeros(3), rated.scenes)
+    assert entry.improvable == pytest.approx(2 / 3)
 
 
 def test_threshold_figures() -> None:

@@ -23,6 +23,7 @@ from label_models import Brightness
 from PIL import Image
 
 from pipelines import engine, labels
+from pipelines.label_summary import describe_deltas
 from pipelines.labels import LABEL_SCHEMA, Recipe, read, read_rejects
 from trigger.cli import main
 from trigger.errors import DataError, OptionError
@@ -48,22 +49,28 @@ def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_pa
     }
     assert list(rows.columns) == LABEL_SCHEMA.names
     assert rows["photo"].is_monotonic_increasing
-    for row in rows.itertuples():
-        original = Path(row.path)
+    for row in rows.to_dict("records"):
+        original = Path(row["path"])
         assert original.is_absolute()
-        assert row.photo == photo_hash(original.read_bytes())
-        assert (row.width, row.height) == (64, 48)
-        enhanced = read_photo(out / labels.enhanced_file(RECIPE, row.photo, "png"))
+        assert row["photo"] == photo_hash(original.read_bytes())
+        assert (row["width"], row["height"]) == (64, 48)
+        enhanced = read_photo(out / labels.enhanced_file(RECIPE, row["photo"], "png"))
         before, after = Brightness().score([read_photo(original).pixels, enhanced.pixels])
-        np.testing.assert_array_equal(row.input_distribution, before)
+        np.testing.assert_array_equal(row["input_distribution"], before)
         opinions = np.arange(1, 11)
-        assert row.input_score == pytest.approx(before @ opinions, abs=1e-5)
-        assert row.enhanced_score == pytest.approx(after @ opinions, abs=1e-5)
-        assert row.delta == pytest.approx(row.enhanced_score - row.input_score, abs=1e-6)
+        assert row["input_score"] == pytest.approx(before @ opinions, abs=1e-5)
+        assert row["enhanced_score"] == pytest.approx(after @ opinions, abs=1e-5)
+        gain = row["enhanced_score"] - row["input_score"]
+        assert row["delta"] == pytest.approx(gain, abs=1e-6)
     assert Recipe(*rows[labels.RECIPE_COLUMNS].iloc[0]) == RECIPE
     assert run["deltas"]["brighten"]["mean"] == pytest.approx(rows["delta"].mean(), abs=1e-4)
     assert json.loads((out / "run.json").read_text()) == run
     assert read_photo(out / "deltas.png").width > 100
+
+
+def test_a_delta_at_the_threshold_counts_as_above() -> None:
+    deltas = np.array([-1, 0.5, 0.75, 1], np.float32)
+    assert describe_deltas(deltas, 0.5)["share_above"] == 0.75
 
 
 def test_the_logs_of_the_program_that_labels_go_on(
@@ -89,7 +96,7 @@ def test_the_logs_of_the_program_that_labels_go_on(
 def test_what_was_not_changed_is_not_scored_again(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scored = []
+    scored: list[Pixels] = []
 
     def score(self: Brightness, seen: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         scored.extend(seen)
@@ -127,7 +134,8 @@ def test_broken_photos_are_recorded_and_the_job_goes_on(
         "rejected": 11,
     }
     rejects = read_rejects(out)
-    assert {Path(row.path).name: row.reason for row in rejects.itertuples()} == {
+    reasons = zip(rejects["path"], rejects["reason"], strict=True)
+    assert {Path(path).name: reason for path, reason in reasons} == {
         "cut.png": "truncated",
         "text.jpg": "not-a-photo",
         "empty.jpg": "empty",

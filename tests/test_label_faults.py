@@ -182,9 +182,9 @@ def test_an_enhancer_that_hangs_costs_one_label(
     Image.fromarray(photographs["coffee"][:40, :34]).save(photos / "hangs.png")
     run = label(photos, out, enhancers=("brighten", "darken"), photo_seconds=1, shard_size=20)
     assert run["rejects"] == {"timeout": 1}
-    (reject,) = read_rejects(out).itertuples()
-    assert (Path(reject.path).name, reject.enhancer) == ("hangs.png", "brighten")
-    assert "--photo-seconds" in reject.message
+    (reject,) = read_rejects(out).to_dict("records")
+    assert (Path(reject["path"]).name, reject["enhancer"]) == ("hangs.png", "brighten")
+    assert "--photo-seconds" in reject["message"]
     assert len(read(out, enhancer="brighten")) == 8
     assert len(read(out, enhancer="darken")) == 9
 

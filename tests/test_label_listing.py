@@ -256,6 +256,21 @@ def test_a_plan_holds_every_content_once(
     assert len(set(plan.shards)) == len(plan.shards)
 
 
+def test_more_workers_get_more_and_smaller_shards(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{number}.jpg") for number in range(64)]
+    for path in paths:
+        Path(path).write_text(path)
+    out = Folder(tmp_path)
+    plans = [make_plan(paths, [RECIPE], out, None, workers, dry=True) for workers in (1, 2, 4)]
+    assert [len(plan.shards) for plan in plans] == [8, 16, 32]
+
+
+def test_every_one_of_many_rejects_is_recorded_once(tmp_path: Path) -> None:
+    paths = [f"{tmp_path}/{number}.jpg" for number in range(2500)]
+    make_plan(paths, [RECIPE], Folder(tmp_path), None, 1, dry=False)
+    assert sorted(read_rejects(tmp_path)["path"]) == sorted(paths)
+
+
 @given(texts=st.lists(st.text(st.characters(exclude_characters="\x00")), min_size=5, max_size=5))
 def test_rejects_come_back_as_written(
     texts: list[str], tmp_path_factory: pytest.TempPathFactory

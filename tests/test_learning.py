@@ -23,8 +23,15 @@ from pipelines.networks import (
     save_network,
     warm_start,
 )
-from pipelines.scorers.opinions import BINS, distribution, squared_emd
-from pipelines.splits import FOLDS, fold_of
+from pipelines.scorers.opinions import (
+    BINS,
+    DIFFERENCE_WEIGHT,
+    distribution,
+    mean_opinion,
+    opinion_loss,
+    squared_emd,
+)
+from pipelines.splits import FOLDS, fold_of, is_held_out, unseen
 from pipelines.train import training_targets, with_auxiliary_heads
 from trigger.errors import ModelError
 
@@ -129,10 +136,32 @@ def test_squared_emd_grows_with_distance() -> None:
     assert float(squared_emd(one, far)[0]) == pytest.approx(0.9)
 
 
+def test_opinions_are_averaged_over_1_to_10() -> None:
+    shares = np.eye(10, dtype=np.float32)[[0, 4, 9]]
+    assert np.asarray(mean_opinion(shares)).tolist() == [1, 5, 10]
+
+
+def test_the_loss_also_counts_how_the_errors_of_neighbours_differ() -> None:
+    expected, predicted = (np.eye(10, dtype=np.float32)[rows] for rows in ([4, 4], [4, 2]))
+    distances = np.asarray(squared_emd(expected, predicted))
+    more = np.asarray(opinion_loss(expected, predicted)) - distances
+    assert more.tolist() == pytest.approx([2 * DIFFERENCE_WEIGHT] * 2)
+
+
 def test_folds_are_even_and_never_change() -> None:
     counts = np.bincount([fold_of(f"scene {i}") for i in range(5000)], minlength=FOLDS)
     assert counts.min() > 900
     assert [fold_of(scene) for scene in ("a", "b", "c")] == [0, 3, 0]
+
+
+def test_photos_are_unseen_where_their_scene_and_what_they_were_made_from_are_held_out() -> None:
+    names = [f"{number:064x}" for number in range(99)]
+    learned, held = (next(n for n in names if is_held_out(n) == side) for side in (False, True))
+    rows = [
+        (photo, f"{photo}.png", scene) for photo in (learned, held) for scene in (learned, held)
+    ]
+    rated = pd.DataFrame(rows, columns=["photo", "path", "scene"])
+    assert unseen(rated).tolist() == [False, False, False, True]
 
 
 def test_training_also_predicts_the_score_and_which_photos_are_hard_negatives() -> None:

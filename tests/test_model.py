@@ -52,7 +52,7 @@ def test_images_of_another_shape_or_type_are_refused() -> None:
     model = load_model()
     for bad in (np.zeros((1, 224, 224, 3), np.uint8), np.zeros((1, 448, 448, 3), np.float32)):
         with pytest.raises(OptionError, match=r"takes uint8 \['N', 448, 448, 3\]"):
-            model.score(bad)
+            model.score(bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

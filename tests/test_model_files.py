@@ -21,7 +21,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the same function as "twice" (SavedModel) and "twice.tflite"."""
     import tensorflow as tf
 
-    class Twice(tf.Module):  # type: ignore[misc]
+    class Twice(tf.Module):
         def __init__(self) -> None:
             super().__init__()
             self.factor = tf.Variable(2.0)

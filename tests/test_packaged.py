@@ -44,8 +44,7 @@ def test_the_trigger_card_names_what_its_labels_were_made_with() -> None:
     labels = json.loads((TRIGGER / "trigger.json").read_text())["quality"]["baseline"]["labels"]
     card = (TRIGGER / "MODEL_CARD.md").read_text()
     for part in ("enhancer", "scorer"):
-        (name,), (version,) = labels[part], labels[f"{part}_version"]
-        assert f"{part} `{name}` {version}" in card
+        assert f"{part} `{labels[part]}` {labels[f'{part}_version']}" in card
 
 
 def test_the_packaged_trigger_does_not_alert_where_nothing_is(

@@ -18,10 +18,11 @@ from annotation_folders import make_labels
 from PIL import Image
 
 from annotation import labels as labels_format
-from annotation.manifest import read_manifest
+from annotation.manifest import RATINGS_FILE, read_manifest
 from annotation.pictures import most_changed, render
 from annotation.ratings import read_rows
 from annotation.selection import choose, quotas, strata_of
+from annotation.store import Event, Store
 from pipelines.labels import KIND, LABEL_SCHEMA, RUN_FILE
 from trigger.cli import main
 from trigger.photo import read_photo
@@ -75,8 +76,11 @@ def test_pairs_come_with_sentinels_repeats_and_hashes(labels: Path, tmp_path: Pa
     command = ["pairs", str(labels), "-n", "30", "--sentinels", "0.1", "--repeats", "0.1", "--out"]
     assert main([*command, str(tmp_path / "a")]) == 0
     assert main([*command, str(tmp_path / "b"), "--workers", "1"]) == 0
-    manifest = read_manifest(tmp_path / "a")
-    assert manifest.pairs == read_manifest(tmp_path / "b").pairs
+    assert main([*command, str(tmp_path / "c"), "--seed", "1"]) == 0
+    manifest, again, other = (read_manifest(tmp_path / name) for name in "abc")
+    assert manifest.pairs == again.pairs
+    ours, theirs = ({pair.pair for pair in m.pairs if pair.repeat} for m in (manifest, other))
+    assert ours != theirs
     assert Counter(pair.sentinel for pair in manifest.pairs) == Counter(
         {"": 30, "bad": 1, "good": 1, "identical": 1}
     )
@@ -89,14 +93,38 @@ def test_pairs_come_with_sentinels_repeats_and_hashes(labels: Path, tmp_path: Pa
         assert (photo.width, photo.height) == (picture.width, picture.height)
     known = {pair.sentinel: pair for pair in manifest.pairs}
     assert known["identical"].before == known["identical"].after
-    original = read_photo(known["bad"].path).image
-    left, top = known["bad"].crop
-    sizes = known["bad"].before.crop.width, known["bad"].before.crop.height
-    crop = original.crop((left, top, left + sizes[0], top + sizes[1]))
-    shown = read_photo(tmp_path / "a" / known["bad"].before.crop.file).image
-    assert shown.tobytes() == crop.tobytes()  # the crop is lossless
     names = [pair.pair for pair in manifest.pairs]
     assert all("sentinel" not in name for name in names)
+
+
+def test_the_photo_is_before_and_what_was_made_of_it_after(labels: Path, tmp_path: Path) -> None:
+    command = ["pairs", str(labels), "-n", "30", "--sentinels", "0.1", "--out", str(tmp_path)]
+    assert main(command) == 0
+    pairs = read_manifest(tmp_path).pairs
+    for pair in pairs:
+        (left, top), size = pair.crop, pair.before.crop
+        photo = read_photo(pair.path).image
+        crop = photo.crop((left, top, left + size.width, top + size.height)).tobytes()
+        sides = (pair.before, pair.after)
+        shown = [read_photo(tmp_path / side.crop.file).image.tobytes() for side in sides]
+        expected = {"good": [False, True], "identical": [True, True]}
+        unchanged = [pixels == crop for pixels in shown]  # crops are lossless
+        assert unchanged == expected.get(pair.sentinel, [True, False])
+    chosen, known = (
+        {int(Path(pair.path).stem) for pair in pairs if bool(pair.sentinel) == sentinel}
+        for sentinel in (False, True)
+    )
+    assert known == set(sorted(set(range(40)) - chosen)[-3:])  # the best that were left
+
+
+def test_pairs_are_chosen_about_the_threshold_that_is_given(labels: Path, tmp_path: Path) -> None:
+    means = []
+    for threshold in ("-0.6", "1.1"):
+        command = ["pairs", str(labels), "-n", "10", f"--threshold={threshold}"]
+        assert main([*command, "--out", str(tmp_path / threshold)]) == 0
+        pairs = read_manifest(tmp_path / threshold).pairs
+        means.append(np.mean([pair.delta for pair in pairs if pair.delta is not None]))
+    assert means[0] < means[1] - 0.2
 
 
 def test_photos_that_have_gone_or_changed_are_named_and_left_out(
@@ -183,6 +211,12 @@ def test_answers_of_elsewhere_are_checked_as_those_of_the_page_are(
     assert f"zoe, pair {name}: this pair has an answer already" in said
     assert main(["ratings", "export", str(pairs), "--out", str(out)]) == 0
     assert [row.rater for row in read_rows(out)] == ["Zoe", "Zoe"]
+    assert "0 answers added, 1 were there already, 0 left" in bring(f"{taken},{name},Zoe,1,0")
+    store = Store(pairs / RATINGS_FILE)
+    undo = Event("f" * 16, "undo", name, 0, "2025-05-01T12:31:00Z", undoes=taken)
+    assert store.record("Zoe", [undo])[0].status == "saved"
+    store.close()
+    assert "0 answers added, 0 were there already, 1 left" in bring(f"{taken},{name},Zoe,1,0")
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "x.jpg", f"{'a' * 64}.svg"])

@@ -22,7 +22,7 @@ def test_any_photo_becomes_the_square(height: int, width: int, value: int) -> No
 def test_it_is_pillows_antialiased_bilinear(coffee: np.ndarray) -> None:
     expected = Image.fromarray(coffee).resize((448, 448), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(STANDARD.apply(coffee), np.asarray(expected))
-    stripes = np.tile(np.uint8([[[0] * 3], [[255] * 3]]), (1000, 2000, 1))
+    stripes = np.tile(np.array([[[0] * 3], [[255] * 3]], np.uint8), (1000, 2000, 1))
     assert np.abs(STANDARD.apply(stripes).astype(int) - 127).max() <= 16  # grey, no moiré
 
 

@@ -43,13 +43,25 @@ def test_rankings_are_sorted_and_survive_csv_and_json(
     assert ranking.alerts == sum(score >= 0.4 for score in scores)
 
     rows = list(csv.DictReader(io.StringIO(ranking.to_csv(), newline="")))
-    assert [row["photo"] for row in rows] == [p.photo for p in (*ranking.photos, *ranking.rejected)]
+    names = [photo.photo for photo in ranking.photos] + [photo.photo for photo in ranking.rejected]
+    assert [row["photo"] for row in rows] == names
     assert [row["rank"] for row in rows[: len(scores)]] == [str(n + 1) for n in range(len(scores))]
     assert all(row["error"] == "corrupt" for row in rows[len(scores) :])
 
     loaded = json.loads(ranking.to_json())
     assert [photo["score"] for photo in loaded["photos"]] == scores
     assert loaded["counts"]["rejected"] == len(loaded["rejected"]) == len(ranking.rejected)
+
+
+def test_the_csv_says_what_to_enhance_and_equal_scores_are_in_order_of_name() -> None:
+    found = [assessed("c", 0.4), assessed("b", 0.39), assessed("a", 0.4)]
+    lines = rank(found, model="m", threshold=0.4).to_csv().splitlines()
+    assert lines == [
+        "rank,photo,score,enhance,width,height,error",
+        "1,a,0.400000,1,640,480,",
+        "2,c,0.400000,1,640,480,",
+        "3,b,0.390000,0,640,480,",
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from pipelines.enhancers import (
     deblocker,
+    load_enhancer,
     networks,
     rebuild_deblocker,
     rebuild_restorer,
@@ -91,12 +92,9 @@ def test_a_network_that_wins_is_packaged_with_what_was_measured(
     monkeypatch.setattr(rebuilding, "compare", gaining({name: won, RIVALS[name]: lost}))
     MODULES[name].rebuild(data, data / "build")
     record, content = read_packaged(data / "package", name, "")
-    module, make = {
-        "deblocker": (deblocker, deblocker.Deblocker),
-        "restorer": (restorer, restorer.Restorer),
-    }[name]
-    monkeypatch.setattr(module, "MODELS", data / "package")
-    assert make().version.endswith(record["version"])
+    modules = {"deblocker": deblocker, "restorer": restorer}
+    monkeypatch.setattr(modules[name], "MODELS", data / "package")
+    assert load_enhancer(name).version.endswith(record["version"])
     assert record["quality"][name]["some case"] == won
     assert len(content) < 8e6
     card = (data / "package" / f"{name}.md").read_text()

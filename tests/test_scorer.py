@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from skimage.data import astronaut, chelsea, coffee
@@ -53,7 +55,7 @@ class Broken:
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
 
-    def score(self, photos: list[np.ndarray]) -> np.ndarray:
+    def score(self, photos: Sequence[np.ndarray]) -> np.ndarray:
         return self.rows
 
 

@@ -8,17 +8,28 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from skimage import data
 
 from pipelines.enhancers.classical import ClassicalEnhancer
+from pipelines.fitting import PhotoBatches
 from pipelines.model_record import read_record
 from pipelines.networks import build_nima, load_network, save_network
 from pipelines.rated.tid2013 import LEVEL_PSNR, TYPES
+from pipelines.reference import ReferenceJudge
 from pipelines.scorers import train
-from pipelines.scorers.examples import DISTORTIONS, Examples, build_examples, plan_examples
+from pipelines.scorers.examples import (
+    DISTORTIONS,
+    FLAWLESS,
+    Examples,
+    build_examples,
+    grade,
+    plan_examples,
+)
 from pipelines.scorers.report import report_agreement
+from pipelines.scorers.train import score_both_ways
 from pipelines.splits import is_held_out
 from trigger.cli import main
 from trigger.errors import DataError
@@ -129,6 +140,52 @@ def test_processing_is_compared_with_photos_of_the_same_strength() -> None:
     assert report["strength_held_out"]["noise"] == {"clear_n": 1, "clear_sign_agreement": 0.0}
 
 
+def test_agreement_is_told_of_both_sides_and_of_restoration_held_out() -> None:
+    # Ranked as people do in training, the other way round where held out.
+    truth = [5, 4, 3, 5, 4, 3, 4, 6, 4, 6]
+    ours = [5, 4, 3, 3, 4, 5, 5, 5.5, 5, 5.5]
+    rated = [f"tid-1-{level}" for level in (1, 2, 3)] * 2
+    made = [f"whole/{kind}-0/{v}" for kind in ("noise", "blur") for v in ("degraded", "restored")]
+    held_out = [False] * 3 + [True] * 5 + [False] * 2
+    report = report_agreement(
+        np.repeat("scene", 10),
+        np.array(rated + made),
+        np.array(held_out),
+        np.array(truth, np.float32),
+        np.array(ours, np.float32),
+    )
+    assert report["tid2013_train"]["spearman"] == pytest.approx(1)
+    assert report["tid2013_held_out"]["spearman"] == pytest.approx(-1)
+    assert report["restoration_held_out"] == {
+        "noise": {
+            "n": 1,
+            "mean_delta": 0.5,
+            "mean_true_delta": 2,
+            "spearman": None,
+            "clear_n": 1,
+            "clear_sign_agreement": 1,
+        }
+    }
+
+
+def test_what_the_judge_grades_loses_its_share_of_what_the_original_has() -> None:
+    class Halving(ReferenceJudge):
+        def score(self, damage: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            return np.array([FLAWLESS, (1 + FLAWLESS) / 2], np.float32)
+
+    scores = np.array([5, np.nan, np.nan], np.float32)
+    graded = grade(scores, np.zeros((3, 18), np.float32), Halving())
+    assert graded.tolist() == pytest.approx([5, 5, 3])
+
+
+def test_scores_are_the_mean_of_a_photo_and_its_mirror_image() -> None:
+    corner = keras.layers.Lambda(lambda photos: keras.ops.cast(photos[:, 0, :1, 0], "float32"))
+    model = keras.Sequential([keras.Input((2, 2, 3), dtype="uint8"), corner])
+    photos = np.zeros((1, 2, 2, 3), np.uint8)
+    photos[0, 0, :, 0] = 4, 8
+    assert score_both_ways(model, photos, np.array([0])).tolist() == [6]
+
+
 def example_files(folder: Path, fold: int) -> list[Path]:
     """Examples of a scene to train on and of one that is held out."""
     rng = np.random.default_rng(0)
@@ -140,7 +197,7 @@ def example_files(folder: Path, fold: int) -> list[Path]:
             rng.integers(0, 256, (4, 448, 448, 3), np.uint8)
             // np.array([1, 2, 4, 8], np.uint8)[:, None, None, None],
             np.array([f"tid-1-{level}" for level in range(1, 5)]),
-            np.linspace(2, 8, 4, dtype=np.float32),
+            np.linspace(2, 8, 4, dtype=np.float32) + held_out,
             np.ones(4, np.float32),
             rng.random((4, 18)).astype(np.float32),
         )
@@ -152,11 +209,20 @@ def example_files(folder: Path, fold: int) -> list[Path]:
 def test_a_training_on_few_examples_ends_with_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shown: list[float] = []
+
+    def fit(
+        _: keras.Model, batches: PhotoBatches, *, finish: Callable[[], None], **__: object
+    ) -> None:
+        shown.extend(float(score) for n in range(len(batches)) for score in batches[n][1][:, 0])
+        finish()
+
     monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
-    monkeypatch.setattr(train.fitting, "fit", lambda *_, finish, **__: finish())
+    monkeypatch.setattr(train.fitting, "fit", fit)
     options = ["--tid", "x", "--out", str(tmp_path), "--architecture", "alexnet-rank"]
     assert main(["train-scorer", *options, "--fold", "3"]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
+    assert sorted(shown) == [2, 4, 6, 8]  # held out are 3, 5, 7 and 9
     assert (report["tid2013_train"]["n"], report["tid2013_held_out"]["n"]) == (4, 4)
     assert (tmp_path / "alexnet-rank.keras").is_file()
 

@@ -27,33 +27,33 @@ rated = st.lists(st.tuples(st.booleans(), st.sampled_from([-0.5, 0.0, 0.4, 0.41,
 
 @given(rated, st.sampled_from(list(MEASURES)), st.floats(0.01, 1))
 def test_the_best_of_all_thresholds_is_found(
-    photos: list[tuple[bool, float]], figure: Measure, value: float
+    photos: list[tuple[bool, float]], measure: Measure, value: float
 ) -> None:
     improvable = np.array([rating for rating, _ in photos])
     scores = np.array([score for _, score in photos])
     able = [
         alerts
         for threshold in set(scores)
-        if reaches(alerts := at_threshold(improvable, scores, threshold), figure, value)
+        if reaches(alerts := at_threshold(improvable, scores, threshold), measure, value)
     ]
-    found = find_threshold(improvable, scores, Target(figure, value))
+    found = find_threshold(improvable, scores, Target(measure, value))
     if not able:
         assert found is None
         with pytest.raises(DataError, match=r"no threshold reaches .* set another target"):
-            choose_threshold(improvable, scores, Target(figure, value))
+            choose_threshold(improvable, scores, Target(measure, value))
         return
     assert found is not None
     figures = at_threshold(improvable, scores, found)
-    assert reaches(figures, figure, value)
-    best = min if figure == "recall" else max
-    assert figures["alert_rate"] == best(entry["alert_rate"] for entry in able)
+    assert reaches(figures, measure, value)
+    best = min if measure == "recall" else max
+    assert figures["alert_rate"] == best(entry["alert_rate"] or 0 for entry in able)
 
 
-def reaches(figures: dict[str, float | None], figure: Measure, value: float) -> bool:
-    reached = figures[figure]
+def reaches(figures: dict[str, float | None], measure: Measure, value: float) -> bool:
+    reached = figures[measure]
     if reached is None:
         return False
-    return reached <= value if figure == "alert_rate" else reached >= value
+    return reached <= value if measure == "alert_rate" else reached >= value
 
 
 def test_a_threshold_keeps_its_distance_from_scores() -> None:

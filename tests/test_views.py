@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,10 +28,19 @@ def test_large_photos_are_shown_whole_and_in_tiles(width: int, height: int) -> N
 
 def test_tiles_are_the_middles_of_the_quarters_as_they_are() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (896, 1792, 3), np.uint8)
-    shown, _ = show(Image.fromarray(photo), STANDARD, "tiles")
+    shown, weights = show(Image.fromarray(photo), STANDARD, "tiles")
     np.testing.assert_array_equal(shown[0], STANDARD.apply(photo))
     np.testing.assert_array_equal(shown[1], photo[:448, 224:672])
     np.testing.assert_array_equal(shown[4], photo[448:, 1120:1568])
+    assert weights.tolist() == [0.5, 0.125, 0.125, 0.125, 0.125]
+
+
+def test_tiles_are_cut_from_the_whole_jpeg(coffee: np.ndarray) -> None:
+    content, tiles = io.BytesIO(), Trigger(views="tiles")
+    large = Image.fromarray(coffee).resize((2700, 1800), Image.Resampling.BICUBIC)
+    large.save(content, "JPEG")
+    whole = np.asarray(Image.open(content))
+    assert tiles.assess(content.getvalue()).score == tiles.assess(whole).score
 
 
 def test_tiles_find_noise_that_a_reduced_photo_hides(photographs: dict[str, np.ndarray]) -> None:
