@@ -10,6 +10,7 @@ import numpy as np
 from annotation.aggregate import CATEGORIES, RatedPair, Rater, disputed
 from annotation.agreement import alpha_interval, count_values, krippendorff_alpha
 from annotation.ratings import IMPROVABLE, RATINGS, Rating, is_opinion
+from trigger.terminal import printable
 
 SHOWN_DISPUTES = 20
 
@@ -34,8 +35,10 @@ def summary_text(
     if disputes := disputed(pairs):
         lines += ["", f"{len(disputes)} pairs deserve another look (two steps apart or more):"]
         lines += [
-            f"  {pair.pair}  mean {pair.rating:+.2f}, {pair.spread} steps, {pair.raters or '?'}"
-            f"{f'  {pair.path}' if pair.path else ''}"
+            printable(
+                f"  {pair.pair}  mean {pair.rating:+.2f}, {pair.spread} steps, "
+                f"{pair.raters or '?'}{f'  {pair.path}' if pair.path else ''}"
+            )
             for pair in disputes[:SHOWN_DISPUTES]
         ]
         if len(disputes) > SHOWN_DISPUTES:
@@ -80,7 +83,7 @@ def _raters(raters: Sequence[Rater]) -> list[str]:
         kappa = f"{rater.kappa:.2f}" if np.isfinite(rater.kappa) else "-"
         doubts = f"  <- {', '.join(rater.doubts)}" if rater.doubts else ""
         lines.append(
-            f"{rater.rater:<20.20} {rater.ratings:>7} {rater.skips:>5} {seconds:>7} "
+            f"{printable(rater.rater):<20.20} {rater.ratings:>7} {rater.skips:>5} {seconds:>7} "
             f"{f'{rater.passed}/{rater.sentinels}':>9} {f'{rater.alike}/{rater.repeats}':>7} "
             f"{rater.weight:>6.2f} {rater.shared:>6} {kappa:>6} {rater.bias:>+6.2f}{doubts}"
         )

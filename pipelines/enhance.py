@@ -218,7 +218,7 @@ def run(args: argparse.Namespace) -> int:
 def _is_result(path: Path, enhancer: Enhancer) -> bool:
     """Whether an earlier run made it, as is likely when ``*.jpg`` is enhanced a second time."""
     original = path.stem.removesuffix(f"-{enhancer.name}")
-    return original not in ("", path.stem) and is_file(path.with_stem(original))
+    return original not in ("", ".", path.stem) and is_file(path.with_stem(original))
 
 
 def _error(error: TriggerError) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipelines.disk_array import new_disk_array
 from trigger.errors import PhotoError
 from trigger.photo import read_photo, read_same_photo
 from trigger.preprocessing import STANDARD
+from trigger.threads import default_workers, map_in_order
 
 
 def preprocess_photos(
@@ -48,9 +48,8 @@ def preprocess_photos(
         else:
             photos[row] = STANDARD.apply(photo.pixels)
 
-    with ThreadPoolExecutor() as pool:
-        rows = pool.map(preprocess, range(len(paths)))
-        for _ in tqdm(rows, description, len(paths), unit="photo", disable=None):
-            pass
+    rows = map_in_order(preprocess, range(len(paths)), default_workers())
+    for _ in tqdm(rows, description, len(paths), unit="photo", disable=None):
+        pass
     photos.flush()
     return np.load(cache, mmap_mode="r"), rejected

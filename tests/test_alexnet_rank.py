@@ -59,6 +59,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
 
 
 def test_it_learns_what_is_better(network: keras.Model) -> None:
+    assert network.count_params() == 1_046_993
+    black_to_white = network.get_layer("normalise")(np.array([0, 255], np.float32))
+    np.testing.assert_allclose(black_to_white, [-1, 1], atol=1e-6)
     scores = network.predict(PHOTOS, verbose=0)[:, 0]
     assert scores[:2].max() + 1 < scores[2:].min()
 

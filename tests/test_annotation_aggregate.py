@@ -23,6 +23,7 @@ from annotation.agreement import (
 )
 from annotation.label_studio import read_tasks, to_tasks
 from annotation.ratings import Rating, read_rows, to_csv
+from annotation.summary import summary_text
 from trigger.cli import main
 from trigger.errors import DataError
 
@@ -332,6 +333,29 @@ def test_answers_of_several_files_count_once_and_none_is_lost(
         assert not out.exists()
 
 
+def test_the_summary_counts_what_people_said() -> None:
+    rows = [
+        *(rating("p", name, 1) for name in ("ann", "ben")),
+        *(rating("q", name, value) for name, value in (("ann", 2), ("ben", -1), ("zoe", 0))),
+        rating("r", "ann", 0),
+        rating("r", "ann", 1, repeat=1),
+        rating("s", "ann", 0, sentinel="identical"),
+        rating("t", "ben", None),
+    ]
+    raters = judge_raters(rows)
+    said = summary_text(rows, aggregate(rows, []), [*raters, replace(raters[0], rater="\x1b[2J")])
+    assert "\x1b" not in said
+    for words in (
+        "6 ratings of 3 pairs by 4 raters; 1 skips, 1 answers to sentinels, 1 to repeats",
+        "mean rating 1 or better: 1 of 3 pairs",
+        "pairs with two opinions or more: 2",
+        "1 pairs deserve another look",
+        "  q  mean +0.33, 3 steps, ann + ben + zoe  q.png",
+    ):
+        assert words in said
+    assert re.search(r"1 moderate improvement +2 +33%  #{13}\n", said)
+
+
 def test_only_opinions_are_learned_from_and_a_photo_is_its_own_scene(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(name.encode())
@@ -422,6 +446,9 @@ def test_label_studio_answers_are_those_of_the_rating(tmp_path: Path) -> None:
 
     write([choice("sharpness", "regressed"), choice("rating", "neutral")])
     assert [row.rating for row in read_tasks(path)] == [0]
+    assert [row.rating for row in read_tasks(path, words={"neutral": 1})] == [1]
+    write([choice("rating", "neutral"), choice("rating", "regressed")])
+    assert [row.rating for row in read_tasks(path)] == [0]  # the first
     write([choice("sharpness", "regressed"), choice("colour", "neutral")])
     with pytest.raises(DataError, match="choices 'colour', 'sharpness'; name the one that rates"):
         read_tasks(path)
@@ -449,7 +476,7 @@ def test_label_studio_exports_of_other_projects_are_read_by_mapping(
     command = ["ratings", "import", str(path), "--out", str(out), "--column", "path=image"]
     assert main(command) == 1
     assert "task 1: the choice is 'Much better'" in capsys.readouterr().err
-    assert main([*command, "--word", "much better=2"]) == 0
+    assert main([*command, "--word", "Much better=2"]) == 0
     [row] = read_rows(out)
     assert (row.path, row.rater, row.rating) == (str(tmp_path / "a.png"), "3", 2)
     named = [*command, "--word", "much better=2", "--column"]

@@ -23,7 +23,7 @@ from annotation.plan import plan
 from annotation.raters import read_raters
 from annotation.ratings import read_rows
 from annotation.server import PROBLEM, Settings, make_app
-from annotation.store import Event, Store
+from annotation.store import Event, Outcome, Store
 from trigger.cli import main
 from trigger.errors import DataError
 
@@ -131,6 +131,9 @@ def test_pictures_need_a_session_and_are_those_of_the_manifest(
     status, headers, data = client.request("GET", f"/images/{picture.name}")
     assert (status, headers["content-type"]) == (200, "image/jpeg")
     assert data == (pairs / picture.file).read_bytes()
+    sides = [showing[side] for showing in client.work()["showings"] for side in ("before", "after")]
+    large = next(side for side in sides if side["full"])
+    assert [client.request("GET", path)[0] for path in large.values()] == [200] * 3
     try:
         (pairs / picture.file).write_bytes(b"something else")
         status, _, content = client.request("GET", f"/images/{picture.name}")
@@ -381,6 +384,50 @@ def test_two_processes_may_write_to_one_file(tmp_path: Path) -> None:
         store.close()
 
 
+def said(number: int, pair: str, **fields: Any) -> Event:
+    return Event.from_json(answer(number, pair, 1, seconds=None) | fields)
+
+
+def test_each_showing_of_a_pair_has_an_answer_of_its_own(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.sqlite")
+    both = [said(1, "p"), said(2, "p", repeat=1, rating=2)]
+    taken_back = Event.from_json(undo(3, "p", 2) | {"repeat": 1})
+    assert [o.status for o in store.record("Ann", [*both, taken_back])] == ["saved"] * 3
+    assert store.standing() == [("Ann", both[0])]
+    wrong = Event.from_json(undo(4, "p", 1) | {"repeat": 1})
+    (outcome,) = store.record("Ann", [wrong])
+    assert (outcome.status, outcome.reason) == ("refused", "that answer does not stand")
+    store.close()
+
+
+def test_an_id_that_somebody_else_has_used_is_not_taken_for_saved(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.sqlite")
+    store.record("Ann", [said(1, "p")])
+    (outcome,) = store.record("Ben", [said(1, "p")])
+    assert (outcome.status, outcome.reason) == ("refused", "another answer has this id")
+    store.close()
+
+
+def test_answers_are_on_disk_all_or_none_when_they_are_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(self: Store, rater: str, event: Event) -> Outcome:
+        if event.pair == "q":
+            raise sqlite3.OperationalError("database or disk is full")
+        return whole(self, rater, event)
+
+    store = Store(tmp_path / "r.sqlite")
+    assert store._query("PRAGMA synchronous") == [(2,)]  # FULL: a commit waits for the disk
+    whole = Store._add
+    monkeypatch.setattr(Store, "_add", add)
+    with pytest.raises(DataError, match="cannot be saved"):
+        store.record("Ann", [said(1, "p"), said(2, "q")])
+    assert store.standing() == []
+    assert store.record("Ann", [said(3, "r")])[0].status == "saved"
+    assert [event.pair for _, event in store.standing()] == ["r"]
+    store.close()
+
+
 def test_a_damaged_file_of_ratings_is_said(tmp_path: Path) -> None:
     path = tmp_path / "ratings.sqlite"
     store = Store(path)
@@ -420,6 +467,10 @@ def test_what_is_exported_can_be_imported(client: Client, pairs: Path, tmp_path:
     }
     tasks = tmp_path / "tasks.json"
     assert main(["ratings", "export", str(pairs), "--out", str(tasks)]) == 0
+    tasked = [
+        (task["data"]["pair"], task["data"]["repeat"]) for task in json.loads(tasks.read_text())
+    ]
+    assert sorted(tasked) == sorted((showing["pair"], showing["repeat"]) for showing in showings)
     assert main(["ratings", "import", str(tasks), "--out", str(again)]) == 0
     key = lambda row: row.id  # noqa: E731
     assert sorted(read_rows(again), key=key) == sorted(read_rows(exported), key=key)

@@ -156,7 +156,11 @@ def test_workers_must_be_a_number_of_them(default: Trigger, workers: int) -> Non
         default.assess_all([], workers=workers)
 
 
-@pytest.mark.parametrize("photo", ["a.jpg", Path("a.jpg"), b"...", io.BytesIO(b"...")])
+@pytest.mark.parametrize(
+    "photo",
+    ["a.jpg", Path("a.jpg"), b"...", io.BytesIO(b"..."), np.zeros((4, 5, 3), np.uint8)],
+    ids=["text", "path", "bytes", "file", "pixels"],
+)
 def test_one_photo_is_no_list_of_photos(default: Trigger, photo: PhotoSource) -> None:
     with pytest.raises(OptionError, match="received one photo"):
         default.assess_all(photo)  # type: ignore[arg-type]

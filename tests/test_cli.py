@@ -1,21 +1,28 @@
 from __future__ import annotations
 
+import argparse
 import csv
 import importlib.util
+import io
 import json
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from trigger import Assessment, RejectedPhoto, Trigger, options
 from trigger.cli import COMMANDS, main
 from trigger.errors import DataError
+from trigger.progress import track
 
 Captured = pytest.CaptureFixture[str]
 
@@ -115,8 +122,44 @@ def test_rank_sorts_and_writes_what_was_asked(
     assert [row["photo"] for row in loaded["rejected"]] == [str(broken)]
     with files["csv"].open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 4
-    assert files["html"].read_text().count("<img ") == 2
+    page = files["html"].read_text()
+    assert page.count("<img ") == 2
+    assert "Shown are the 2 with most to gain." in page
+    for row in loaded["photos"][:2]:
+        assert f'href="{quote(os.path.relpath(row["photo"], tmp_path))}"' in page
     assert sorted(tmp_path.iterdir()) == sorted(files.values())  # no temporary file is left
+
+
+def test_a_name_that_is_no_text_is_written_as_the_disk_has_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, files = tmp_path / "photos", {kind: tmp_path / f"r.{kind}" for kind in ("csv", "html")}
+    photos.mkdir()
+    shutil.copy(folder / "coffee.jpg", photos / os.fsdecode(b"caf\xe9.jpg"))
+    shutil.copy(folder / "sub" / "rocket.webp", photos)
+    monkeypatch.setattr("trigger.commands.rank.MAX_PHOTOS", 1)
+    options = [f"--{kind}={path}" for kind, path in files.items()]
+    assert main(["rank", str(photos), "--top", "2", *options]) == 0
+    assert b"caf\xe9.jpg" in files["csv"].read_bytes()
+    assert files["html"].read_text().count("<img ") == 1  # no more than browsers can open
+
+
+@pytest.mark.parametrize("command", ["score", "rank"])
+def test_what_is_shown_to_how_many_workers_is_as_asked(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int | None]] = []
+
+    def assess_all(
+        self: Trigger, photos: object, *, workers: int | None
+    ) -> Iterator[Assessment | RejectedPhoto]:
+        asked.append((self.views, workers))
+        return iter([])
+
+    monkeypatch.setattr(Trigger, "assess_all", assess_all)
+    assert main([command, str(folder / "coffee.jpg"), "--views", "tiles", "--workers", "3"]) == 0
+    assert main([command, str(folder / "coffee.jpg")]) == 0
+    assert asked == [("tiles", 3), ("whole", None)]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +186,37 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: Captured) -> Non
     output = capsys.readouterr()
     assert output.out == ""
     assert "trigger" in output.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed", "refused"),
+    [
+        (options.positive_float, ["1e-9", "2"], ["0", "-1", "inf", "nan", "much"]),
+        (options.positive_number, ["1", "20"], ["0", "-1", "1.5", "\N{SUPERSCRIPT TWO}"]),
+        (options.random_seed, ["0", str(2**32 - 1)], [str(2**32), "-1", "x"]),
+        (options.local_path, ["a/b", "~"], ["gs://bucket/photos"]),
+    ],
+)
+def test_options_are_checked_at_their_limits(
+    kind: Callable[[str], object], allowed: list[str], refused: list[str]
+) -> None:
+    assert [kind(text) for text in allowed]
+    for text in refused:
+        with pytest.raises(argparse.ArgumentTypeError):
+            kind(text)
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_progress_is_shown_on_terminals_alone(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = io.StringIO()
+    monkeypatch.setattr(errors, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stderr", errors)
+    assert list(track(iter("abc"), 3, "scoring")) == ["a", "b", "c"]
+    shown = errors.getvalue()
+    assert ("] 3/3, 0 s left" in shown) == shown.endswith("\r\x1b[K") == is_terminal
+    assert bool(shown) == is_terminal
 
 
 def test_errors_are_one_line_and_exit_with_1(tmp_path: Path, capsys: Captured) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from pathlib import Path
 
 import cv2
 import keras
@@ -15,9 +17,19 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio as psnr
 
 from pipelines.enhancers import load_enhancer
-from pipelines.enhancers.colorize_network import ColourBins, bin_loss
+from pipelines.enhancers.colorize_network import (
+    TAKEN_BACK,
+    TEMPERATURE,
+    ColourBins,
+    assemble,
+    bin_loss,
+)
+from pipelines.enhancers.colorize_views import ViewBatches, make_views, split_photos
 from pipelines.enhancers.colour import chroma_square, coloured, is_gray, lightness_square
 from pipelines.pixels import to_float, to_pixels
+from pipelines.splits import is_held_out
+from trigger.errors import DataError
+from trigger.photo import photo_hash
 
 Pixels = npt.NDArray[np.uint8]
 Photo = npt.NDArray[np.float32]
@@ -47,6 +59,10 @@ def test_faint_colours_and_sepia_are_colours(coffee: Pixels) -> None:
     assert is_gray(gray)
     for photo in (to_float(coffee), gray * np.array([1, 0.95, 0.85], np.float32)):
         assert not is_gray(photo)
+    stray = np.full((100, 100, 3), 0.5, np.float32)
+    for count, is_few in ((10, True), (11, False)):
+        stray[0, :count, 0] += 10 / 255
+        assert is_gray(stray) == is_few
     accent = gray.copy()
     accent[100:120, 100:140] *= np.array([1, 0.2, 0.2], np.float32)
     assert not is_gray(accent)
@@ -85,6 +101,62 @@ def test_rare_colours_weigh_more_and_the_right_answer_costs_least() -> None:
     right, wrong = 4 * targets, 4 * targets[::-1]
     losses = [keras.ops.convert_to_numpy(bin_loss(targets, s)).mean() for s in (right, wrong)]
     assert losses[0] < losses[1]
+
+
+def test_the_answer_takes_back_a_part_of_what_rare_colours_weigh() -> None:
+    chroma = np.zeros((100, 2), np.float32)
+    chroma[:5] = 64
+    bins = ColourBins(chroma)
+    lightness = keras.Input((256, 256, 1), dtype="uint8")
+    pooled = keras.layers.AveragePooling2D(4)(keras.layers.Rescaling(1.0)(lightness))
+    trunk = keras.Model(lightness, [pooled])
+    seen = keras.Input((64, 64, 1))
+    undecided = keras.layers.Conv2D(2, 1, kernel_initializer="zeros")
+    network = assemble(trunk, keras.Model([seen], undecided(seen)), bins)
+    answer = np.asarray(network(np.zeros((1, 256, 256, 1), np.uint8)))
+    rare = bins.centres[:, 0].argmax()
+    odds = (bins.weights[rare] / bins.weights[1 - rare]) ** (-TAKEN_BACK / TEMPERATURE)
+    assert odds < 0.5
+    np.testing.assert_allclose(answer[0, 0, 0], 64 * odds / (1 + odds), rtol=1e-4)
+
+
+def test_views_are_those_of_colour_photos_and_made_once(
+    photographs: Mapping[str, Pixels], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, photo in photographs.items():
+        Image.fromarray(photo[:200, :200]).save(photos / f"{name}.png")
+    learned, held_out = split_photos([photos])
+    assert len(learned) + len(held_out) == 8
+    for path in (*learned, *held_out):
+        assert (path in held_out) == is_held_out(photo_hash(path.read_bytes()))
+
+    Image.fromarray(photographs["coffee"]).convert("L").save(photos / "gray.png")
+    (photos / "broken.jpg").write_bytes(b"broken")
+    paths = [photos / name for name in ("gray.png", "broken.jpg", "coffee.png", "china.png")]
+    lightness = keras.Input((256, 256, 1), dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 255)(lightness)
+    trunk = keras.Model(lightness, [keras.layers.AveragePooling2D(n)(scaled) for n in (4, 8)])
+    views = make_views(paths, 3, trunk, tmp_path / "views")
+    assert (views.photos, len(views.chroma)) == (2, 6)
+    shown = to_float(photographs["coffee"][:200, :200])
+    np.testing.assert_allclose(views.chroma[0], chroma_square(shown), atol=0.1)
+    whole = lightness_square(shown)[..., 0].reshape(64, 4, 64, 4).mean((1, 3)) / 255
+    np.testing.assert_allclose(views.features[0][0, ..., 0], whole, atol=1e-3)
+    assert np.abs(views.features[0][0] - views.features[0][1]).mean() > 0.01  # a crop
+
+    batches = ViewBatches(views, ColourBins(views.chroma.astype(np.float32)), 4, seed=0)
+    seen = [batches[number][0][0] for number in range(len(batches))]
+    assert [len(batch) for batch in seen] == [4, 2]
+    assert len(np.unique(np.concatenate(seen).reshape(6, -1), axis=0)) == 6
+
+    other = make_views(paths[:3], 2, trunk, tmp_path / "views")
+    assert (other.photos, len(other.chroma)) == (1, 2)
+    with pytest.raises(DataError, match="none of 2 photos has colours"):
+        make_views(paths[:2], 2, trunk, tmp_path / "none")
+    monkeypatch.setattr("pipelines.enhancers.colorize_views._squares", None)
+    assert len(make_views(paths[:3], 2, trunk, tmp_path / "views").chroma) == 2
 
 
 def test_a_photo_without_faults_in_eight_bits_stays_gray(coffee: Pixels) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
+from pipelines.scorers import checked_opinions, load_scorer, mean_score
+from trigger import Trigger
 from trigger.cli import main
+from trigger.errors import ScorerError
 from trigger.photo import read_photo
 
 Pixels = npt.NDArray[np.uint8]
@@ -95,8 +99,8 @@ def test_exif_of_a_png_is_kept_wherever_it_stands(coffee: Pixels, tmp_path: Path
 @pytest.mark.parametrize(
     ("extension", "options", "tolerance"),
     [
-        ("jpg", {"quality": 98, "subsampling": 0}, 4),
-        ("png", {}, 0),
+        ("jpg", {"quality": 98, "subsampling": 0, "dpi": (300, 300)}, 2),
+        ("png", {"dpi": (300, 300)}, 0),
         ("webp", {"lossless": True, "exact": True}, 0),
     ],
 )
@@ -122,6 +126,20 @@ def test_format_metadata_and_orientation_are_kept(
     with Image.open(path) as one, Image.open(written) as other:
         assert other.info["exif"] == one.info["exif"]
         assert other.info["icc_profile"] == PROFILE
+        assert other.info.get("dpi") == one.info.get("dpi")
+
+
+def test_a_bmp_stays_one_and_a_lossy_webp_lossy(coffee: Pixels, tmp_path: Path) -> None:
+    small = Image.fromarray(coffee[:120, :200])
+    small.save(tmp_path / "photo.bmp", dpi=(300, 300))
+    small.save(tmp_path / "photo.webp", quality=80)
+    enhance(*sorted(tmp_path.iterdir()))
+    with Image.open(tmp_path / "photo-unchanged.bmp") as image:
+        assert (image.format, round(image.info["dpi"][0])) == ("BMP", 300)
+        np.testing.assert_array_equal(np.asarray(image), coffee[:120, :200])
+    assert b"VP8L" not in (tmp_path / "photo-unchanged.webp").read_bytes()
+    old, new = (read_photo(tmp_path / f"photo{end}.webp").pixels for end in ("", "-unchanged"))
+    assert np.abs(new.astype(int) - old).mean() < 3
 
 
 def test_a_second_run_does_not_enhance_what_the_first_has_made(
@@ -129,11 +147,13 @@ def test_a_second_run_does_not_enhance_what_the_first_has_made(
 ) -> None:
     Image.fromarray(coffee[:60, :80]).save(tmp_path / "photo.png")
     Image.fromarray(coffee[:60, :90]).save(tmp_path / "alone-unchanged.png")
+    shutil.copy(tmp_path / "photo.png", tmp_path / ".-unchanged")
     enhance(*tmp_path.iterdir())
     files = sorted(tmp_path.iterdir())
+    assert tmp_path / "alone-unchanged-unchanged.png" in files
     enhance(*tmp_path.iterdir(), "--force")
     assert sorted(tmp_path.iterdir()) == files
-    assert "left out 2: results of unchanged" in capsys.readouterr().err
+    assert "left out 3: results of unchanged" in capsys.readouterr().err
 
 
 class Painting:
@@ -206,17 +226,34 @@ def test_what_would_lose_by_it_is_refused(
     }
 
 
-def test_nothing_is_overwritten_without_force(
-    coffee: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_nothing_is_overwritten_without_force_and_what_failed_is_told(
+    coffee: Pixels,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     photo, written = tmp_path / "photo.png", tmp_path / "photo-unchanged.png"
     Image.fromarray(coffee[:50, :60]).save(photo)
     written.write_bytes(b"precious")
-    enhance(photo, code=1)
+    enhance(photo, "--json", code=1)
     assert written.read_bytes() == b"precious"
-    assert "exists already; replace it with --force" in capsys.readouterr().err
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["reason"] == "write"
+    assert "exists already; replace it with --force" in error["message"]
     enhance(photo, "--force")
     assert read_photo(written).width == 60
+
+    def score(*_: object) -> None:
+        raise ScorerError("out of opinions")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.enhance.checked_opinions", score)
+        enhance(photo, "--force", "--json", code=1)
+    error = json.loads(capsys.readouterr().out.splitlines()[-1])["error"]
+    assert error == {"reason": "score", "message": "out of opinions"}
+    photo = photo.rename(tmp_path / f"{'x' * 250}.png")
+    enhance(photo, code=1)
+    assert "its name neither too long nor that of a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [".", "/", ""])
@@ -249,6 +286,23 @@ def test_whether_it_helped_is_told_and_decides(
     enhance(photo, enhancer="test_enhance:Noisy")
     assert "  no  " in capsys.readouterr().out
     assert (tmp_path / "photo-noisy.png").exists()
+    enhance(photo, "--json", "--keep-if-better")
+    same = json.loads(capsys.readouterr().out)
+    assert (same["delta"], same["helped"], same["file"]) == (0, False, None)
+
+
+def test_what_is_judged_is_the_file_that_was_written(
+    coffee: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(coffee).save(tmp_path / "photo.jpg", quality=50)
+    enhance(tmp_path / "photo.jpg", "--json")
+    said = json.loads(capsys.readouterr().out)
+    versions = [read_photo(said[name]).pixels for name in ("photo", "file")]
+    opinions = mean_score(checked_opinions(load_scorer("nima"), versions))
+    assert said["input_score"] == pytest.approx(opinions[0], abs=1e-6)
+    assert said["enhanced_score"] == pytest.approx(opinions[1], abs=1e-6)
+    assert said["score_after"] == pytest.approx(Trigger().assess(said["file"]).score, abs=1e-6)
+    assert said["delta"] != 0
 
 
 def test_enhancers_that_fail_on_a_photo_do_not_stop_the_rest(

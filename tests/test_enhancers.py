@@ -68,16 +68,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def inverted(photo: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"out": tf.cast(255 - tf.cast(photo, tf.int32), tf.uint8)}
 
+    def rounded(photo: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"out": tf.cast(255.5 - 255 * photo, tf.uint8)}
+
     save("stages", [1, 64, 32, 3], tf.float32, stages)
     save("fixed", [1, 64, 32, 3], tf.float32, lambda photo: {"out": 1 - photo})
+    save("mixed", [1, 64, 32, 3], tf.float32, rounded)
     save("free", [1, None, None, 3], tf.uint8, inverted)
+    save("wide", [1, 64, None, 3], tf.uint8, inverted)
     save("nan", [1, 64, 64, 3], tf.float32, lambda photo: {"out": photo / 0})
     save("score", [1, 64, 64, 3], tf.float32, lambda photo: {"out": tf.reduce_mean(photo, [1, 2])})
     save("half", [1, 64, 64, 3], tf.float32, lambda photo: {"out": photo[:, ::2, ::2] * 1.0})
     return folder
 
 
-@pytest.mark.parametrize("name", ["stages", "fixed.tflite", "free", "free.tflite"])
+@pytest.mark.parametrize("name", ["stages", "fixed.tflite", "mixed", "free", "free.tflite", "wide"])
 @pytest.mark.parametrize("shape", [(70, 100), (5, 3), (64, 32)])
 def test_model_files_enhance_photos_of_any_size(
     models: Path, name: str, shape: tuple[int, int]

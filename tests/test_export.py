@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -87,12 +88,19 @@ def test_an_exported_file_is_the_network(
     unseen = np.stack([STANDARD.apply(coffee()[:, ::-1]), STANDARD.apply(astronaut()[::-1])])
     np.testing.assert_allclose(function(unseen), score_photos(expected, unseen), atol=most)
 
+    found = read_metadata(out)
+    decides = output == TRIGGER.name
+    assert found["name"] == OUTPUTS[output].network
+    assert found["output"]["threshold"] == (0.4 if decides else None)
     graph = parse(out.read_bytes())
     assert bool(large_float32(graph, graph.subgraphs[0])) == (precision == "float32")
     figures = json.loads(report.read_text())
     assert figures["passed"]
     assert figures["size_bytes"] == out.stat().st_size
     assert figures["parity"]["images"] == len(figures["parity"]["rows"]) == 24
+    assert figures["parity"].get("threshold") == found["output"]["threshold"]
+    assert figures["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert figures["source"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert 0 <= figures["parity"]["max_difference"] <= most < figures["parity"]["spread"]
 
 
@@ -125,10 +133,18 @@ def test_lost_or_unhalved_weights_and_other_outputs_are_refused(tflite: bytes) -
         check_file(tflite, TRIGGER, "float16", 2 * kernels)
     with pytest.raises(ModelError, match="not float32"):
         check_file(tflite, TRIGGER, "float32", kernels)
+    whole = convert(network(), "float32")
     with pytest.raises(ModelError, match="not float16"):
-        check_file(convert(network(), "float32"), TRIGGER, "float16", kernels)
+        check_file(whole, TRIGGER, "float16", kernels)
+    assert len(tflite) < len(whole) - kernels  # what was halved is not kept beside its half
+    model = parse(tflite)
+    oldest = [entry.buffer for entry in model.metadata if entry.name == b"min_runtime_version"]
+    assert [bytes(model.buffers[buffer].data[:7]) for buffer in oldest] == [b"1.15.0\0"]
     with pytest.raises(ModelError, match=r"quality_improvability.*expected.*distribution"):
         check_file(tflite, NIMA, "float16", kernels)
+    for name, other in ((b"score", b"grade"), (b"image", b"photo")):
+        with pytest.raises(ModelError, match=f"{other.decode()}.*expected.*{name.decode()}"):
+            check_file(tflite.replace(name, other), TRIGGER, "float16", kernels)
 
 
 def test_the_weights_of_another_network_fail_parity(tflite: bytes) -> None:
@@ -203,19 +219,21 @@ def test_equal_input_gives_equal_bytes_and_the_card_travels(
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not really")
     files = [tmp_path / "1.tflite", tmp_path / "2.tflite"]
     described = ["--card", str(card), "--threshold", "0.7", "--model-version", "3.1"]
+    described += ["--name", "gain"]
     for out in files:
         options = ["--out", str(out), "--photos", str(photos), "--report", str(out) + ".json"]
         assert main(["export", str(saved), *options, *described]) == 0
     assert files[0].read_bytes() == files[1].read_bytes()
 
     found = read_metadata(files[0])
-    assert (found["name"], found["version"]) == ("trigger", "3.1")
+    assert (found["name"], found["version"]) == ("gain", "3.1")
     assert found["preprocessing"] == STANDARD.version
     assert (found["input"]["width"], found["input"]["range"]) == (448, [0.0, 255.0])
     assert (found["output"]["name"], found["output"]["threshold"]) == (TRIGGER.name, 0.7)
     assert found["card"] == card.read_text(encoding="utf-8")
-    parity = json.loads((tmp_path / "1.tflite.json").read_text())["parity"]
-    assert parity["images"] == 8
+    report = json.loads((tmp_path / "1.tflite.json").read_text())
+    parity = report["parity"]
+    assert (report["precision"], parity["images"], parity["threshold"]) == ("float16", 8, 0.7)
     assert [line for line in parity["unreadable_photos"] if "broken.jpg" in line]
 
 
@@ -248,6 +266,7 @@ def test_metadata_leaves_the_model_as_it_was(tflite: bytes) -> None:
     assert TfliteFunction.open(described)(images) == TfliteFunction.open(tflite)(images)
     with zipfile.ZipFile(io.BytesIO(described)) as archive:
         assert b"No card was given" in archive.read("MODEL_CARD.md")
+        assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)  # whenever it is made
     with pytest.raises(ModelError, match="already has metadata"):
         add_metadata(described, Description("n", "2", TRIGGER, 0.4, None))
 

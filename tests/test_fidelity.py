@@ -8,7 +8,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from pipelines.degradation import Factors, degrade
-from pipelines.fidelity import psnr_b, similarity, windowed_similarity
+from pipelines.fidelity import capped_psnr, psnr_b, similarity, windowed_similarity
 from pipelines.pixels import to_float
 
 Pixels = npt.NDArray[np.uint8]
@@ -24,6 +24,9 @@ def test_similarity_is_one_for_the_same_photo_and_falls_with_noise(coffee: Pixel
     noise = np.random.default_rng(0).normal(0, 1, coffee.shape)
     noisy = [np.clip(coffee + sigma * noise, 0, 255).astype(np.uint8) for sigma in (10, 30)]
     assert similarity(coffee, coffee) == 1
+    assert capped_psnr(coffee, coffee) == 60
+    expected = peak_signal_noise_ratio(coffee, noisy[0])
+    assert capped_psnr(coffee, noisy[0]) == pytest.approx(expected)
     assert 1 > similarity(coffee, noisy[0]) > similarity(coffee, noisy[1])
 
 

@@ -26,6 +26,23 @@ def test_links_and_permissions_stay(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [file, link]
 
 
+def test_what_replaces_a_private_file_is_private_from_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+
+    def write_bytes(self: Path, data: bytes) -> int:
+        modes.append(self.stat().st_mode & 0o777)
+        return whole(self, data)
+
+    whole = Path.write_bytes
+    whole(tmp_path / "file", b"old")
+    (tmp_path / "file").chmod(0o600)
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    write_atomically(tmp_path / "file", b"new")
+    assert modes == [0o600]
+
+
 def test_pipes_are_written_to(tmp_path: Path) -> None:
     pipe, got = tmp_path / "pipe", []
     os.mkfifo(pipe)

@@ -17,12 +17,15 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from label_helpers import label, use_models, write_photos
+from matplotlib.figure import Figure
 from PIL import Image
 
-from pipelines import metrics, train, trunk_features
+from annotation.figures import png_of
+from pipelines import finetune_page, metrics, train, trunk_features
 from pipelines.finetune import check_enhancers
 from pipelines.fitting import PhotoBatches
 from pipelines.lock import exclusive
+from pipelines.missing_photos import leave_out_missing
 from pipelines.model_record import MADE_WITH, read_record, write_record
 from pipelines.networks import build_trigger, cut_trunk, load_network, warm_start
 from pipelines.photo_store import preprocess_photos
@@ -181,7 +184,64 @@ def test_the_page_holds_all_it_shows(finished: SimpleNamespace) -> None:
     for heading in ("Before and after", "Would more ratings help?", "Worst mistakes"):
         assert f"<h2>{heading}</h2>" in page
     assert "recall of at least 0.9" in page
+    assert "one per fold" in page  # the threshold in the cross-validation
     assert "denoise-3 (32)" in page
+
+
+def test_the_page_shows_the_worst_mistake_of_each_scene() -> None:
+    rows = [
+        ("worst.png", "sea", 0.9, True, 0.0),
+        ("also.png", "sea", 0.8, True, 0.0),
+        ("lesser.png", "wood", 0.6, True, 0.9),
+        ("least.png", "town", 0.1, False, 1.0),
+        ("more.png", "hill", 0.3, False, 2.0),
+        ("right.png", "lake", 0.7, True, 1.0),
+        ("fine.png", "road", 0.2, False, -1.0),
+    ]
+    columns = ["path", "scene", "cross-validated", "alert", "rating"]
+    rated = pd.DataFrame(rows, columns=columns).assign(opinions=1)
+    section = finetune_page._mistakes(rated.assign(photo=rated["path"]))
+    assert re.findall(r'"name">([^<]+)<', section) == [
+        *("worst.png", "lesser.png"),
+        *("least.png", "more.png"),
+    ]
+    assert "Alerts that people do not agree with: 3" in section
+    assert "Improvable photos without an alert: 2" in section
+    assert section.count("no such file") == 4
+
+
+def test_each_curve_is_of_the_photos_that_it_is_said_to_be_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[dict[str, list[float]]] = []
+
+    def draw(
+        improvable: npt.NDArray[np.bool_], scores: Mapping[str, npt.NDArray[Any]], _: object
+    ) -> bytes:
+        drawn.append({name: values.tolist() for name, values in scores.items()})
+        assert all(len(values) == len(improvable) for values in scores.values())
+        return png_of(Figure())
+
+    monkeypatch.setattr(finetune_page, "draw_precision_recall", draw)
+    columns = ["held_out", "rating", "baseline", "fine-tuned", "cross-validated"]
+    rows = [(True, 1.0, 0.1, 0.4, 0.7), (False, 0.0, 0.2, 0.5, 0.8), (False, 2.0, 0.3, 0.6, 0.9)]
+    entry = {"auc_pr": 0.5, "interval": [0.25, 0.75]}
+    figures = {"n": 3, "scenes": 2, "prevalence": 0.5, "scores": {"baseline": entry}}
+    section = finetune_page._before_after(
+        pd.DataFrame(rows, columns=columns), {"held_out": figures, "cross_validated": figures}
+    )
+    assert drawn == [
+        {"baseline": [0.1], "fine-tuned": [0.4]},
+        {"baseline": [0.1, 0.2, 0.3], "fine-tuned": [0.7, 0.8, 0.9]},
+    ]
+    assert section.count("0.500 (0.250 to 0.750)") == 2
+
+
+def test_one_photo_in_ten_may_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    leave_out_missing(Path("r.csv"), {"a.png": "is gone."}, 10, "Put it back")
+    assert "left out a.png: is gone." in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"r.csv: 1 of 9 photos .* a.png: is gone. Put it back"):
+        leave_out_missing(Path("r.csv"), {"a.png": "is gone."}, 9, "Put it back")
 
 
 def test_a_second_run_looks_at_no_photo_again_and_says_the_same(

@@ -157,6 +157,8 @@ def test_the_learning_curve_rises_and_draws_whole_scenes() -> None:
     assert points[-1].mean > points[0].mean + 0.1
     assert points[0].spread > points[-2].spread
     assert (points[-1].draws, points[-1].spread, points[-1].scenes) == (1, 0, 40)
+    (whole,) = learning_curve(train[np.arange(50)], test, NOTHING)
+    assert (whole.ratings, whole.draws) == (50, 1)
     drawn = train.scenes[draw(train.scenes, 50, seed=3)]
     assert sorted(np.unique(drawn, return_counts=True)[1]) == [6, 22, 22]
 
@@ -229,3 +231,10 @@ def test_calibration_bins_hold_all_photos_and_know_what_they_do_not_know() -> No
         assert entry.rating_interval[0] <= entry.rating <= entry.rating_interval[1]
     assert [entry.improvable for entry in (bins[0], bins[-1])] == [0, 1]
     assert len(calibrate(ratings[:20], scores[:20], scenes[:20])) == 1
+    uneven = calibrate(ratings[:100], scores[:100], scenes[:100])
+    assert sorted(entry.photos for entry in uneven) == [16, 16, 17, 17, 17, 17]
+    # A rating of 1 is improvable; samples without a photo of a bin say nothing of it.
+    two = np.repeat(["low", "high"], 15)
+    low, high = calibrate(np.repeat([0.0, 1.0], 15), np.repeat([0.1, 0.9], 15), two)
+    assert (low.improvable, low.rating_interval) == (0, [0, 0])
+    assert (high.improvable, high.rating_interval) == (1, [1, 1])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 from label_helpers import (
@@ -22,6 +26,7 @@ from label_helpers import (
     start,
     wait_for_labels,
 )
+from label_models import Brighten
 from PIL import Image
 
 from pipelines import engine
@@ -31,7 +36,7 @@ from pipelines.plan import make_shard, read_plan
 from pipelines.shards import MOST_STUCK, Job, Labeller
 from pipelines.storage import Folder
 from trigger.cli import main
-from trigger.errors import DataError
+from trigger.errors import DataError, ModelError
 from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
@@ -162,6 +167,13 @@ def test_a_photo_that_changed_since_it_was_listed_is_a_reject(photos: Path, tmp_
     assert (table.schema, table.num_rows) == (LABEL_SCHEMA, 0)
 
 
+def test_a_worker_of_another_version_labels_nothing(tmp_path: Path) -> None:
+    other = replace(RECIPE, enhancer_version="2")
+    job = Job(str(tmp_path), ("brighten",), "brightness", (other,), None, 60)
+    with pytest.raises(ModelError, match="install the same version of trigger on every machine"):
+        Labeller(job)
+
+
 def test_a_second_try_at_a_shard_takes_back_the_rejects_of_the_first(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -187,6 +199,35 @@ def test_an_enhancer_that_hangs_costs_one_label(
     assert "--photo-seconds" in reject["message"]
     assert len(read(out, enhancer="brighten")) == 8
     assert len(read(out, enhancer="darken")) == 9
+
+
+def test_photos_that_are_slow_but_end_do_not_end_the_job(
+    photographs: Mapping[str, Pixels], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def enhance(_: Brighten, photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if photo.shape[1] == 50:
+            go_on.wait()
+            return photo
+        go_on.set()
+        for thread in set(threading.enumerate()) - others - {threading.current_thread()}:
+            thread.join(1)
+        go_on.clear()
+        return photo
+
+    monkeypatch.setattr(Brighten, "enhance", enhance)
+    photos = []
+    for number in range(2 * MOST_STUCK + 2):
+        path = tmp_path / f"{number}.png"
+        width = (60, 50)[number % 2]
+        Image.fromarray(photographs["coffee"][: 40 + number, :width]).save(path)
+        photos.append((photo_hash(path.read_bytes()), str(path)))
+    job = Job(str(tmp_path), ("brighten",), "brightness", (RECIPE,), None, 0.2)
+    others = set(threading.enumerate())  # such as those of tests in which an enhancer hangs
+    report = Labeller(job).label(make_shard([RECIPE], photos))
+    go_on.set()
+    assert (report.labelled, report.rejected) == (MOST_STUCK + 1, {"timeout": MOST_STUCK + 1})
 
 
 def test_an_enhancer_that_hangs_again_and_again_ends_the_job(

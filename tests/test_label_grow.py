@@ -29,6 +29,7 @@ from label_helpers import (
 from label_models import Brighten, Brightness
 from PIL import Image
 
+from pipelines import label_compact
 from pipelines.enhanced_photos import decode_enhanced, encode_enhanced
 from pipelines.label_compact import compact_labels
 from pipelines.label_status import label_status
@@ -38,6 +39,7 @@ from pipelines.plan import make_plan
 from pipelines.storage import Folder
 from trigger.cli import main
 from trigger.errors import DataError, OptionError
+from trigger.photo import read_photo
 
 Captured = pytest.CaptureFixture[str]
 BOTH = ("brighten", "darken")
@@ -199,7 +201,7 @@ def test_status_counts_what_is_done_and_expects_the_pace_so_far(
 
 
 def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
-    photos: Path, tmp_path: Path, capsys: Captured
+    photos: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     label(photos, out, shard_size=1, enhancers=BOTH)
@@ -213,6 +215,13 @@ def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
     (compacted,) = (out / "labels").iterdir()
     assert compacted.read_bytes() == before
     assert label(photos, out, enhancers=BOTH)["counts"]["already"] == 8
+    monkeypatch.setattr(label_compact, "ROWS_PER_FILE", 5)
+    assert compact_labels(out).files_after == 4
+    parts = contents(out / "labels")
+    assert sorted(pq.read_table(out / "labels" / name).num_rows for name in parts) == [1, 5, 5, 5]
+    assert label_bytes(out) == before
+    assert compact_labels(out).files_before == 4
+    assert contents(out / "labels") == parts  # a second time changes nothing
 
 
 def test_enhanced_photos_of_any_size_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,6 +230,12 @@ def test_enhanced_photos_of_any_size_are_read_back(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # by it, Pillow refuses others
     np.testing.assert_array_equal(decode_enhanced(data), pixels)
     assert decode_enhanced(data.replace(b"pixels-sha256", b"pixels-sha257")) is None
+
+
+def test_enhanced_photos_of_other_formats_look_the_same(coffee: Pixels) -> None:
+    for stored_as in ("jpeg", "webp"):
+        seen = read_photo(encode_enhanced(coffee, stored_as)).pixels
+        assert np.abs(seen.astype(int) - coffee).mean() < 2.2
 
 
 def test_an_enhancer_named_twice_is_an_error(photos: Path, tmp_path: Path) -> None:
@@ -238,4 +253,5 @@ def test_labels_of_earlier_versions_stay_readable(photos: Path, tmp_path: Path) 
         place = table.schema.get_field_index("input_distribution")
         fixed = pa.field("input_distribution", pa.list_(pa.float32(), 10), nullable=False)
         pq.write_table(table.cast(table.schema.set(place, fixed)), file)
+    (out / "labels" / "._ab-1.parquet").write_bytes(b"what macOS leaves on other disks")
     assert label_bytes(out) == before

@@ -51,7 +51,34 @@ def test_folders_are_searched_and_what_is_left_out_is_counted(tree: Path) -> Non
         "link to a folder": 1,
     }
     assert list(listing) == list(listing)
+    assert listing.skipped["hidden"] == 2  # of this time alone
     assert names(Listing([tree], leave_out=str(tree / "deep")), tree)[-1] == "circle.jpg"
+    assert names(Listing([tree], leave_out=str(tree / "dee")), tree)[-1] == "deep/er/c.webp"
+
+
+def test_subfolders_come_in_order_and_closed_ones_are_named(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scan(folder: str) -> object:
+        if folder.endswith("/closed"):
+            raise PermissionError(folder)
+        return scandir(folder)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", scan)
+    for name in ("closed", "album"):
+        (tree / name).mkdir()
+        (tree / name / "x.jpg").touch()
+    found = names(Listing([tree], leave_out="/nowhere"), tree)
+    assert found[3:] == ["album/x.jpg", "closed", "deep/er/c.webp"]
+
+
+def test_one_input_may_hold_nothing_but_not_all(tree: Path) -> None:
+    (tree / "empty").mkdir()
+    found = names(Listing([tree / "empty", tree / "b.jpg"], leave_out="/nowhere"), tree)
+    assert found == ["b.jpg"]
+    with pytest.raises(DataError, match="no photos found"):
+        list(Listing([tree / "empty"], leave_out="/nowhere"))
 
 
 def test_patterns(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +137,16 @@ def test_manifests(tree: Path, name: str, write: Callable[[list[str], Path], Non
         "gs://bucket/x.jpg",
         f"{tree}/käse, gone.jpg",
     ]
+
+
+def test_manifests_may_have_gaps_and_names_that_are_no_text(tree: Path) -> None:
+    pd.DataFrame({"path": ["b.jpg", None, ""]}).to_parquet(tree / "m.parquet")
+    (tree / "m.csv").write_text("id,path\n1,b.jpg\n2,\n3\n")
+    (tree / "m.txt").write_bytes(b"b.jpg\n\ncaf\xe9.jpg\n")
+    for name in ("m.parquet", "m.csv"):
+        assert names(Listing([tree / name], leave_out="/nowhere"), tree) == ["b.jpg"]
+    found = names(Listing([tree / "m.txt"], leave_out="/nowhere"), tree)
+    assert [os.fsencode(name) for name in found] == [b"b.jpg", b"caf\xe9.jpg"]
 
 
 def test_bad_manifests_say_what_is_wrong(tmp_path: Path) -> None:

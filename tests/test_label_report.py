@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from label_helpers import Pixels, label, write_photos
 from PIL import Image
 
+from pipelines import label_report as report
 from pipelines.label_report import DETAIL, label_report
+from pipelines.label_summary import describe_deltas, draw_scores
+from pipelines.labels import read
 from trigger.cli import main
 from trigger.errors import DataError
 from trigger.photo import read_photo
@@ -46,6 +50,38 @@ def test_the_page_shows_pairs_rejects_and_where_it_all_comes_from(
     assert "<b>broken" not in page
     assert "not-a-photo" in page
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+
+
+def test_the_best_and_the_worst_pairs_are_shown_each_once(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[npt.NDArray[np.float32]] = []
+
+    def draw(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> bytes:
+        drawn.append(after - before)
+        return draw_scores(before, after)
+
+    out = tmp_path / "out"
+    label(photos, out)
+    rows = read(out).sort_values("delta")
+    best = Path(rows["path"].iloc[-1])
+    best.write_bytes(Path(rows["path"].iloc[-2]).read_bytes())
+    monkeypatch.setattr(report, "draw_scores", draw)
+    deltas = [f"{delta:+.3f}" for delta in rows["delta"]]
+    for most, shown in ((3, deltas[:-4:-1] + deltas[:3]), (6, deltas[:1:-1] + deltas[:2])):
+        monkeypatch.setattr(report, "PAIRS", most)
+        page = label_report(out)
+        assert re.findall(r'class="delta [a-z]+">([^<]+)<', page) == shown
+        assert page.index("Largest deltas") < page.index("Smallest deltas")
+        assert page.count("is another photo by now") == 1
+    np.testing.assert_allclose(sorted(drawn[0]), rows["delta"], atol=1e-5)
+
+
+def test_deltas_at_the_threshold_count() -> None:
+    about = describe_deltas(np.array([-1, 0.4, 0.5, 3.1], np.float32), 0.4)
+    assert about == {
+        **{"count": 4, "mean": 0.75, "median": 0.45, "threshold": 0.4, "share_above": 0.75}
+    }
 
 
 def test_a_pair_shows_the_detail_that_changed_most(tmp_path: Path) -> None:

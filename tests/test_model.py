@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import types
 import warnings
@@ -72,6 +74,42 @@ def test_other_files_are_refused(change, message: str, tmp_path: Path) -> None: 
     with pytest.raises(ModelError, match=message) as caught:
         load_model(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_file_that_does_not_name_its_preprocessing_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "silent.tflite"
+    data = PACKAGED.read_bytes().replace(b"TRIGGER_PREPROCESSING", b"TRIGGER_SOMETHING_ELS")
+    path.write_bytes(data.replace(b"upright-", b"sideway-"))
+    assert load_model(path).name == str(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"file": "none.tflite"}, "is incomplete"),
+        ({"file": "altered.tflite"}, "was expected"),
+        ({"preprocessing": "upright-bilinear-224-v1"}, "needs preprocessing upright-bilinear-224"),
+    ],
+)
+def test_a_packaged_model_that_does_not_fit_its_record_is_refused(
+    change: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(PACKAGED.parent, tmp_path / "models")
+    (folder / "altered.tflite").write_bytes(PACKAGED.read_bytes() + b"\0")
+    record = json.loads((folder / "trigger.json").read_text())
+    (folder / "trigger.json").write_text(json.dumps(record | change))
+    monkeypatch.setattr("trigger.model.resources.files", lambda _: tmp_path)
+    with pytest.raises(ModelError, match=message):
+        load_model()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_score_that_is_no_number_is_an_error(value: float, images: np.ndarray) -> None:
+    function = TfliteFunction.open(PACKAGED)
+    said = {function.output_name: np.full((1, 1), value, np.float32)}
+    function._per_thread.runner = lambda **_: said
+    with pytest.raises(ModelError, match="not a finite number"):
+        function(images[:1])
 
 
 def test_missing_and_altered_files_are_refused(tmp_path: Path) -> None:

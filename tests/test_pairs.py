@@ -19,12 +19,13 @@ from PIL import Image
 
 from annotation import labels as labels_format
 from annotation.manifest import RATINGS_FILE, read_manifest
-from annotation.pictures import most_changed, render
+from annotation.pictures import most_changed, render, spoil
 from annotation.ratings import read_rows
 from annotation.selection import choose, quotas, strata_of
 from annotation.store import Event, Store
 from pipelines.labels import KIND, LABEL_SCHEMA, RUN_FILE
 from trigger.cli import main
+from trigger.errors import DataError
 from trigger.photo import read_photo
 
 Photographs = Mapping[str, npt.NDArray[np.uint8]]
@@ -49,6 +50,8 @@ def test_most_pairs_are_near_the_threshold_but_all_deltas_are_there() -> None:
     assert quota.keys() == set(strata.tolist())
     near, far = quota[0] + quota[-1], quota[min(quota)] + quota[max(quota)]
     assert near > 2.5 * far > 0
+    assert list(quota)[:4] == [-1, 0, -2, 1]  # these choose first
+    assert strata_of(np.append(deltas, 1000), 0.4).max() <= strata.max() + 1
 
 
 def test_what_a_stratum_lacks_the_others_give() -> None:
@@ -229,6 +232,47 @@ def test_a_manifest_cannot_name_other_files(labels: Path, tmp_path: Path, name: 
     assert main(["annotate", str(tmp_path)]) == 1
 
 
+def test_manifests_of_another_version_or_with_a_pair_twice_are_refused(
+    labels: Path, tmp_path: Path
+) -> None:
+    assert main(["pairs", str(labels), "--out", str(tmp_path), "-n", "2"]) == 0
+    path = tmp_path / "manifest.json"
+    content = json.loads(path.read_text())
+    for change, words in (
+        ({"format": 2}, "has format 2, this version reads 1"),
+        ({"pairs": content["pairs"] * 2}, "a pair twice"),
+        ({"pairs": []}, "holds no pairs"),
+    ):
+        path.write_text(json.dumps(content | change))
+        with pytest.raises(DataError, match=words):
+            read_manifest(tmp_path)
+
+
+def test_what_raters_see_differs_by_the_enhancement_alone(photographs: Photographs) -> None:
+    photo = Image.fromarray(photographs["coffee"])
+    rendered = render(photo, photo)
+    shown = read_photo(rendered.files[rendered.before.display]).pixels.astype(int)
+    assert np.abs(shown - photographs["coffee"]).mean() < 2
+    stripes = np.zeros((320, 3200, 3), np.uint8)
+    stripes[:, 1::2] = 255  # too fine for the small copy
+    rendered = render(Image.fromarray(stripes), Image.fromarray(stripes))
+    small = read_photo(rendered.files[rendered.after.display]).pixels
+    assert small.shape == (160, 1600, 3)
+    assert np.abs(small.astype(int) - 127).max() < 30
+
+
+@pytest.mark.parametrize("size", [(600, 400), (1800, 1200)])
+def test_what_nobody_should_prefer_is_visibly_worse(
+    size: tuple[int, int], photographs: Photographs
+) -> None:
+    photo = Image.fromarray(photographs["coffee"]).resize(size)
+    sharpness = [
+        np.abs(np.diff(np.asarray(version.convert("L"), float), axis=1)).mean()
+        for version in (photo, spoil(photo))
+    ]
+    assert sharpness[1] < 0.4 * sharpness[0]
+
+
 def test_large_photos_get_full_copies_and_a_crop_where_most_has_changed() -> None:
     before = Image.new("RGB", (3000, 2000), "grey")
     after = before.copy()
@@ -259,9 +303,12 @@ def test_labels_of_two_scorers_are_told_apart(
     rows = pq.read_table(labels / "labels" / "0.parquet").to_pylist()
     other = [row | {"scorer_version": "2", "delta": -row["delta"]} for row in rows]
     pq.write_table(pa.Table.from_pylist(other), labels / "labels" / "1.parquet")
+    # As an interrupted compaction leaves them.
+    shutil.copy(labels / "labels" / "0.parquet", labels / "labels" / "2.parquet")
     assert main(["pairs", str(labels), "--out", str(tmp_path / "pairs")]) == 2
     assert "--scorer 'NAME VERSION'" in capsys.readouterr().err
     for version, sign in (("1", 1), ("2", -1)):
         table = labels_format.read_labels(labels, None, f"test {version}")
+        assert len(table) == len(rows)
         found = table.set_index("photo")["delta"].to_dict()
         assert found == {row["photo"]: sign * row["delta"] for row in rows}

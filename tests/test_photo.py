@@ -61,10 +61,11 @@ _TOO_MUCH_TEXT = png(5, 5)[:33] + chunk(b"zTXt", b"note\0\0" + zlib.compress(byt
 
 
 def tiff(grey: np.ndarray, photometric: int) -> bytes:
-    """A grey TIFF of unsigned samples (H, W) made by hand, for what Pillow does not write."""
+    """A grey TIFF of whole numbers (H, W) made by hand, for what Pillow does not write."""
     height, width = grey.shape
     longs = {256: width, 257: height, 273: 8, 278: height, 279: grey.nbytes}
-    shorts = {258: 8 * grey.itemsize, 259: 1, 262: photometric, 277: 1, 339: 1}
+    shorts = {258: 8 * grey.itemsize, 259: 1, 262: photometric, 277: 1}
+    shorts[339] = 1 if grey.dtype.kind == "u" else 2
     entries = [struct.pack("<HHLL", tag, 4, 1, value) for tag, value in longs.items()]
     entries += [struct.pack("<HHLHxx", tag, 3, 1, value) for tag, value in shorts.items()]
     in_order = [entry for _, entry in sorted((entry[1::-1], entry) for entry in entries)]
@@ -110,6 +111,14 @@ def test_content_decides_and_not_the_extension(tmp_path: Path, small: np.ndarray
     assert read_photo(path).format == "PNG"
 
 
+def test_an_avif_file_may_name_its_kind_last(small: np.ndarray) -> None:
+    content = encode(small, "AVIF")
+    size = int.from_bytes(content[:4], "big")
+    brands = b"mif1" * ((size - 16) // 4 - 1) + b"avif"
+    general = content[:8] + b"mif1" + content[12:16] + brands + content[size:]
+    assert read_photo(general).format == "AVIF"
+
+
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "HSV", "LAB", "RGBX", "I", "F"])
 def test_every_mode_becomes_rgb(mode: str, coffee: np.ndarray) -> None:
     image = Image.fromarray(coffee)
@@ -148,6 +157,12 @@ def test_grey_tiffs_of_any_kind_are_of_the_same_grey(bits: int, photometric: int
     np.testing.assert_array_equal(read_photo(content).pixels[..., 0], ramp)
 
 
+def test_signed_grey_is_white_at_its_largest_number() -> None:
+    values = np.array([[-300, 0, 129 * 100, 2**15 - 1]])
+    pixels = read_photo(tiff(values.astype("<i2"), 1)).pixels
+    assert pixels[0, :, 0].tolist() == [0, 0, 100, 255]
+
+
 def test_heif_is_read_upright_or_not_at_all() -> None:
     content = (Path(__file__).parent / "quadrants.heic").read_bytes()  # orientation 6
     photo = read_photo(content)
@@ -171,6 +186,9 @@ def test_float_grey_finds_its_white(white: float) -> None:
     ramp[0, 0] = np.nan
     pixels = read_photo(encode(ramp, "TIFF")).pixels
     np.testing.assert_allclose(pixels[1:, :, 0], ramp[1:] / white * 255, atol=0.51)
+    mostly_dark = np.where(ramp > 0.9 * white, ramp, 0)
+    pixels = read_photo(encode(mostly_dark, "TIFF")).pixels
+    np.testing.assert_allclose(pixels[..., 0], mostly_dark / white * 255, atol=0.51)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "RGBa", "La"])
@@ -336,6 +354,9 @@ def test_at_least_must_be_positive(small: np.ndarray) -> None:
         (b"%PDF-1.7", "unsupported-format"),
         (b"\0\0\0\x18ftypisom\0\0\0\0mp42", "unsupported-format"),
         (b"8BPS\0\x01", "unsupported-format"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "unsupported-format"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "unsupported-format"),
+        (b"FUJIFILMCCD-RAW 0201", "unsupported-format"),
         (png(0, 0), "too-small"),
         (png(5, 0), "too-small"),
         (png(60_000, 60_000), "too-many-pixels"),
@@ -413,9 +434,21 @@ def test_unreadable_permissions(
 
 def test_too_large_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trigger.photo, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(trigger.photo, "_PIECE", 50)
     path = tmp_path / "large.jpg"
-    path.write_bytes(b"\xff" * 101)
-    assert reason_of(path) == reason_of(path.read_bytes()) == "too-large"
+    for size, reason in ((101, "too-large"), (100, "not-a-photo")):
+        path.write_bytes(b"\xff" * size)
+        assert reason_of(path) == reason_of(path.read_bytes()) == reason
+
+
+def test_a_photo_that_fits_into_no_memory_is_not_called_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(trigger.photo, "load_pixels", load)
+    assert reason_of(SAMPLES[0]) == "too-many-pixels"
 
 
 def test_things_that_are_no_source(tmp_path: Path) -> None:

@@ -37,6 +37,19 @@ if __name__ == "__main__":
 """
 
 
+BEAM_DRIVER = """
+import os, subprocess, sys
+worker = '''
+import os, sys
+from pathlib import Path
+from pipelines.worker import _end_with
+print(os.getpid(), flush=True)
+_end_with(int(sys.argv[1]), Path(sys.argv[2]))
+'''
+subprocess.run([sys.executable, "-c", worker, str(os.getpid()), os.environ["LEASE"]])
+"""
+
+
 def start(tmp_path: Path, script: str) -> subprocess.Popen[str]:
     """Run a script in a session of its own, as a terminal does, to interrupt all its processes."""
     (tmp_path / "driver.py").write_text(script)
@@ -50,16 +63,35 @@ def start(tmp_path: Path, script: str) -> subprocess.Popen[str]:
     )
 
 
+def wait_until_gone(worker: int) -> None:
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
     with start(tmp_path, DRIVER) as driver:
         assert driver.stdout is not None
         worker = int(driver.stdout.readline())
         assert Path(f"/proc/{worker}").exists()
         driver.kill()
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{worker}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until_gone(worker)
+
+
+def test_workers_of_beam_end_with_the_process_that_was_killed_and_tidy_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = tmp_path / "job" / "lease"
+    lease.parent.mkdir()
+    lease.touch()
+    monkeypatch.setenv("LEASE", str(lease))
+    with start(tmp_path, BEAM_DRIVER) as driver:
+        assert driver.stdout is not None
+        worker = int(driver.stdout.readline())
+        driver.kill()
+    wait_until_gone(worker)
+    assert not lease.parent.exists()
 
 
 def test_an_interrupt_waits_for_what_has_begun_and_says_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -70,7 +71,8 @@ def ranking(
 ) -> Ranking:
     folder = tmp_path_factory.mktemp("photos")
     found: list[Assessment | RejectedPhoto] = []
-    for index, (name, photo) in enumerate(photographs.items()):
+    names = ["50% off #1?", *list(photographs)[1:]]
+    for index, (name, photo) in enumerate(zip(names, photographs.values(), strict=True)):
         Image.fromarray(photo).save(folder / f"{name}.jpg")
         found.append(assessed(str(folder / f"{name}.jpg"), index / 5 - 0.3))
     found.append(assessed(NASTY, 7.5))
@@ -112,11 +114,20 @@ def test_the_sheet_shows_every_photo_best_first(page: str, ranking: Ranking) -> 
     pictures = parsed.all("img")
     assert [picture["alt"] for picture in pictures] == names[1:]
     links = [link["href"] for link in parsed.all("a")]
-    assert links == [Path(str(name)).name for name in names[1:]]
+    assert [unquote(str(link)) for link in links] == [Path(str(name)).name for name in names[1:]]
+    assert links[-1] == "50%25%20off%20%231%3F.jpg"
     for picture in pictures:
         data = (picture["src"] or "").removeprefix("data:image/jpeg;base64,")
         thumbnail = Image.open(io.BytesIO(base64.b64decode(data)))
         assert max(thumbnail.size) == THUMBNAIL_SIDE
+
+
+def test_bars_reach_to_the_scores_and_marks_to_the_threshold(page: str) -> None:
+    """From -0.3, below the least score, to 7.5, the best."""
+    rectangles = Page(page).all("rect")
+    shown = [rectangle["width"] for rectangle in rectangles if rectangle["class"] == "part"]
+    assert (shown[0], shown[1], shown[-1]) == ("100.0%", "17.9%", "0.0%")  # 7.5, 1.1 and -0.3
+    assert {mark["x"] for mark in rectangles if mark["class"] == "tick"} == {"9.0%"}
 
 
 def test_names_and_messages_are_text_never_markup(page: str) -> None:

@@ -53,6 +53,8 @@ def write(folder: Path, text: str) -> Path:
         ("path,rating,repeat\na.png,1,0.5\n", "line 2: repeat is '0.5'; it is a whole number"),
         ("path,rating,seconds\na.png,1,soon\n", "line 2: seconds is 'soon'"),
         ("path,rating,seconds\na.png,1,-1\n", "line 2: seconds is -1.0"),
+        ("path,rating,seconds\na.png,1,inf\n", "line 2: seconds is inf"),
+        ("path,rating,rating\na.png,1,2\n", "column 'rating' is there twice"),
         ("path,rating,photo\na.png,1,abc\n", "line 2: photo is 'abc'"),
         ("path,rating,sentinel\na.png,1,yes\n", "line 2: sentinel is 'yes'; allowed are ident"),
         ('scene,path,rating\n"two\nlines",a.png,1\n,b.png,5\n', "line 4: rating is '5'"),
@@ -71,6 +73,8 @@ def test_whole_numbers_may_be_written_as_pandas_does(folder: Path) -> None:
 def test_names_of_files_are_taken_as_they_are(folder: Path) -> None:
     [row] = read_rows(write(folder, "path,rating\n a.png , 2 \n"))
     assert (row.path, row.rating) == (" a.png ", 2)
+    text = csv_bytes(["path", "rating"], [["a\rb.png", 1]]).decode()
+    assert [row.path for row in read_rows(write(folder, text))] == ["a\rb.png"]
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
@@ -133,15 +137,17 @@ def test_what_is_written_is_read_back(table: list[Rating]) -> None:
 
 def test_other_peoples_csv_is_read_by_mapping(folder: Path) -> None:
     path = folder / "theirs.csv"
-    path.write_bytes("\ufeffimage;verdict;who\na.png;Much Better;Åsa\nb.png;worse;Åsa\n".encode())
-    table = read_rows(
-        path,
-        {"path": "image", "rating": "verdict", "rater": "who"},
-        parse_words(["much better=2", "worse=-1"]),
-    )
-    assert [(row.path, row.rating, row.rater) for row in table] == [
-        ("a.png", 2, "Åsa"),
-        ("b.png", -1, "Åsa"),
-    ]
+    text = "\ufeffimage;verdict;who\na.png;Much Better;Åsa\nb.png;x=worse;Åsa\n"
+    for separator in ";\t,":
+        path.write_bytes(text.replace(";", separator).encode())
+        table = read_rows(
+            path,
+            {"path": "image", "rating": "verdict", "rater": "who"},
+            parse_words(["much better=2", "x=worse=-1"]),
+        )
+        assert [(row.path, row.rating, row.rater) for row in table] == [
+            ("a.png", 2, "Åsa"),
+            ("b.png", -1, "Åsa"),
+        ]
     with pytest.raises(DataError, match=r"'rating' is missing.*--column rating=NAME"):
         read_rows(path)

@@ -42,6 +42,11 @@ def test_more_degradation_scores_lower(mild: Factors, strong: Factors) -> None:
     assert much.mean() < some.mean()
 
 
+def test_a_photo_and_its_mirror_image_score_alike() -> None:
+    mirrored = [np.ascontiguousarray(photo[:, ::-1]) for photo in PHOTOS]
+    np.testing.assert_allclose(SCORER.score(mirrored), SCORER.score(PHOTOS), atol=1e-6)
+
+
 def test_distributions_sum_to_one_and_do_not_depend_on_the_batch() -> None:
     together = checked_opinions(SCORER, PHOTOS)
     apart = np.concatenate([SCORER.score([photo]) for photo in PHOTOS])
@@ -60,11 +65,22 @@ class Broken:
 
 
 @pytest.mark.parametrize(
-    "rows", [np.full((1, 9), 1 / 9), np.full((1, 10), np.nan), np.ones((1, 10)), np.zeros((2, 10))]
+    "rows",
+    [
+        *(np.full((1, 9), 1 / 9), np.full((1, 10), np.nan), np.ones((1, 10)), np.zeros((2, 10))),
+        np.array([[-0.5, 1.5, *[0] * 8]]),
+        *(np.full((1, 1), mean) for mean in (0.4, 10.6, np.nan)),
+    ],
 )
 def test_what_is_not_a_distribution_is_an_error(rows: np.ndarray) -> None:
     with pytest.raises(ScorerError, match="broken"):
         checked_opinions(Broken(rows), PHOTOS[:1])
+
+
+def test_a_mean_may_stray_a_little_from_the_scale() -> None:
+    for mean in (0.6, 10.4):
+        rows = checked_opinions(Broken(np.full((1, 1), mean)), PHOTOS[:1])
+        assert mean_score(rows) == pytest.approx(mean)
 
 
 def test_unknown_names_list_the_known() -> None:

@@ -96,5 +96,9 @@ def test_progress_is_told() -> None:
 def test_wrong_windows_are_errors() -> None:
     with pytest.raises(EnhancerError, match=r"must return \(9, 9, 3\)"):
         tiled(lambda window: window[1:], np.zeros((9, 9, 3), np.float32), Tiling((64, 64), 2, 4))
-    with pytest.raises(OptionError, match="must be"):
-        Tiling((64, 64), 30, 4)
+    for tile, align in (((64, 64), 1), ((40, 72), 8), ((66, 66), 8)):
+        with pytest.raises(OptionError, match="must be"):
+            Tiling(tile, 30 if align == 1 else 12, 4, align)
+    photo = np.random.default_rng(0).random((99, 110, 3), np.float32)
+    smallest = Tiling((48, 48), 12, 8, align=8)
+    np.testing.assert_allclose(tiled(lambda window: window, photo, smallest), photo, atol=1e-6)

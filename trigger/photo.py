@@ -113,8 +113,8 @@ def is_photo_source(value: object) -> bool:
     """Whether it stands for one photo: what ``read_photo`` takes, by its type alone."""
     if isinstance(value, np.ndarray):
         return value.ndim <= 3
-    pathlike = str | bytes | bytearray | memoryview | os.PathLike | Image.Image
-    return isinstance(value, pathlike) or hasattr(value, "read")
+    whole = (str, bytes, bytearray, memoryview, os.PathLike, Image.Image)
+    return isinstance(value, whole) or hasattr(value, "read")
 
 
 def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:

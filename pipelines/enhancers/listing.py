@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``trigger enhancers``."""
     parser.description = (
         "List the enhancers known by name. Windows: photos are treated in overlapping squares of "
-        "this side.\nCost: seconds of one core of an x86 server per megapixel."
+        "this side (0: the whole photo at once).\nCost: seconds of one core of an x86 server per "
+        "megapixel."
     )
     parser.epilog = f"An enhancer is {ENHANCER_SPECS}."
     parser.add_argument("--json", action="store_true", help="print a JSON list")

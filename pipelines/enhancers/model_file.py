@@ -54,17 +54,14 @@ class NetworkEnhancer:
             )
         self._fitting = fitting
         height, width = taken.shape[1:3]
-        if height and width:
-            least = min(height, width)
-            size = (height, width)
-            self.tiling = Tiling(size, margin=least // 32, blend=least // 16, pad_to=size)
+        size = (height or FREE_TILE, width or FREE_TILE)
+        pad_to = (height or FREE_MULTIPLE, width or FREE_MULTIPLE)
+        if height or width:
+            least = min(size)
+            self.tiling = Tiling(size, margin=least // 32, blend=least // 16, pad_to=pad_to)
         else:
             self.tiling = Tiling(
-                (height or FREE_TILE, width or FREE_TILE),
-                margin=FREE_MARGIN,
-                blend=FREE_MARGIN // 2,
-                align=FREE_ALIGN,
-                pad_to=(height or FREE_MULTIPLE, width or FREE_MULTIPLE),
+                size, margin=FREE_MARGIN, blend=FREE_MARGIN // 2, align=FREE_ALIGN, pad_to=pad_to
             )
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
