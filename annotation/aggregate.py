@@ -209,14 +209,14 @@ def read_rated_pairs(path: Path) -> list[RatedPair]:
     return given
 
 
-def rated_photos(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+def rated_photos(path: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """What to learn from: the rated pairs of a CSV, raw or aggregated, whose photos are at hand.
 
     Returns:
         One row per such pair, numbered from 0, ``AGGREGATED_COLUMNS``: photo (SHA-256), path
         (absolute, str), rating (float, -1..2), weight (float, 0..1), scene (str; where none is
         given what the photo was made from by record, else the SHA-256 of the photo, as in
-        labels), ... Also the paths of all other pairs, with what is wrong: a photo is missing,
+        labels), ... Also the path of each other pair, with what is wrong: its photo is missing,
         unreadable, or not what was rated.
 
     Raises:
@@ -228,11 +228,11 @@ def rated_photos(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     table = pd.DataFrame([vars(pair) for pair in pairs])
     named = zip(table["path"], table["photo"], strict=True)
     found = list(map_in_order(lambda pair: _identify(*pair), named, default_workers()))
-    problems = {
-        place or "(no path given)": identity.message
+    problems = [
+        (place or "(no path given)", identity.message)
         for place, identity in zip(table["path"], found, strict=True)
         if isinstance(identity, PhotoError)
-    }
+    ]
     table["photo"] = [identity if isinstance(identity, str) else "" for identity in found]
     table = table[table["photo"] != ""].reset_index(drop=True)
     unnamed = table[table["scene"] == ""]

@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
             raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
     results = load_trigger(args).assess_all(rated["path"], workers=args.workers)
     assessed = list(track(results, len(rated), "scoring"))
-    broken = {each.photo: each.message for each in assessed if isinstance(each, RejectedPhoto)}
+    broken = [(each.photo, each.message) for each in assessed if isinstance(each, RejectedPhoto)]
     leave_out_missing(args.ratings, broken, len(rated), MEND_RATED)
-    rated = rated[~rated["path"].isin(broken)]
+    rated = rated[~rated["path"].isin(path for path, _ in broken)]
     values = np.array([result.score for result in assessed if isinstance(result, Assessment)])
     improvable = rated["rating"].to_numpy() >= IMPROVABLE
     if not 0 < improvable.sum() < len(improvable):

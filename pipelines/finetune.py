@@ -105,7 +105,8 @@ def _finetune(
         cut_trunk(model), list(table["path"]), list(table["photo"]), args.out / "features.npz"
     )
     if rejected:
-        leave_out_missing(args.ratings, rejected, len(table), MEND_RATED)
+        broken = [(path, rejected[path]) for path in table["path"] if path in rejected]
+        leave_out_missing(args.ratings, broken, len(table), MEND_RATED)
         whole = ~table["path"].isin(rejected).to_numpy()
         features, table = features[whole], table[whole].reset_index(drop=True)
         _check_split(args.ratings, table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from trigger.errors import DataError
@@ -12,22 +12,22 @@ MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for 
 MEND_RATED = "Put them back, mend the column 'path', or remove their rows"
 
 
-def leave_out_missing(source: Path, missing: Mapping[str, str], of: int, mend: str) -> None:
+def leave_out_missing(source: Path, missing: Sequence[tuple[str, str]], of: int, mend: str) -> None:
     """Name what is left out on standard error.
 
     Args:
         source: what lists the photos, for messages.
-        missing: path of each photo to leave out, and the reason.
-        of: how many photos are listed.
+        missing: path of each row to leave out, and the reason.
+        of: how many rows there are.
         mend: how to bring them back, in words.
 
     Raises:
         DataError: more than a tenth are missing.
     """
-    for path, reason in missing.items():
+    for path, reason in dict(missing).items():
         leave_out(f"{path}: {reason}")
     if len(missing) > MOST_MISSING * of:
-        path, reason = next(iter(missing.items()))
+        path, reason = missing[0]
         raise DataError(
             f"{source}: {len(missing)} of {of} photos cannot be used, first {path}: {reason} {mend}"
         )

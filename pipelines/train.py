@@ -149,7 +149,7 @@ def _photos_of(
     )
     leave_out_missing(
         args.labels,
-        {labels["path"][row]: reason for row, reason in rejected.items()},
+        [(labels["path"][row], reason) for row, reason in rejected.items()],
         len(labels),
         "Put them back, or label them where they are now into another folder",
     )

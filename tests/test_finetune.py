@@ -238,10 +238,10 @@ def test_each_curve_is_of_the_photos_that_it_is_said_to_be_of(
 
 
 def test_one_photo_in_ten_may_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    leave_out_missing(Path("r.csv"), {"a.png": "is gone."}, 10, "Put it back")
+    leave_out_missing(Path("r.csv"), [("a.png", "is gone.")], 10, "Put it back")
     assert "left out a.png: is gone." in capsys.readouterr().err
-    with pytest.raises(DataError, match=r"r.csv: 1 of 9 photos .* a.png: is gone. Put it back"):
-        leave_out_missing(Path("r.csv"), {"a.png": "is gone."}, 9, "Put it back")
+    with pytest.raises(DataError, match=r"r.csv: 2 of 19 photos .* a.png: is gone. Put it back"):
+        leave_out_missing(Path("r.csv"), [("a.png", "is gone.")] * 2, 19, "Put it back")
 
 
 def test_a_second_run_looks_at_no_photo_again_and_says_the_same(
