@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common_arguments(parser)
     parser.description = (
         "Rank all photos of folders, the best candidates for enhancement first.\n"
-        "Hidden files and folders are skipped, links to folders are not followed."
+        "Hidden files and folders are skipped, links to folders are not followed; folders within "
+        "that hold labels or pairs, made from photos, are named and left out."
     )
     parser.epilog = EPILOG
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="folder, or photo file")
