@@ -97,3 +97,5 @@ def test_names_that_no_file_can_have_are_of_none(tmp_path: Path) -> None:
     for name in ("x" * 300, "a\0b"):
         assert not is_file(tmp_path / name)
         assert not is_folder(tmp_path / name)
+        with pytest.raises(DataError, match="cannot be written"):
+            write_atomically(tmp_path / name, b"data")

@@ -71,7 +71,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     read it. Pipes, devices and open files by their number (/dev/stdout) are added to instead.
 
     Raises:
-        DataError: the folder is missing or not writable, or the disk is full.
+        DataError: the folder is missing or not writable, no file can have that name, or the disk
+            is full.
     """
     try:
         mode = _mode(path)
@@ -90,9 +91,10 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: the name has a null character
+        reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(
-            f"{os.fspath(path)}: cannot be written ({error.strerror}); "
+            f"{os.fspath(path)}: cannot be written ({reason}); "
             f"give a path in a folder that exists and has room"
         ) from error
 
