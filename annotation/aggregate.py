@@ -33,7 +33,7 @@ from annotation.ratings import (
 )
 from trigger.errors import DataError, PhotoError
 from trigger.files import resolved
-from trigger.photo import check_same_photo, photo_hash, read_photo_bytes
+from trigger.photo import photo_hash, read_photo_bytes, read_same_photo
 from trigger.threads import default_workers, map_in_order
 
 BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with
@@ -244,12 +244,12 @@ def rated_photos(path: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
 def _identify(path: str, photo: str) -> str | PhotoError:
     """Hash of a rated photo; an error where it is none or not the one that was rated."""
     try:
-        data = read_photo_bytes(path)
-        if photo:
-            check_same_photo(data, photo, path)
+        if not photo:
+            return photo_hash(read_photo_bytes(path))
+        read_same_photo(path, photo)
     except PhotoError as error:
         return error
-    return photo or photo_hash(data)
+    return photo
 
 
 def located(path: Path, rows: Sequence[Rating]) -> list[Rating]:

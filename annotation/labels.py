@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from annotation.origins import origins_of
 from trigger.errors import DataError, OptionError
+from trigger.records import LABELS_KIND, LABELS_RECORD
 
-RUN_FILE = "run.json"
-RUN_KIND = "trigger labels"
+RUN_FILE, RUN_KIND = LABELS_RECORD, LABELS_KIND
 ENHANCED_EXTENSIONS = ("png", "jpg", "webp")
 RECIPE = ["enhancer", "enhancer_version", "scorer", "scorer_version", "preprocessing"]
 COLUMNS = ["photo", "path", "input_score", "delta", *RECIPE]

@@ -20,10 +20,11 @@ from typing import Any
 from annotation.ratings import SENTINELS
 from trigger.errors import DataError
 from trigger.files import write_atomically
+from trigger.records import PAIRS_KIND, PAIRS_RECORD
 
-KIND = "trigger pairs"
+KIND = PAIRS_KIND
 FORMAT = 1
-MANIFEST_FILE = "manifest.json"
+MANIFEST_FILE = PAIRS_RECORD
 RATINGS_FILE = "ratings.sqlite"
 _PICTURE_NAME = re.compile(r"[0-9a-f]{64}\.(jpg|png)")
 

@@ -35,14 +35,13 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
-from annotation.aggregate import rated_photos
 from annotation.origins import origins_of
 from pipelines import fitting
 from pipelines.averaging import average, refit_head
 from pipelines.head import RatedPhotos, fit_best_head, read_head
 from pipelines.labels import read
 from pipelines.metrics import interval, resample_scenes
-from pipelines.missing_photos import MEND_RATED, leave_out_missing
+from pipelines.missing_photos import read_rated
 from pipelines.networks import (
     ALPHA,
     NIMA_OUTPUT,
@@ -312,8 +311,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("training-variants"))
     args = parser.parse_args()
-    rated, missing = rated_photos(args.ratings)
-    leave_out_missing(args.ratings, missing, len(rated) + len(missing), MEND_RATED)
+    rated = read_rated(args.ratings)
     rated = rated[~rated["scene"].map(is_held_out)].reset_index(drop=True)
     if PHONES not in set(rated["raters"]):
         parser.error(f"{args.ratings}: holds no ratings of {PHONES}; derive them with --live")

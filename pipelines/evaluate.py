@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
-from annotation.aggregate import rated_photos
 from annotation.ratings import IMPROVABLE
 from pipelines.metrics import (
     Values,
@@ -23,7 +22,7 @@ from pipelines.metrics import (
     of_alerts,
     resample_scenes,
 )
-from pipelines.missing_photos import MEND_RATED, leave_out_missing
+from pipelines.missing_photos import MEND_RATED, leave_out_missing, read_rated
 from pipelines.splits import unseen
 from pipelines.thresholds import (
     Target,
@@ -66,8 +65,7 @@ def run(args: argparse.Namespace) -> int:
             has been printed.
     """
     target = target_of(args)
-    rated, missing = rated_photos(args.ratings)
-    leave_out_missing(args.ratings, missing, len(rated) + len(missing), MEND_RATED)
+    rated = read_rated(args.ratings)
     if args.held_out:
         rated = rated[unseen(rated)]
         if rated.empty:

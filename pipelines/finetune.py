@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import pandas as pd
 
-from annotation.aggregate import rated_photos
 from annotation.ratings import IMPROVABLE
 from pipelines import fitting
 from pipelines.finetune_page import finetune_page
@@ -30,7 +29,7 @@ from pipelines.head import (
 )
 from pipelines.learning_curve import learning_curve
 from pipelines.lock import working_in
-from pipelines.missing_photos import MEND_RATED, leave_out_missing
+from pipelines.missing_photos import MEND_RATED, leave_out_missing, read_rated
 from pipelines.model_record import enhancer_of, read_record
 from pipelines.networks import cut_trunk, load_network, save_network
 from pipelines.rated.derived_ratings import PERFECT
@@ -73,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Fine-tune and report."""
     target = target_of(args)
     fitting.keep_start(args.out, "the network", args.model)
-    table, missing = rated_photos(args.ratings)
-    leave_out_missing(args.ratings, missing, len(table) + len(missing), MEND_RATED)
+    table = read_rated(args.ratings)
     model = load_network(args.model)
     record = read_record(args.model)
     if not args.force:

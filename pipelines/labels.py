@@ -31,10 +31,11 @@ import pyarrow.parquet as pq
 
 from pipelines.storage import Folder
 from trigger.errors import DataError, OptionError
+from trigger.records import LABELS_KIND, LABELS_RECORD
 
-KIND = "trigger labels"
+KIND = LABELS_KIND
 LONGEST_MESSAGE = 2000
-RUN_FILE = "run.json"
+RUN_FILE = LABELS_RECORD
 
 LABEL_SCHEMA = pa.schema(
     [

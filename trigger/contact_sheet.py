@@ -8,7 +8,6 @@ import io
 import math
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from trigger.errors import PhotoError
 from trigger.html_page import html_page
 from trigger.photo import read_photo
 from trigger.ranking import Ranking
+from trigger.threads import map_in_order
 
 THUMBNAIL_SIDE = 320
 """Longest side of a thumbnail, in pixels (10 to 25 kB each)."""
@@ -27,9 +27,8 @@ MAX_PHOTOS = 1000
 
 
 def make_thumbnails(photos: Iterable[Assessment], *, workers: int) -> Iterator[bytes | None]:
-    """Yield a small JPEG for every photo, in order; None for one that is gone by now."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="thumbnail") as pool:
-        yield from pool.map(_thumbnail, [photo.photo for photo in photos])
+    """A small JPEG for every photo, in order; None for one that is gone by now."""
+    return map_in_order(_thumbnail, (photo.photo for photo in photos), workers)
 
 
 def contact_sheet(

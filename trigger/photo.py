@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -26,6 +25,7 @@ from trigger.colour import is_sideways, to_upright_rgb
 from trigger.errors import OptionError, PhotoError
 from trigger.files import is_folder
 from trigger.formats import detect_format, explain, load_pixels, open_header
+from trigger.records import kind_of
 from trigger.terminal import leave_out
 
 Pixels = npt.NDArray[np.uint8]
@@ -38,7 +38,6 @@ MAX_PIXELS = 200_000_000
 """Room for the largest phone sensors (16320x12240)."""
 MAX_SIDE = 65_500
 """The longest side of a JPEG that its decoders and encoders take."""
-_RECORDS = {"run.json", "manifest.json"}  # of labels and of pairs
 PHOTO_EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif"}
     | {".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
@@ -222,7 +221,7 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
             continue
         closed: list[OSError] = []
         for folder, subfolders, files in os.walk(path, onerror=closed.append):
-            if folder != os.fspath(path) and (kind := _made_of_photos(folder, files)):
+            if folder != os.fspath(path) and (kind := kind_of(folder, files)):
                 leave_out(f"{folder}: holds {kind.removeprefix('trigger ')}, not photos")
                 subfolders.clear()
                 continue
@@ -231,18 +230,6 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
                 if not file.startswith(".") and Path(file).suffix.lower() in PHOTO_EXTENSIONS:
                     yield Path(folder, file)
         yield from (Path(error.filename) for error in closed)
-
-
-def _made_of_photos(folder: str, files: list[str]) -> str:
-    """Which command wrote a folder whose pictures are no photos of their own; "" for others."""
-    for name in _RECORDS & set(files):
-        try:
-            kind = json.loads(Path(folder, name).read_bytes())["kind"]
-        except (OSError, ValueError, TypeError, LookupError):
-            continue
-        if kind in ("trigger labels", "trigger pairs"):
-            return str(kind)
-    return ""
 
 
 def _as_text(name: object) -> str:

@@ -21,12 +21,12 @@ from pipelines.disk_array import new_disk_array
 from pipelines.enhancers.colorize_network import ColourBins
 from pipelines.enhancers.colour import chroma_square, is_gray, lightness_square
 from pipelines.fitting import Batches
+from pipelines.missing_photos import identified
 from pipelines.pixels import Pixels, to_float
 from pipelines.splits import is_held_out
 from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
-from trigger.terminal import leave_out
 
 VIEWS = 6
 """Of each training photo; the first is the whole photo, as the only one of held-out photos."""
@@ -58,12 +58,7 @@ class Views:
 def split_photos(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Photos to learn from and photos held out; gray ones are sorted out by ``make_views``."""
     sides: tuple[list[Path], list[Path]] = ([], [])
-    for path in find_photos(folders):
-        try:
-            scene = photo_hash(read_photo_bytes(path))
-        except PhotoError as error:
-            leave_out(error)
-            continue
+    for path, scene in identified(find_photos(folders)):
         sides[is_held_out(scene)].append(path)
     return sides
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from pipelines.degradation import KINDS, Kind, degrade, random_factors
 from pipelines.disk_array import write_npz
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.enhancers.shrinkage import shrink
+from pipelines.missing_photos import identified
 from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.processes import worker_processes
 from pipelines.rated import FLAWLESS
@@ -156,29 +157,20 @@ def plan_examples(
     opinions = read_scores(tid)
     for number in scene_numbers(opinions):
         rated = opinions[opinions["kodak"] == number].to_csv(index=False)
-        for _, photo_id in _identified([tid / f"kodak{number:02d}.png"]):
+        for _, photo_id in identified([tid / f"kodak{number:02d}.png"]):
             jobs[_file_name("tid", photo_id, rated)] = partial(_tid_scene, tid, number)
     versions = [enhancer.version for enhancer in _enhancers()]
-    for photo, photo_id in _identified(find_photos(clean)):
+    for photo, photo_id in identified(find_photos(clean)):
         name = _file_name("clean", photo_id, seed, RESTORED_BY, versions)
         jobs[name] = partial(_clean_scene, photo, seed)
         jobs[_file_name("distorted", photo_id, seed)] = partial(_distorted_scene, photo, seed)
     if live is not None:
         opinions_of = {opinion.path: opinion for opinion in read_live_challenge(live)}
-        for photo, photo_id in _identified(opinions_of):
+        for photo, photo_id in identified(opinions_of):
             opinion = opinions_of[photo]
             name = _file_name("live", photo_id, seed, opinion.score, opinion.deviation)
             jobs[name] = partial(_live_scene, opinion, seed)
     return jobs
-
-
-def _identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Photos with their hashes."""
-    for photo in photos:
-        try:
-            yield photo, photo_hash(read_photo_bytes(photo))
-        except PhotoError as error:
-            leave_out(error)
 
 
 def _file_name(source: str, photo: str, *facts: object) -> str:

@@ -1,0 +1,29 @@
+"""How folders that commands wrote are known: by a record in JSON that names its kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+LABELS_RECORD, LABELS_KIND = "run.json", "trigger labels"
+PAIRS_RECORD, PAIRS_KIND = "manifest.json", "trigger pairs"
+_KINDS = {LABELS_RECORD: LABELS_KIND, PAIRS_RECORD: PAIRS_KIND}
+
+
+def kind_of(folder: str, files: Collection[str]) -> str:
+    """Kind of a folder whose pictures are made from photos; "" of any other.
+
+    Args:
+        folder: its path.
+        files: names of the files in it.
+    """
+    for record, kind in _KINDS.items():
+        if record not in files:
+            continue
+        try:
+            if json.loads(Path(folder, record).read_bytes())["kind"] == kind:
+                return kind
+        except (OSError, ValueError, TypeError, LookupError):
+            continue
+    return ""
