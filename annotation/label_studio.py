@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation.manifest import Pair
-from annotation.ratings import NUMBERS, RATINGS, Rating, check_unique, name_pair, whole
+from pipelines.ratings.table import NUMBERS, RATINGS, Rating, check_unique, name_pair, whole
 from trigger.errors import DataError
 
 DATA = ("pair", "photo", "path", "scene", "enhancer", "sentinel")

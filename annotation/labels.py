@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annotation.origins import origins_of
+from pipelines.data.provenance import origins_of
 from trigger.errors import DataError, OptionError
 from trigger.records import LABELS_KIND, LABELS_RECORD
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotation.ratings import SENTINELS
+from pipelines.ratings.table import SENTINELS
 from trigger.errors import DataError
 from trigger.files import write_atomically
 from trigger.records import PAIRS_KIND, PAIRS_RECORD

@@ -30,12 +30,12 @@ from annotation.manifest import (
 from annotation.pictures import content_features, render, spoil
 from annotation.selection import STRATA, choose, quotas, strata_of
 from trigger.assessment import DEFAULT_THRESHOLD
+from trigger.cli.options import finite_number, local_path, positive_number, random_seed
+from trigger.console.progress import track
+from trigger.console.terminal import leave_out
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import make_folder, write_atomically
-from trigger.options import finite_number, local_path, positive_number, random_seed
-from trigger.photo import read_photo, read_same_photo
-from trigger.progress import track
-from trigger.terminal import leave_out
+from trigger.photo.decoder import read_photo, read_same_photo
 from trigger.threads import usable_cores
 
 CANDIDATES = 4  # photos looked at per pair wanted, to choose diverse ones from

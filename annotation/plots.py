@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from annotation.aggregate import OUTLIER_WEIGHT, RatedPair, Rater
-from annotation.figures import png_of
-from annotation.ratings import IMPROVABLE, RATINGS, Rating, is_opinion
+from pipelines.figures import png_of
+from pipelines.ratings.aggregation import OUTLIER_WEIGHT, RatedPair, Rater
+from pipelines.ratings.table import IMPROVABLE, RATINGS, Rating, is_opinion
 
 COLOURS = {2: "#1b6e5a", 1: "#7fbf9e", 0: "#c9c9c9", -1: "#c8553d"}
 MOST_RATERS = 25

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from annotation.ratings import read_lines
+from pipelines.ratings.table import read_lines
 from trigger.errors import DataError
 from trigger.files import write_atomically
 

@@ -25,10 +25,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from annotation.manifest import Manifest, Side, read_picture
-from annotation.plan import Showing, plan
+from annotation.order import Showing, plan
 from annotation.raters import clean_name, rater_of, same_name
-from annotation.ratings import RATINGS
 from annotation.store import ID, SKIPS, Event, Store
+from pipelines.ratings.table import RATINGS
 from trigger.errors import DataError
 
 MAX_BODY_BYTES = 64 * 1024

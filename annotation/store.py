@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annotation.manifest import Pair
-from annotation.ratings import Rating, check_time
+from pipelines.ratings.table import Rating, check_time
 from trigger.errors import DataError
 
 SKIPS = ("cannot tell", "did not load", "should not be here", "other")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annotation.aggregate import CATEGORIES, RatedPair, Rater, disputed
-from annotation.agreement import alpha_interval, count_values, krippendorff_alpha
-from annotation.ratings import IMPROVABLE, RATINGS, Rating, is_opinion
-from trigger.terminal import printable
+from pipelines.ratings.aggregation import CATEGORIES, RatedPair, Rater, disputed
+from pipelines.ratings.agreement import alpha_interval, count_values, krippendorff_alpha
+from pipelines.ratings.table import IMPROVABLE, RATINGS, Rating, is_opinion
+from trigger.console.terminal import printable
 
 SHOWN_DISPUTES = 20
 

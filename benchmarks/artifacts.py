@@ -3,7 +3,7 @@
 ``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
 [--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
 published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
-(libjpeg, 4:2:0) and repaired by enhancers and by the networks that ``pipelines.enhancers.train``
+(libjpeg, 4:2:0) and repaired by enhancers and by the networks that ``pipelines.training.enhancers.train``
 wrote into DIR, named by it: those that learned one quality at that one, others at all.
 
 PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
@@ -28,13 +28,13 @@ import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 from tqdm import tqdm
 
-from pipelines.degradation import Factors, degrade
+from pipelines.data.pixels import Pixels, to_float, to_pixels
+from pipelines.degradation.model import Factors, degrade
 from pipelines.enhancers import enhance_pixels, load_enhancer
-from pipelines.enhancers.networks import multiply_adds, repair
-from pipelines.enhancers.train import load_network
-from pipelines.fidelity import psnr_b, windowed_similarity
-from pipelines.pixels import Pixels, to_float, to_pixels
-from trigger.photo import find_photos, read_photo
+from pipelines.evaluation.fidelity import psnr_b, windowed_similarity
+from pipelines.training.enhancers.networks import multiply_adds, repair
+from pipelines.training.enhancers.train import load_network
+from trigger.photo.decoder import find_photos, read_photo
 
 PUBLISHED = {
     10: {

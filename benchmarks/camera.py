@@ -1,6 +1,6 @@
 """Faults as cameras make them, in linear light; no training of this project has seen these.
 
-Training degrades stored values by one formula (:mod:`pipelines.degradation`). Here a hand shakes
+Training degrades stored values by one formula (:mod:`pipelines.degradation.model`). Here a hand shakes
 along a curve, and noise comes from a sensor behind a mosaic of colour filters: interpolation and
 white balance leave it coarse, coloured and strongest where it is dark.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
 
 GAMMA = 2.2
 GAINS = (2.0, 1.0, 1.7)  # red, green and blue of white balance in daylight

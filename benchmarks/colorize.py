@@ -14,8 +14,8 @@ import skimage.data
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
+from pipelines.data.pixels import Pixels
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
-from pipelines.pixels import Pixels
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 HEIGHT = 150

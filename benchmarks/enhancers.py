@@ -27,14 +27,14 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from faults import FAULTS
-from pipelines.degradation import degrade
-from pipelines.demo_photos import telling_window
+from pipelines.data.pixels import Pixels, to_float
+from pipelines.degradation.model import degrade
+from pipelines.demo.photos import telling_window
 from pipelines.enhancers import ENHANCERS, enhance_pixels, load_enhancer
-from pipelines.fidelity import capped_psnr, similarity
-from pipelines.pixels import Pixels, to_float
+from pipelines.evaluation.fidelity import capped_psnr, similarity
 from pipelines.scorers import DEFAULT_SCORER, checked_opinions, load_scorer, mean_score
 from trigger.errors import MissingExtra, ModelError
-from trigger.photo import find_photos, read_photo
+from trigger.photo.decoder import find_photos, read_photo
 
 SIDE = 256
 REPAIRED = (

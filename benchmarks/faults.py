@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.degradation import Factors
+from pipelines.degradation.model import Factors
 
 FAULTS = {
     "none": Factors(),

@@ -1,7 +1,7 @@
 """How well does the scorer do on scenes it has not seen, whichever they are? Five trainings.
 
 ``python benchmarks/folds.py DATA [--out build] [--folds 0 1 2 3 4]`` with DATA laid out as for
-``python -m pipelines.rebuild``. Each training leaves out another fifth of all scenes, and is judged
+``python -m pipelines.packaging.rebuild``. Each training leaves out another fifth of all scenes, and is judged
 on it. That of fold 0 is the packaged scorer's, and a folder that a rebuild has used gives it as it
 is. An interrupted run goes on where it stopped; a training takes about as long as in a rebuild.
 Only fold 0 is strictly unseen: the enhancer whose results are among the examples was trained on
@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.rebuild import claim, read_report, scorer_step
-from pipelines.splits import FOLDS
-from trigger.cli import reported
+from pipelines.data.splits import FOLDS
+from pipelines.packaging.rebuild import claim, read_report, scorer_step
+from trigger.cli.app import reported
 
 SOURCES = {"LIVE Challenge": "live_challenge_held_out", "TID2013": "tid2013_held_out"}
 ORDERS = {
@@ -49,7 +49,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="folder laid out as pipelines.rebuild says")
+    parser.add_argument(
+        "data", type=Path, help="folder laid out as pipelines.packaging.rebuild says"
+    )
     parser.add_argument("--out", type=Path, default=Path("build"), help="default: build")
     parser.add_argument(
         "--folds", type=int, nargs="+", choices=range(FOLDS), default=list(range(FOLDS))

@@ -30,7 +30,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from pipelines.enhancers import DEFAULT_ENHANCER
-from trigger.photo import find_photos
+from trigger.photo.decoder import find_photos
 
 TARGET = 1.05
 TARGET_WORKERS = 1.8
@@ -92,7 +92,7 @@ def prepare_photos(scratch: Path, given: Path | None, count: int, growth: int) -
 
 def make_photos(folder: Path, count: int) -> None:
     """Write crops of bundled photographs, degraded: clean, noisy or blurred, as JPEG."""
-    from pipelines.degradation import Factors, jpeg_bytes, random_factors, sensor
+    from pipelines.degradation.model import Factors, jpeg_bytes, random_factors, sensor
 
     photographs = [skimage.data.astronaut(), skimage.data.coffee(), *load_sample_images().images]
     rng = np.random.default_rng(0)
@@ -142,7 +142,7 @@ def plain_loop(photos: Path, out: Path, enhancer: str) -> Callable[[], dict[str,
 
     from pipelines.enhancers import enhance_pixels, load_enhancer
     from pipelines.scorers import DEFAULT_SCORER, load_scorer, mean_score
-    from trigger.photo import photo_hash, read_photo
+    from trigger.photo.decoder import photo_hash, read_photo
 
     repair, scorer = load_enhancer(enhancer), load_scorer(DEFAULT_SCORER)
 
@@ -168,11 +168,8 @@ def pipeline(
     photos: Path, out: Path, enhancer: str, workers: int = 1
 ) -> Callable[[], dict[str, float]]:
     """``trigger label`` in this process; returns the work, with everything imported."""
-    from pipelines import (
-        engine,  # noqa: F401
-        shards,
-    )
-    from pipelines.label import label_photos
+    from pipelines.labelling import labeller as shards
+    from pipelines.labelling.run import label_photos
     from pipelines.scorers import DEFAULT_SCORER
 
     shards.load_models([enhancer], DEFAULT_SCORER)
@@ -195,7 +192,9 @@ WORKER_RUNS = {
 
 def compare(runs: list[Run], grown: Run) -> dict[str, Any]:
     """Return name -> number, name with unit; over rounds, medians of numbers and of ratios."""
-    from pipelines.shards import STAGES  # not on top: the plain loop goes without its imports
+    from pipelines.labelling.labeller import (
+        STAGES,  # not on top: the plain loop goes without its imports
+    )
 
     few, many = round(runs[0]["loop"]["photos"]), round(grown["loop"]["photos"])
 

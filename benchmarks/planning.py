@@ -72,8 +72,8 @@ def identity(path: str) -> str:
 
 def write_labels(photos: int, out: str) -> None:
     """Labels of all of them, in large files as compaction leaves them."""
-    from pipelines.labels import LABEL_SCHEMA, label_bytes, label_file
-    from pipelines.storage import Folder
+    from pipelines.data.labels import LABEL_SCHEMA, label_bytes, label_file
+    from pipelines.data.storage import Folder
 
     hashes = iter(dict.fromkeys(map(identity, paths(photos))))
     number = 0
@@ -89,12 +89,9 @@ def write_labels(photos: int, out: str) -> None:
 
 def measure(photos: int, out: str) -> dict[str, Any]:
     """In the fresh process: plan, with everything imported that ``trigger label`` imports."""
-    from pipelines import (
-        engine,  # noqa: F401
-        plan,
-    )
-    from pipelines.labels import Recipe
-    from pipelines.storage import Folder
+    from pipelines.data.labels import Recipe
+    from pipelines.data.storage import Folder
+    from pipelines.labelling import plan
 
     plan.photo_hash = lambda data: identity(data.decode())
     plan.read_photo_file = lambda location: location.encode()

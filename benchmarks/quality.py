@@ -1,7 +1,7 @@
 """Does the score agree with people? The packaged models beside their peers, in one run.
 
 ``python benchmarks/quality.py DATA [--out quality.json] [--cache scores.json]`` with DATA laid out
-as for ``python -m pipelines.rebuild``. Only held-out scenes are used, which none of our models was
+as for ``python -m pipelines.packaging.rebuild``. Only held-out scenes are used, which none of our models was
 trained on. Every method turns a photo into one number that grows with what there is to mend: ours
 as it is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap
 intervals over scenes; an asterisk marks where the trigger is ahead of a method and the paired
@@ -35,18 +35,18 @@ from tqdm import tqdm
 
 from camera import CAMERA
 from faults import FAULTS
-from pipelines.degradation import degrade
-from pipelines.hard_negatives import HARD_NEGATIVES, hard_negative
-from pipelines.pixels import Pixels, to_float
-from pipelines.rated.derived_ratings import rating_of, rating_of_score
-from pipelines.rated.live_challenge import read_live_challenge
-from pipelines.rated.tid2013 import read_scores, read_tid2013, scene_numbers
+from pipelines.data.pixels import Pixels, to_float
+from pipelines.data.splits import is_held_out
+from pipelines.degradation.hard_negatives import HARD_NEGATIVES, hard_negative
+from pipelines.degradation.model import degrade
+from pipelines.opinions.derived_ratings import rating_of, rating_of_score
+from pipelines.opinions.live_challenge import read_live_challenge
+from pipelines.opinions.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
-from pipelines.splits import is_held_out
 from quality_table import OURS, PAIRS, WORSE, Row, alerts, as_markdown, table
 from trigger.assessment import Trigger
 from trigger.files import write_atomically
-from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.photo.decoder import find_photos, photo_hash, read_photo, read_photo_bytes
 
 Scores = dict[str, float]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from camera import CAMERA
-from pipelines.hard_negatives import HARD_NEGATIVES
-from pipelines.metrics import ENOUGH_SCENES, Ranked, interval, resample_scenes
+from pipelines.degradation.hard_negatives import HARD_NEGATIVES
+from pipelines.evaluation.metrics import ENOUGH_SCENES, Ranked, interval, resample_scenes
 from trigger.assessment import DEFAULT_THRESHOLD
 
 OURS = "trigger"

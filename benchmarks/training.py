@@ -35,14 +35,17 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
-from annotation.origins import origins_of
-from pipelines import fitting
-from pipelines.averaging import average, refit_head
-from pipelines.head import RatedPhotos, fit_best_head, read_head
-from pipelines.labels import read
-from pipelines.metrics import interval, resample_scenes
-from pipelines.missing_photos import read_rated
-from pipelines.networks import (
+from pipelines.data.available import read_rated
+from pipelines.data.labels import read
+from pipelines.data.preprocessed import preprocess_photos
+from pipelines.data.provenance import origins_of
+from pipelines.data.splits import is_held_out
+from pipelines.evaluation.metrics import interval, resample_scenes
+from pipelines.training import loop as fitting
+from pipelines.training.averaging import average, refit_head
+from pipelines.training.baseline import training_targets, with_auxiliary_heads
+from pipelines.training.finetuning.head import RatedPhotos, fit_best_head, read_head
+from pipelines.training.networks import (
     ALPHA,
     NIMA_OUTPUT,
     PACKAGED_TRUNK,
@@ -55,10 +58,7 @@ from pipelines.networks import (
     save_whole,
     warm_start,
 )
-from pipelines.photo_store import preprocess_photos
-from pipelines.splits import is_held_out
-from pipelines.train import training_targets, with_auxiliary_heads
-from trigger.cli import reported
+from trigger.cli.app import reported
 from trigger.errors import DataError
 from trigger.files import make_folder
 from trigger.preprocessing import STANDARD

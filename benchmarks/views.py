@@ -23,10 +23,10 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from faults import FAULTS
-from pipelines.degradation import degrade
-from pipelines.pixels import Pixels, to_float
+from pipelines.data.pixels import Pixels, to_float
+from pipelines.degradation.model import degrade
 from trigger.assessment import Trigger
-from trigger.photo import find_photos, read_photo
+from trigger.photo.decoder import find_photos, read_photo
 from trigger.views import REDUCED, VIEWS
 
 SEEN = (

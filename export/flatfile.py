@@ -13,8 +13,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from export.half import large_float32
-from export.interface import INPUT, INPUT_SHAPE, SIGNATURE, Output
 from trigger.errors import ModelError
+from trigger.interface import INPUT, INPUT_SHAPE, SIGNATURE, Output
 
 Precision = Literal["float16", "float32"]
 _VALUE_BYTES = {schema.TensorType.FLOAT16: 2, schema.TensorType.FLOAT32: 4}

@@ -18,8 +18,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export import metadata_schema
 from export.flatfile import parse, serialise
-from export.interface import INPUT, Output
 from trigger.errors import ModelError
+from trigger.interface import INPUT, Output
 from trigger.model import PREPROCESSING_ENTRY
 from trigger.preprocessing import STANDARD
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from export.flatfile import Precision
-from export.interface import Output
 from trigger.errors import OptionError, PhotoError
-from trigger.photo import find_photos, read_photo
+from trigger.interface import Output
+from trigger.photo.decoder import find_photos, read_photo
 from trigger.preprocessing import STANDARD
 
 Pixels = npt.NDArray[np.uint8]

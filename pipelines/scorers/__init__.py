@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.model_files import is_model_file
-from pipelines.scorers.model_file import ModelFileScorer
+from pipelines.models.files import is_model_file
+from pipelines.scorers.network_file import ModelFileScorer
 from trigger.errors import OptionError, ScorerError
 
 __all__ = ["DEFAULT_SCORER", "SCORERS", "Scorer", "checked_opinions", "load_scorer", "mean_score"]
@@ -51,7 +51,7 @@ SCORERS = {
 
 
 def load_scorer(spec: str) -> Scorer:
-    """The scorer of that name, or out of a model file; see :mod:`pipelines.scorers.model_file`.
+    """The scorer of that name, or out of a model file; see :mod:`pipelines.scorers.network_file`.
 
     Raises:
         OptionError: the name is unknown, or the model file needs other options.

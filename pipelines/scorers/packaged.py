@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.packaged import read_packaged
+from pipelines.models.packaged import read_packaged
 from trigger.litert import TfliteFunction
 from trigger.preprocessing import STANDARD
 

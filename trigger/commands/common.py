@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
-from trigger.options import finite_number, positive_number
-from trigger.quiet import native_messages_muted
-from trigger.terminal import printable
+from trigger.cli.options import finite_number, positive_number
+from trigger.console.quiet import native_messages_muted
+from trigger.console.terminal import printable
 from trigger.views import VIEWS
 
 EXIT_CODES = "exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage"

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from trigger.cli.options import check_output, positive_number
 from trigger.commands.common import (
     EXIT_CODES,
     HEADER,
@@ -14,14 +15,13 @@ from trigger.commands.common import (
     line,
     load_trigger,
 )
-from trigger.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
+from trigger.console.progress import track
+from trigger.console.terminal import complain, printable
 from trigger.errors import DataError, OptionError
 from trigger.files import resolved, write_atomically
-from trigger.options import check_output, positive_number
-from trigger.photo import PHOTO_EXTENSIONS, find_photos
-from trigger.progress import track
+from trigger.pages.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
+from trigger.photo.decoder import PHOTO_EXTENSIONS, find_photos
 from trigger.ranking import Ranking, rank
-from trigger.terminal import complain, printable
 from trigger.threads import default_workers
 
 EPILOG = f"""{EXIT_CODES}

@@ -14,7 +14,7 @@ from trigger.commands.common import (
     line,
     load_trigger,
 )
-from trigger.terminal import complain
+from trigger.console.terminal import complain
 
 EPILOG = f"""{EXIT_CODES}
 

@@ -1,0 +1,1 @@
+"""Commands with which people rate: pairs, annotate, ratings."""

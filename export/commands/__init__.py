@@ -1,0 +1,1 @@
+"""The command that converts a model to TFLite: export."""

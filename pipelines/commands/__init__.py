@@ -1,0 +1,1 @@
+"""Commands that label, degrade, enhance, train and evaluate."""

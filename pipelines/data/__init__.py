@@ -1,0 +1,1 @@
+"""Files that the pipelines exchange: storage, locks, label tables, provenance, pixels, splits."""

@@ -1,0 +1,57 @@
+"""Going on without the photos that are gone or broken by now, as long as they are few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.ratings.aggregation import rated_photos
+from trigger.console.terminal import leave_out
+from trigger.errors import DataError, PhotoError
+from trigger.photo.decoder import photo_hash, read_photo_bytes
+
+MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for all
+MEND_RATED = "Put them back, mend the column 'path', or remove their rows"
+
+
+def identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Photos with their hashes; files that cannot be read are named and left out."""
+    for photo in photos:
+        try:
+            yield photo, photo_hash(read_photo_bytes(photo))
+        except PhotoError as error:
+            leave_out(error)
+
+
+def read_rated(path: Path) -> pd.DataFrame:
+    """The rated photos of a CSV that are at hand, as ``rated_photos`` gives them.
+
+    Raises:
+        DataError: as ``rated_photos``, or more than a tenth are missing.
+    """
+    table, missing = rated_photos(path)
+    leave_out_missing(path, missing, len(table) + len(missing), MEND_RATED)
+    return table
+
+
+def leave_out_missing(source: Path, missing: Sequence[tuple[str, str]], of: int, mend: str) -> None:
+    """Name what is left out on standard error.
+
+    Args:
+        source: what lists the photos, for messages.
+        missing: path of each row to leave out, and the reason.
+        of: how many rows there are.
+        mend: how to bring them back, in words.
+
+    Raises:
+        DataError: more than a tenth are missing.
+    """
+    for path, reason in dict(missing).items():
+        leave_out(f"{path}: {reason}")
+    if len(missing) > MOST_MISSING * of:
+        path, reason = missing[0]
+        raise DataError(
+            f"{source}: {len(missing)} of {of} photos cannot be used, first {path}: {reason} {mend}"
+        )

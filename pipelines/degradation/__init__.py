@@ -1,0 +1,1 @@
+"""Degradation model, and folders of photos degraded with it."""

@@ -1,0 +1,1 @@
+"""The whole chain on sample photographs, and the page that shows it."""

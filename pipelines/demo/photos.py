@@ -1,0 +1,208 @@
+"""What the demo says of single photos: ratings derived from the originals, and cards to look at."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+from annotation.pictures import largest_window
+from pipelines.data.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
+from pipelines.data.provenance import RECORD
+from pipelines.data.splits import is_held_out
+from pipelines.degradation.model import Kind
+from pipelines.demo.page import Card
+from pipelines.evaluation.fidelity import similarity
+from trigger.files import write_atomically
+from trigger.photo.decoder import photo_hash, read_photo, read_photo_bytes
+
+Pixels = npt.NDArray[np.uint8]
+
+RATINGS_FILE = "derived-ratings.csv"
+RATER = "derived from the original by SSIM, no person"
+CROP = (420, 260)
+"""Width and height in pixels of the detail that a card shows."""
+THUMBNAIL_SIDE = 160
+
+
+def rating_of(gain: float) -> int:
+    """The rating 2, 1, 0 or -1 that a gain of structural similarity (-1..1) stands for."""
+    if gain >= 0.10:
+        return 2
+    if gain >= 0.02:
+        return 1
+    return 0 if gain > -0.01 else -1
+
+
+@dataclass(frozen=True)
+class Known:
+    """What degrading and labelling recorded of one photo; paths are absolute."""
+
+    photo: str
+    path: Path
+    enhanced: Path
+    enhancer: str
+    scene: str
+    source: str
+    kind: Kind
+    factors: dict[str, Any]
+    delta: float
+
+
+def known_photos(out: Path) -> list[Known]:
+    """The labelled photos of OUT, in the order they were made, with what was done to them."""
+    out = _absolute(out)
+    labels = read(out / "labels")
+    recipe = Recipe(**{name: str(labels[name].iloc[0]) for name in RECIPE_COLUMNS})
+    record = pd.read_csv(out / "degraded" / RECORD).drop_duplicates("photo")
+    rows = record.drop(columns="path").merge(labels, on="photo")
+    return [
+        Known(
+            photo=row["photo"],
+            path=Path(row["path"]),
+            enhanced=out / "labels" / enhanced_file(recipe, row["photo"], "png"),
+            enhancer=row["enhancer"],
+            scene=row["scene"],
+            source=row["source"],
+            kind=row["kind"],
+            factors=json.loads(row["factors"]),
+            delta=float(row["delta"]),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def derive_ratings(out: Path) -> None:
+    """Write OUT/derived-ratings.csv: did enhancement bring each photo closer to its original?"""
+    originals = _originals(out)
+    rows: list[dict[str, str | int | float]] = []
+    for known in tqdm(known_photos(out), "comparing", unit="photo", disable=None):
+        original = read_photo(originals[known.scene]).pixels
+        before, after = (
+            similarity(original, read_photo(path).pixels) for path in (known.path, known.enhanced)
+        )
+        rows.append(
+            {
+                "path": _within(out, known.path),
+                "rating": rating_of(after - before),
+                "scene": known.scene,
+                "rater": RATER,
+                "enhancer": known.enhancer,
+                "ssim_before": round(before, 4),
+                "ssim_enhanced": round(after, 4),
+            }
+        )
+    table = pd.DataFrame(rows)
+    write_atomically(out / RATINGS_FILE, table.to_csv(index=False).encode())
+    counts = table["rating"].value_counts().sort_index(ascending=False)
+    text = ", ".join(f"{count} rated {rating}" for rating, count in counts.items())
+    print(f"{RATINGS_FILE}: {text} ({RATER})")  # noqa: T201
+
+
+def collect_cards(out: Path) -> list[Card]:
+    """The first photo of each kind and scene, all that is known of it; writes OUT/pictures."""
+    (out / "pictures").mkdir()
+    originals = _originals(out)
+    ratings = pd.read_csv(out / RATINGS_FILE).set_index("path")["rating"].to_dict()
+    packaged, own = (_scores(out / f"scores-{name}.json") for name in ("packaged", "demo"))
+    first: dict[tuple[str, Kind], Known] = {}
+    for known in known_photos(out):
+        first.setdefault((known.scene, known.kind), known)
+    cards = []
+    for known in tqdm(first.values(), "cutting pictures", unit="photo", disable=None):
+        window = telling_window(read_photo(originals[known.scene]).pixels, *CROP)
+        path = _within(out, known.path)
+        cards.append(
+            Card(
+                scene=Path(known.source).stem.replace("_", " ").capitalize(),
+                kind=known.kind,
+                fault=describe(known.factors),
+                **_pictures(out, known, window),
+                photo=quote(path),
+                enhanced=quote(_within(out, known.enhanced)),
+                delta=known.delta,
+                rating=int(ratings[path]),
+                packaged=packaged[known.path],
+                own=own[known.path],
+                held_out=is_held_out(known.scene),
+            )
+        )
+    return cards
+
+
+def telling_window(pixels: Pixels, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the window with the most detail, within the photo.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        width, height: of the window; cut to the photo's own where that is smaller.
+    """
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    width, height = min(width, gray.shape[1]), min(height, gray.shape[0])
+    detail = np.hypot(cv2.Sobel(gray, -1, 1, 0), cv2.Sobel(gray, -1, 0, 1))
+    top, left = largest_window(detail, height, width)
+    return left, top, left + width, top + height
+
+
+def describe(factors: dict[str, Any]) -> str:
+    """What was done to a photo, from its recorded ``Factors``, in plain words."""
+    words = []
+    blur = f"{factors.get('blur', 0):.1f} px"
+    if "kernel" in factors:
+        kinds = {"motion": "motion blur", "disk": "out of focus", "gaussian": "soft"}
+        words.append(f"{kinds[factors['kernel']]} ({blur})")
+    if "exposure" in factors:
+        words.append(f"overexposed ({factors['exposure']:.1f}×)")
+    variance = factors.get("photon_noise", 0) * 0.5 + factors.get("read_noise", 0) ** 2
+    if variance:
+        words.append(f"noise (σ {255 * variance**0.5:.0f})")
+    if "jpeg_quality" in factors:
+        words.append(f"JPEG (quality {factors['jpeg_quality']})")
+    return ", ".join(words) or "as it is"
+
+
+def _originals(out: Path) -> dict[str, Path]:
+    return {photo_hash(read_photo_bytes(path)): path for path in (out / "photos").iterdir()}
+
+
+def _scores(path: Path) -> dict[Path, float]:
+    ranking = json.loads(path.read_text())
+    return {_absolute(entry["photo"]): entry["score"] for entry in ranking["photos"]}
+
+
+def _within(out: Path, path: Path) -> str:
+    return path.relative_to(_absolute(out)).as_posix()
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100, as labels name photos: no "..", links kept
+
+
+def _pictures(out: Path, known: Known, window: tuple[int, int, int, int]) -> dict[str, str]:
+    """Cut the detail from both photos, pixel for pixel, and mark it on a small whole photo."""
+    stem = f"pictures/{known.photo[:12]}"
+    names = {
+        "before": f"{stem}-before.png",
+        "after": f"{stem}-after.png",
+        "whole": f"{stem}-whole.jpg",
+    }
+    before, after = (
+        Image.fromarray(read_photo(path).pixels) for path in (known.path, known.enhanced)
+    )
+    before.crop(window).save(out / names["before"])
+    after.crop(window).save(out / names["after"])
+    scale = THUMBNAIL_SIDE / max(before.size)
+    whole = before.resize((round(before.width * scale), round(before.height * scale)))
+    ImageDraw.Draw(whole).rectangle([edge * scale for edge in window], outline="white", width=2)
+    whole.save(out / names["whole"], quality=88)
+    return names

@@ -1,0 +1,1 @@
+"""Restoration without trained weights: denoising, deblocking, deconvolution, exposure."""

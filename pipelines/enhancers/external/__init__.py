@@ -1,0 +1,1 @@
+"""Enhancers whose weights come from other packages."""

@@ -1,0 +1,1 @@
+"""Enhancers whose networks come with this package."""

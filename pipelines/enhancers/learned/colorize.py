@@ -1,0 +1,41 @@
+"""``colorize``: gives gray photos likely colours, and leaves colour photos alone.
+
+A packaged network guesses chroma from the lightness of the whole photo; lightness stays. Sepia and
+other tints are somebody's choice and count as colours. See ``models/colorize.md``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.data.pixels import FloatPhoto
+from pipelines.enhancers.learned.chroma import CHROMA_SIDE, coloured, is_gray, lightness_square
+from pipelines.models.packaged import read_packaged
+from trigger.litert import TfliteFunction
+
+MODELS = Path(__file__).parent / "models"
+
+
+class ColorizeEnhancer:
+    """The packaged network."""
+
+    name = "colorize"
+    built_by = "python -m pipelines.packaging.colorize DATA"
+    tile_multiple = 1
+
+    def __init__(self) -> None:
+        """Load the network.
+
+        Raises:
+            ModelError: it is not there, or was altered.
+        """
+        record, data = read_packaged(MODELS, self.name, self.built_by)
+        self.version = str(record["version"])
+        self._network = TfliteFunction(data, "serving_default", name=self.name)
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same; the same object if it has colours."""
+        if not is_gray(photo):
+            return photo
+        chroma = self._network(lightness_square(photo)[None])
+        return coloured(photo, chroma.reshape(CHROMA_SIDE, CHROMA_SIDE, 2))

@@ -1,0 +1,92 @@
+"""The ``restorer``: classical repairs, which a network of our own goes over.
+
+The network sees the photo as it was and as the ``deblocker`` or else denoising, and then deblurring
+left it; it takes back what they did too much and goes on where they did too little. Overexposure is
+left to ``desaturate``, since nothing around a pixel tells how bright a scene was.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.enhancers.classical.desaturate import exposure_gain
+from pipelines.enhancers.classical.enhancer import ClassicalEnhancer, repair
+from pipelines.enhancers.classical.shrinkage import BLOCK
+from pipelines.enhancers.learned.chroma import is_gray, without_tints
+from pipelines.enhancers.learned.deblocker import MODELS, Deblocker
+from pipelines.enhancers.tiling import Tiling, tiled
+from pipelines.models.files import load_model_file, load_tflite
+from pipelines.models.packaged import read_packaged
+from trigger.errors import ModelError
+
+TILE = (512, 512)
+REACH = 48
+"""Pixels from which the network draws, a little rounded up: this margin leaves no seam."""
+
+
+class Restorer:
+    """Blind repair of JPEG blocks or else noise, of blur, of what these leave, and overexposure.
+
+    Photos in which none of that is found are returned as they are. The model card is
+    ``pipelines/enhancers/models/restorer.md``.
+    """
+
+    name = "restorer"
+    tile_multiple = 1
+    built_by = "python -m pipelines.packaging.restorer DATA"
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Load the packaged network, or one from a file.
+
+        Raises:
+            ModelError: it or the deblocker is not there, was altered, or was trained on what
+                other repairs leave.
+        """
+        if file is None:
+            record, data = read_packaged(MODELS, self.name, self.built_by)
+            learned_from = record["training"]["repaired_by"]
+            if learned_from != first_repair_version():
+                raise ModelError(
+                    f"{MODELS / self.name}.json: was trained on what repairs {learned_from} leave, "
+                    f"here are repairs {first_repair_version()}; train it anew with: "
+                    f"{self.built_by}"
+                )
+            self._network = load_tflite(data, self.name)
+        else:
+            self._network = load_model_file(file)
+        self.version = f"{first_repair_version()}-{self._network.version}"
+
+    def enhance(self, photo: FloatPhoto) -> FloatPhoto:
+        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        repaired = first_repair(photo)
+        gain = exposure_gain(repaired, without_grain=True)
+        if repaired is not photo:
+            # In 8 bits, as in training; it also takes less memory.
+            seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
+            tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
+            repaired = tiled(self._window, seen, tiling)
+            if is_gray(photo):
+                repaired = without_tints(repaired)
+        return repaired if gain is None else repaired * gain
+
+    def _window(self, window: Pixels) -> FloatPhoto:
+        return np.clip(self._network(to_float(window)[None])[0][0], 0, 1)
+
+
+def first_repair(photo: FloatPhoto) -> FloatPhoto:
+    """What comes before the network, (H, W, 3); the same object where nothing is found."""
+    return repair(photo, _deblocker().repair)
+
+
+def first_repair_version() -> str:
+    """Changes whenever what ``first_repair`` gives can change."""
+    return f"{ClassicalEnhancer.version}-{_deblocker().network_version}"
+
+
+@cache
+def _deblocker() -> Deblocker:
+    return Deblocker()

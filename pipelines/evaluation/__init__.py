@@ -1,0 +1,1 @@
+"""Metrics, thresholds, calibration and comparison of scores with ratings."""

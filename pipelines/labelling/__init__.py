@@ -1,0 +1,1 @@
+"""Label photos with measured deltas: an Apache Beam pipeline of shards."""

@@ -1,0 +1,230 @@
+"""The Beam graph of labelling: Create(names of shards) | Reshuffle | ParDo(label a shard).
+
+The photos of a shard are listed in the labels folder, and everything it produces goes there; so
+the graph has no outputs an engine could lose, and whether an engine did its work is seen from the
+files alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import io
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import create_runner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from pipelines.data.storage import Folder
+from pipelines.labelling.labeller import Job, Labeller
+from pipelines.labelling.plan import read_plan
+from pipelines.labelling.worker import WorkerDiedError, supervise, worker_command
+from trigger.errors import OptionError, TriggerError
+
+NAMESPACE = "trigger"
+DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+_LOCK = threading.Lock()
+_IDLE: list[Labeller] = []
+
+
+class EngineError(TriggerError):
+    """The engine failed, or said it was done and was not."""
+
+
+@contextlib.contextmanager
+def _labeller(job: Job) -> Iterator[Labeller]:
+    """A labeller that no other thread of this process uses; models are loaded only if need be."""
+    with _LOCK:
+        labeller = next((idle for idle in _IDLE if idle.job == job), None)
+        if labeller:
+            _IDLE.remove(labeller)
+    labeller = labeller or Labeller(job)
+    try:
+        yield labeller
+    except BaseException:
+        labeller.end()
+        raise
+    _lend(labeller)
+
+
+def _lend(labeller: Labeller) -> None:
+    """Let the shards of this process use a labeller; those of another job are done with."""
+    with _LOCK:
+        ended = [idle for idle in _IDLE if idle.job != labeller.job]
+        _IDLE[:] = [idle for idle in _IDLE if idle.job == labeller.job] + [labeller]
+    for idle in ended:
+        idle.end()
+
+
+def _end_idle() -> None:
+    """Give back the memory of models when a run is over."""
+    with _LOCK:
+        ended, _IDLE[:] = list(_IDLE), []
+    for idle in ended:
+        idle.end()
+
+
+class LabelShard(beam.DoFn):
+    """Labels the shards whose names it is given."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def process(self, shard: str) -> None:
+        """Label one shard and count what became of its photos."""
+        with _labeller(self._job) as labeller:
+            report = labeller.label(read_plan(Folder(self._job.folder), shard))
+        Metrics.counter(NAMESPACE, "labelled").inc(report.labelled)
+        for reason, count in report.rejected.items():
+            Metrics.counter(NAMESPACE, f"rejected_{reason}").inc(count)
+        for stage, seconds in report.seconds.items():  # counters hold whole numbers
+            Metrics.counter(NAMESPACE, f"{stage}_microseconds").inc(round(seconds * 1e6))
+
+
+def runner_flags(runner: str | None) -> list[str]:
+    """Flags for Beam that choose a runner; "dask" is short for the name that Beam wants."""
+    return [f"--runner={DASK if runner == 'dask' else runner}"] if runner else []
+
+
+def beam_options(flags: Sequence[str]) -> PipelineOptions:
+    """Options for Beam from the command line; unlike Beam's own reading, misspelt ones fail.
+
+    Raises:
+        OptionError: a flag or runner is unknown to Beam, or not written as --name or --name=value.
+    """
+    odd = [flag for flag in flags if not flag.startswith("--") or flag == "--"]
+    if odd:
+        raise OptionError(
+            f"Beam option {odd[0]!r} is not of the form --name or --name=value (after the --)"
+        )
+    if f"--runner={DASK}" in flags:
+        importlib.import_module(DASK.rpartition(".")[0])  # Beam then knows its options
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            options = PipelineOptions(list(flags))
+            given = set(options.get_all_options(retain_unknown_options=True))
+            unknown = given - set(options.get_all_options())
+    except SystemExit:  # how argparse refuses the value of a known option
+        said = complaint.getvalue().strip().splitlines()[-1:] or ["it does not say why"]
+        raise OptionError(f"Beam refuses {' '.join(flags)}: {said[0]}") from None
+    if unknown:
+        raise OptionError(
+            f"Beam has no option {', '.join('--' + name for name in sorted(unknown))}; its options "
+            "are listed at https://beam.apache.org/documentation/runners/"
+        )
+    if runner := options.view_as(StandardOptions).runner:
+        try:
+            create_runner(runner)
+        except (ValueError, ImportError, AttributeError) as error:
+            raise OptionError(
+                f"runner {runner!r} cannot be used: {str(error).strip()}. Known are dask, "
+                "PortableRunner, FlinkRunner, SparkRunner, and with apache-beam[gcp] DataflowRunner"
+            ) from error
+    return options
+
+
+def add_graph(pipeline: beam.Pipeline, shards: Sequence[str], job: Job) -> None:
+    """Add the graph: nothing but what every engine has."""
+    (
+        pipeline
+        | "shards" >> beam.Create(shards)
+        | "spread" >> beam.Reshuffle()
+        | "label" >> beam.ParDo(LabelShard(job))
+    )
+
+
+def run_shards(
+    shards: Sequence[str], labeller: Labeller, workers: int, flags: Sequence[str]
+) -> dict[str, int]:
+    """Run the graph and wait for its end.
+
+    Args:
+        shards: names of what to label.
+        labeller: knows the job, and labels where that is done in this process.
+        workers: processes on this machine; 1 means in this one. Not used where the flags name
+            another runner.
+        flags: options for Beam.
+
+    Returns:
+        Beam's counters by name; none where the engine does not give them.
+
+    Raises:
+        EngineError: the engine or a shard failed. Finished shards are kept.
+        OptionError: Beam does not know one of the flags.
+    """
+    if f"--runner={DASK}" in flags and not any("--dask_npartitions" in flag for flag in flags):
+        # By default up to 128 shards would go to one worker.
+        flags = [*flags, f"--dask_npartitions={len(shards)}"]
+    options = beam_options(flags)
+    pipeline: Callable[[FnApiRunner | None], dict[str, int]] = functools.partial(
+        _run, shards, labeller.job, options
+    )
+    try:
+        if options.view_as(StandardOptions).runner is not None:
+            return pipeline(None)
+        if workers > 1:
+            options.view_as(DirectOptions).direct_num_workers = workers
+            return _run_in_workers(pipeline)
+        _lend(labeller)
+        # Named outright, because Beam's default runner downloads a program before it starts.
+        return pipeline(FnApiRunner())
+    except Exception as error:  # engines raise anything, with whole tracebacks as text
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
+        cause = next(reversed(str(error).strip().splitlines()), type(error).__name__)
+        raise EngineError(
+            f"labelling stopped: {cause}. Finished shards are kept; run the same command again "
+            "to go on"
+        ) from error
+    finally:
+        _end_idle()
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether ^C is behind what Beam raised, which wraps it as an error of the shard."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _run(
+    shards: Sequence[str], job: Job, options: PipelineOptions, runner: FnApiRunner | None
+) -> dict[str, int]:
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    add_graph(pipeline, shards, job)
+    result = pipeline.run()
+    try:
+        result.wait_until_finish()
+    finally:
+        if client := getattr(result, "client", None):  # Dask's stays connected
+            client.close()
+    try:
+        counters = result.metrics().query()["counters"]
+    except NotImplementedError:  # Dask's
+        return {}
+    return {counter.key.metric.name: counter.result for counter in counters}
+
+
+def _run_in_workers(pipeline: Callable[[FnApiRunner], dict[str, int]]) -> dict[str, int]:
+    scratch = Path(tempfile.mkdtemp(prefix="trigger-workers-"))
+    log, lease = scratch / "log", scratch / "run-while-this-exists"
+    environment = SubprocessSDKEnvironment.from_command_string(worker_command(lease, log))
+    try:
+        counters = supervise(lambda: pipeline(FnApiRunner(environment)), lease)
+    except WorkerDiedError:
+        raise EngineError(f"a worker was killed or crashed (is memory short? see {log})") from None
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    shutil.rmtree(scratch, ignore_errors=True)
+    return counters

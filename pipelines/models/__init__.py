@@ -1,0 +1,1 @@
+"""Model files: hashing, loading, records of provenance, packaged weights."""

@@ -1,0 +1,1 @@
+"""Rebuild, describe and package the models that come with the project."""

@@ -1,0 +1,1 @@
+"""Ratings tables, their aggregation, and agreement between raters."""

@@ -1,0 +1,1 @@
+"""Train the trigger, the scorer and the enhancers with Keras."""

@@ -1,0 +1,251 @@
+"""Networks that are trained here to repair photos: three as published, two of our own.
+
+All take float32 RGB in [0, 1] and give the same (the restorer takes two photos, in six channels);
+what leaves [0, 1] is for the caller to clip. Sizes are free but for BlockCNN's, 24x24, and what the
+builders say.
+
+* ARCNN: Dong, Deng, Loy, Tang, "Compression artifacts reduction by a deep convolutional network",
+  ICCV 2015, arXiv:1504.06993.
+* Fast ARCNN: the same authors, arXiv:1608.02778: a 1x1 layer before the costly 7x7 one, and a
+  stride of 2 that a transposed convolution undoes.
+* BlockCNN: Maleki, Nadalian, Derakhshani, Sadeghi, "BlockCNN: a deep network for artifact removal
+  and image compression", CVPR workshops 2018, arXiv:1805.11091. Layers as in the authors' code,
+  whose wide kernels are square here, since a block is seen with all of its eight neighbours.
+* Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
+  and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
+  and a shift (the restorer's also a share of what the repairs changed), zero at first: they start
+  as the identity. Where blocks do not overlap, changes of other blocks, half a block to the right
+  and down, are added, which reach across all borders.
+
+Their last layers compute in float32 under mixed precision too, as photos have finer steps than
+bfloat16.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from pipelines.data.pixels import FloatPhoto
+from pipelines.enhancers.classical.shrinkage import BLOCK, DCT
+
+JPEG_COLOURS = np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.168736, -0.331264, 0.5],
+        [0.5, -0.418688, -0.081312],
+    ]
+)
+"""RGB to YCbCr without offsets (ITU-T T.871)."""
+LEAST_SIGNAL = 0.03
+"""Coefficients that hardly vary tell hardly anything; they are not blown up to count as much."""
+
+
+def build_arcnn() -> keras.Model:
+    """ARCNN 9-7-1-5 on RGB: 117,731 parameters, 117,616 multiply-adds per pixel."""
+    photo = keras.Input((None, None, 3))
+    x = layers.Conv2D(64, 9, padding="same", activation="relu")(photo)
+    x = layers.Conv2D(32, 7, padding="same", activation="relu")(x)
+    x = layers.Conv2D(16, 1, activation="relu")(x)
+    x = layers.Conv2D(3, 5, padding="same", dtype="float32")(x)
+    return keras.Model(photo, x, name="arcnn")
+
+
+def build_fast_arcnn() -> keras.Model:
+    """Fast ARCNN 9-1-7-1-9 on RGB, even sides: 85,571 parameters."""
+    photo = keras.Input((None, None, 3))
+    x = layers.Conv2D(64, 9, strides=2, padding="same", activation="relu")(photo)
+    x = layers.Conv2D(32, 1, activation="relu")(x)
+    x = layers.Conv2D(32, 7, padding="same", activation="relu")(x)
+    x = layers.Conv2D(64, 1, activation="relu")(x)
+    x = layers.Conv2DTranspose(3, 9, strides=2, padding="same", dtype="float32")(x)
+    return keras.Model(photo, x, name="fast-arcnn")
+
+
+def build_blockcnn() -> keras.Model:
+    """BlockCNN: a block with its neighbours, 24x24, to the block, 8x8."""
+    photo = keras.Input((3 * BLOCK, 3 * BLOCK, 3))
+
+    def normalised(
+        x: keras.KerasTensor, channels: int, side: int, padding: str = "valid"
+    ) -> keras.KerasTensor:
+        x = layers.Conv2D(channels, side, padding=padding, use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    def convolution(
+        x: keras.KerasTensor, channels: int, side: int, padding: str = "valid"
+    ) -> keras.KerasTensor:
+        return layers.LeakyReLU(0.1)(normalised(x, channels, side, padding))
+
+    def bottleneck(x: keras.KerasTensor) -> keras.KerasTensor:
+        channels = x.shape[-1]
+        inner = convolution(convolution(x, channels, 1), channels, 3, "same")
+        return layers.LeakyReLU(0.1)(layers.Add()([x, normalised(inner, channels, 1)]))
+
+    x = bottleneck(bottleneck(convolution(photo, 64, 5)))
+    x = bottleneck(convolution(x, 128, 5))
+    x = bottleneck(bottleneck(convolution(x, 256, 5)))
+    for channels in (512, 256, 128, 64):
+        x = bottleneck(convolution(x, channels, 1))
+    x = layers.Conv2D(3, 1, use_bias=False, activation="sigmoid", dtype="float32")(x)
+    return keras.Model(
+        photo, layers.Cropping2D((x.shape[1] - BLOCK) // 2, dtype="float32")(x), name="blockcnn"
+    )
+
+
+def build_deblocker() -> keras.Model:
+    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8."""
+    return _cosine_network("deblocker", BLOCK, 0.001, channels=128, residual_blocks=3)
+
+
+def build_restorer() -> keras.Model:
+    """Goes over a photo that was repaired: six channels, repaired and degraded, to three.
+
+    8x8 blocks overlap by half, as noise and blur know no grid.
+    """
+    return _cosine_network(
+        "restorer", BLOCK // 2, 0.03, channels=64, residual_blocks=4, repaired=True
+    )
+
+
+def _cosine_network(
+    name: str,
+    stride: int,
+    least: float,
+    *,
+    channels: int,
+    residual_blocks: int,
+    repaired: bool = False,
+) -> keras.Model:
+    """A residual network on blocks at every ``stride`` pixels.
+
+    Args:
+        name: of the network.
+        stride: 8, or less for blocks that overlap.
+        least: see ``_deviations``.
+        channels: of its inner layers.
+        residual_blocks: of two convolutions each.
+        repaired: whether it sees two photos, of which the first is to be changed; how the second
+            differs has a gain of its own.
+    """
+    seen = keras.Input((None, None, 6 if repaired else 3))
+    photo = seen[..., :3] if repaired else seen
+    # The transforms are fixed: a step of Adam is the same for all weights, and larger than most of
+    # theirs.
+    transform = {"strides": stride, "padding": "same", "trainable": False}
+    analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, name="analysis", **transform)
+    coefficients = analysis(photo)
+    spectra = [coefficients]
+    if repaired:
+        spectra.append(layers.Subtract()([analysis(seen[..., 3:]), coefficients]))
+
+    def synthesis(changes: keras.KerasTensor, part: str) -> keras.KerasTensor:
+        return layers.Conv2DTranspose(3, BLOCK, use_bias=False, name=part, **transform)(changes)
+
+    def convolution(x: keras.KerasTensor, start: str = "glorot_uniform") -> keras.KerasTensor:
+        return layers.Conv2D(channels, 3, padding="same", kernel_initializer=start)(x)
+
+    x = convolution(layers.Concatenate()(spectra) if repaired else coefficients)
+    for _ in range(residual_blocks):
+        inner = layers.LeakyReLU(0.1)(convolution(layers.LeakyReLU(0.1)(x)))
+        x = layers.Add()([x, convolution(inner, "zeros")])
+    x = layers.LeakyReLU(0.1)(x)
+
+    def head(part: str) -> keras.KerasTensor:
+        return layers.Conv2D(3 * BLOCK**2, 1, kernel_initializer="zeros", name=part)(x)
+
+    scaled = [
+        layers.Multiply()([spectrum, head(part)])
+        for spectrum, part in zip(spectra, ("gain", "back"), strict=False)
+    ]
+    changes = layers.Add()([*scaled, head("shift")])
+    parts = [photo, synthesis(changes, "synthesis")]
+    if stride == BLOCK:
+        between = layers.Conv2D(
+            3 * BLOCK**2, 2, padding="same", kernel_initializer="zeros", name="between"
+        )(x)
+        half = BLOCK // 2
+        moved = layers.ZeroPadding2D(((half, 0), (half, 0)))(synthesis(between, "across"))
+        parts.append(layers.Cropping2D(((0, half), (0, half)))(moved))
+    network = keras.Model(seen, layers.Add(dtype="float32")(parts), name=name)
+    overlap = (BLOCK // stride) ** 2
+    signal, error = _deviations(least)
+    forward = _cosine_kernel(JPEG_COLOURS) / signal
+    mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
+    analysis.set_weights([forward, -mid_gray])
+    backward = _cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap
+    for layer in network.layers:
+        if isinstance(layer, layers.Conv2DTranspose):
+            layer.set_weights([backward])
+    return network
+
+
+def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(8, 8, 3, 192): a mixture of RGB, then the orthonormal 2-D DCT."""
+    return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colours).reshape(BLOCK, BLOCK, 3, -1)
+
+
+def _deviations(least: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """About how much DCT coefficients vary, and how much they are wrong, (192,) each.
+
+    They differ by a factor of a thousand; in such units all learn about equally fast. The curves
+    follow what was measured on BSDS500 photographs at JPEG qualities of 5 to 90.
+
+    Args:
+        least: no error is taken to vary less; noise changes all coefficients alike.
+    """
+    frequency = np.add.outer(np.arange(BLOCK) ** 2, np.arange(BLOCK) ** 2)
+    chroma = 0.5 / (1 + 10 * frequency)
+    signal = np.stack([1.7 / (1 + 2.4 * frequency), chroma, chroma])
+    chroma_error = 0.09 / (1 + 1.3 * frequency)
+    error = np.stack([np.full_like(chroma, 0.04), chroma_error, chroma_error])
+    return np.maximum(signal, LEAST_SIGNAL).ravel(), np.maximum(error, least).ravel()
+
+
+def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
+    """A whole photo through a network, as if it began on the 8x8 grid of JPEG.
+
+    Args:
+        network: one of this module.
+        photo: (H, W, C) float32 in [0, 1]; it should fit in memory some fifty times.
+
+    Returns:
+        (H, W, 3) float32; values may leave [0, 1] a little.
+    """
+    height, width = photo.shape[:2]
+    side = network.input.shape[1]
+    around = BLOCK if side else 0
+    pad = [(around, around + -length % BLOCK) for length in (height, width)]
+    padded = np.pad(photo, [*pad, (0, 0)], mode="symmetric")
+    if not side:
+        repaired = network.predict_on_batch(padded[None])[0]
+        return np.asarray(repaired)[:height, :width]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
+    windows = windows[::BLOCK, ::BLOCK].transpose(0, 1, 3, 4, 2)
+    rows = [network.predict_on_batch(np.ascontiguousarray(row)) for row in windows]
+    blocks = np.stack([np.asarray(row) for row in rows])  # (rows, columns, 8, 8, 3)
+    whole = blocks.transpose(0, 2, 1, 3, 4).reshape(len(rows) * BLOCK, -1, 3)
+    return whole[:height, :width]
+
+
+def multiply_adds(network: keras.Model, side: int = 48) -> float:
+    """Multiply-adds of all convolutions per pixel that comes out, of a photo of ``side`` pixels.
+
+    Each is counted where it is done: those of a transposed convolution per position of its input.
+    """
+    side = network.input.shape[1] or side
+    sized = keras.models.clone_model(
+        network, input_tensors=keras.Input((side, side, network.input.shape[-1]))
+    )
+    total = 0
+    for layer in sized.layers:
+        if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
+            transposed = isinstance(layer, layers.Conv2DTranspose)
+            grid = (layer.input if transposed else layer.output).shape[1:3]
+            times = len(layer._inbound_nodes)  # where one layer sees two photos
+            total += times * math.prod(grid) * math.prod(layer.kernel.shape)
+    return total / math.prod(sized.output.shape[1:3])

@@ -1,0 +1,1 @@
+"""Fit a model's head to ratings, and report on it."""

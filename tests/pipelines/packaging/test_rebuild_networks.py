@@ -1,0 +1,131 @@
+"""Repair networks are packaged only where they beat what they would replace."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from pipelines.enhancers import load_enhancer
+from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
+from pipelines.enhancers.learned import deblocker, restorer
+from pipelines.models.packaged import read_packaged
+from pipelines.packaging import deblocker as rebuild_deblocker
+from pipelines.packaging import repair_network as rebuilding
+from pipelines.packaging import restorer as rebuild_restorer
+from pipelines.packaging.repair_network import Gains
+from pipelines.training.enhancers import networks
+from trigger.errors import ModelError, TriggerError
+
+REPORT = {
+    **{"parameters": 9, "multiply_adds_per_pixel": 8.0, "patches": 7000},
+    **{"patch_side": 96, "photos": {"train": 5, "held_out": 3}, "quality": None},
+    "stages": [{"patches": 7000, "faults": "all", "repaired_crops": 500, "learning_rate": 0.001}],
+}
+REPAIRED_BY = {"deblocker": None, "restorer": restorer.first_repair_version()}
+MODULES = {"deblocker": rebuild_deblocker, "restorer": rebuild_restorer}
+RIVALS = {"deblocker": "deblock", "restorer": "classical"}
+
+
+@pytest.fixture
+def data(
+    photographs: Mapping[str, npt.NDArray[np.uint8]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Photos, trainings that learn nothing, and an empty package."""
+    (tmp_path / "clean").mkdir()
+    for name, photo in photographs.items():
+        for top in (0, 96):
+            Image.fromarray(photo[top:][:96, :128]).save(tmp_path / "clean" / f"{name}{top}.png")
+
+    def train(args: argparse.Namespace) -> None:
+        args.out.mkdir(parents=True)
+        build = {"deblocker": networks.build_deblocker, "restorer": networks.build_restorer}
+        build[args.network]().save_weights(args.out / f"{args.network}.weights.h5")
+        report = REPORT | {"repaired_by": REPAIRED_BY[args.network]}
+        (args.out / "report.json").write_text(json.dumps(report))
+
+    monkeypatch.setattr(rebuilding.training, "train", train)
+    monkeypatch.setattr(rebuilding, "MODELS", tmp_path / "package")
+    (tmp_path / "package").mkdir()
+    return tmp_path
+
+
+def gaining(gains: Mapping[str, Mapping[str, float]]) -> Callable[..., Gains]:
+    """A comparison that finds these gains, by enhancer."""
+    return lambda _, enhancer, __: {"some case": dict(gains[enhancer.name])}
+
+
+def test_a_network_that_learned_nothing_is_not_packaged(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = {name: rebuild_deblocker.CASES[name] for name in ("q10", "q10 cropped")}
+    monkeypatch.setattr(rebuild_deblocker, "CASES", cases)
+    with pytest.raises(TriggerError, match="does not beat deblock at q10, q10 cropped"):
+        rebuild_deblocker.rebuild(data, data / "build")
+    assert not list((data / "package").iterdir())
+
+
+def test_a_network_for_one_quality_is_not_packaged(data: Path) -> None:
+    folder = data / "build" / "deblocker"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(REPORT | {"quality": 10}))
+    with pytest.raises(TriggerError, match="quality 10 alone"):
+        rebuild_deblocker.rebuild(data, data / "build")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_network_that_wins_is_packaged_with_what_was_measured(
+    name: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    won, lost = {"psnr_gain": 1.25, "ssim_gain": 0.0125}, {"psnr_gain": 0.5, "ssim_gain": 0.005}
+    monkeypatch.setattr(rebuilding, "compare", gaining({name: won, RIVALS[name]: lost}))
+    MODULES[name].rebuild(data, data / "build")
+    record, content = read_packaged(data / "package", name, "")
+    modules = {"deblocker": deblocker, "restorer": restorer}
+    monkeypatch.setattr(modules[name], "MODELS", data / "package")
+    assert load_enhancer(name).version.endswith(record["version"])
+    assert record["quality"][name]["some case"] == won
+    assert len(content) < 8e6
+    card = (data / "package" / f"{name}.md").read_text()
+    assert "| some case | +1.25 dB, +0.0125 | +0.50 dB, +0.0050 |" in card
+    assert "7,000 patches" in card
+
+
+def test_colours_alone_do_not_win(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gains = {
+        "deblocker": {"psnr_gain": 0.8, "ssim_gain": 0.007},
+        "deblock": {"psnr_gain": 0.6, "ssim_gain": 0.024},
+    }
+    monkeypatch.setattr(rebuilding, "compare", gaining(gains))
+    with pytest.raises(TriggerError, match="does not beat deblock at some case"):
+        rebuild_deblocker.rebuild(data, data / "build")
+
+
+def test_a_network_belongs_to_what_came_before_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = data / "build" / "restorer"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(REPORT | {"repaired_by": "1-other"}))
+    with pytest.raises(TriggerError, match="trained on what repairs 1-other leave"):
+        rebuild_restorer.rebuild(data, data / "build")
+    monkeypatch.setattr(ClassicalEnhancer, "version", "next")
+    with pytest.raises(ModelError, match=r"here are repairs next-.*packaging.restorer"):
+        restorer.Restorer()
+
+
+@pytest.mark.parametrize("name", rebuild_restorer.CASES)
+def test_faults_depend_on_the_photo_alone(name: str, coffee: npt.NDArray[np.uint8]) -> None:
+    case, photo = rebuild_restorer.CASES[name], coffee[:64, :64]
+    first, again = (case(photo, np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(first[1], again[1])
+    assert first[0] is photo
+    assert (first[1] != photo).any() == (name != "none")

@@ -1,0 +1,1 @@
+"""Terminal output: messages, progress, muting of native libraries."""

@@ -1,0 +1,1 @@
+"""HTML pages: the contact sheet and self-contained reports."""

@@ -1,0 +1,1 @@
+"""Decode photos: formats, orientation, colour, limits."""
