@@ -31,7 +31,7 @@ from annotation.pictures import content_features, render, spoil
 from annotation.selection import STRATA, choose, quotas, strata_of
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.cli.options import finite_number, local_path, positive_number, random_seed
-from trigger.console.progress import track
+from trigger.console.progress import progress
 from trigger.console.terminal import leave_out
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import make_folder, write_atomically
@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     pairs: list[Pair] = []
     with ThreadPoolExecutor(args.workers, thread_name_prefix="pairs") as pool:
         made = pool.map(partial(_make, args.out), drafts)
-        for pair in track(made, len(drafts), "pairs"):
+        for pair in progress(made, "pairs", total=len(drafts), unit="pairs"):
             if isinstance(pair, PhotoError):
                 left_out.append(pair)
             else:
@@ -187,7 +187,7 @@ def _look(
     candidates = shuffled[place < wanted * CANDIDATES].reset_index(drop=True)
     with ThreadPoolExecutor(args.workers, thread_name_prefix="pairs") as pool:
         rows = zip(candidates["photo"], candidates["path"], strict=True)
-        seen = list(track(pool.map(_features, rows), len(candidates), "looking"))
+        seen = list(progress(pool.map(_features, rows), "comparing", total=len(candidates)))
     features = [feature for feature in seen if not isinstance(feature, PhotoError)]
     left_out = [problem for problem in seen if isinstance(problem, PhotoError)]
     if not features:

@@ -35,12 +35,12 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
-from pipelines.data.available import read_rated
 from pipelines.data.labels import read
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.provenance import origins_of
 from pipelines.data.splits import is_held_out
 from pipelines.evaluation.metrics import interval, resample_scenes
+from pipelines.ratings.photos import read_rated
 from pipelines.training import loop as fitting
 from pipelines.training.averaging import average, refit_head
 from pipelines.training.baseline import training_targets, with_auxiliary_heads

@@ -1,19 +1,15 @@
-"""Going on without the photos that are gone or broken by now, as long as they are few."""
+"""Skip photos that are missing or broken; fail if more than a tenth are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from pipelines.ratings.aggregation import rated_photos
 from trigger.console.terminal import leave_out
 from trigger.errors import DataError, PhotoError
 from trigger.photo.decoder import photo_hash, read_photo_bytes
 
 MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for all
-MEND_RATED = "Put them back, mend the column 'path', or remove their rows"
 
 
 def identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
@@ -23,17 +19,6 @@ def identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
             yield photo, photo_hash(read_photo_bytes(photo))
         except PhotoError as error:
             leave_out(error)
-
-
-def read_rated(path: Path) -> pd.DataFrame:
-    """The rated photos of a CSV that are at hand, as ``rated_photos`` gives them.
-
-    Raises:
-        DataError: as ``rated_photos``, or more than a tenth are missing.
-    """
-    table, missing = rated_photos(path)
-    leave_out_missing(path, missing, len(table) + len(missing), MEND_RATED)
-    return table
 
 
 def leave_out_missing(source: Path, missing: Sequence[tuple[str, str]], of: int, mend: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
-from pipelines.data.available import MEND_RATED, leave_out_missing, read_rated
+from pipelines.data.available import leave_out_missing
 from pipelines.data.splits import unseen
 from pipelines.evaluation.metrics import (
     Values,
@@ -30,11 +30,13 @@ from pipelines.evaluation.thresholds import (
     find_threshold,
     target_of,
 )
+from pipelines.ratings.photos import MEND_RATED, read_rated
 from pipelines.ratings.table import IMPROVABLE
-from trigger.assessment import Assessment, RejectedPhoto
-from trigger.commands.common import add_common_arguments, load_trigger
-from trigger.console.progress import track
+from trigger.assessment import DEFAULT_THRESHOLD, Assessment, RejectedPhoto, Trigger
+from trigger.cli.options import finite_number, positive_number
+from trigger.console.progress import progress
 from trigger.errors import DataError
+from trigger.views import VIEWS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: trigger evaluate ratings.csv --held-out --target-precision 0.9"
     parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
-    add_common_arguments(parser)
+    parser.add_argument("--threshold", type=finite_number, default=DEFAULT_THRESHOLD)
+    parser.add_argument("--model")
+    parser.add_argument("--views", choices=VIEWS, default="whole")
+    parser.add_argument("--workers", type=positive_number)
     add_target_options(parser)
     parser.add_argument(
         "--held-out",
@@ -70,8 +75,10 @@ def run(args: argparse.Namespace) -> int:
         rated = rated[unseen(rated)]
         if rated.empty:
             raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
-    results = load_trigger(args).assess_all(rated["path"], workers=args.workers)
-    assessed = list(track(results, len(rated), "scoring"))
+    results = Trigger(args.threshold, args.model, views=args.views).assess_all(
+        rated["path"], workers=args.workers
+    )
+    assessed = list(progress(results, "scoring", total=len(rated)))
     broken = [(each.photo, each.message) for each in assessed if isinstance(each, RejectedPhoto)]
     leave_out_missing(args.ratings, broken, len(rated), MEND_RATED)
     rated = rated[~rated["path"].isin(path for path, _ in broken)]

@@ -37,7 +37,7 @@ from pipelines.data.provenance import (
 from pipelines.opinions import live_challenge, tid2013
 from pipelines.opinions.live_challenge import read_live_challenge
 from pipelines.opinions.tid2013 import read_scores, read_tid2013, scene_numbers
-from pipelines.ratings.table import check_path
+from pipelines.ratings.table import PERFECT, check_path
 from trigger.cli.options import local_path
 from trigger.console.terminal import leave_out
 from trigger.errors import OptionError, PhotoError
@@ -51,8 +51,6 @@ SIGNIFICANT, MODERATE, REGRESSED = 2.5, 1.0, -0.3
 POOR, FAIR = 1 + 9 * 0.4, 1 + 9 * 0.6
 
 RatingRow = dict[str, str | int]
-
-PERFECT = "original"  # the enhancer that gives back what a flawless camera would have seen
 
 
 def rating_of(gain: float) -> int:

@@ -38,6 +38,9 @@ from typing import TypeVar
 from trigger.errors import DataError
 
 RATINGS = {2: "significant improvement", 1: "moderate improvement", 0: "neutral", -1: "regressed"}
+PERFECT = "original"
+"""The enhancer that would give back what a flawless camera had seen; see derived ratings."""
+
 IMPROVABLE = 1  # a mean rating from here on counts as "would look better"
 SENTINELS = {"identical": (0,), "good": (1, 2), "bad": (-1,)}
 """Kinds of pairs with a known answer, and the ratings that a careful rater gives them."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
+
+import click
 
 from trigger.assessment import check_threshold
 from trigger.errors import OptionError
@@ -47,6 +50,50 @@ def local_path(text: str) -> Path:
             f"{text!r} is a URL, which is not read here; copy it to this machine and name the copy"
         )
     return Path(text)
+
+
+class _FiniteFloat(click.ParamType[float]):
+    """A float other than nan and infinity."""
+
+    name = "number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse the option's text."""
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number, like 0.4", param, ctx)
+        return number
+
+
+class _LocalPath(click.ParamType[Path]):
+    """A path on this machine, or mounted there; no URL."""
+
+    name = "path"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """Refuse URLs, which `pathlib` would take for folders."""
+        if "://" in str(value):
+            self.fail(
+                f"{value!r} is a URL, which cannot be read here; copy it to this machine and name "
+                "the copy",
+                param,
+                ctx,
+            )
+        return Path(str(value))
+
+
+FINITE = _FiniteFloat()
+LOCAL_PATH = _LocalPath()
+POSITIVE = click.IntRange(min=1)
+POSITIVE_FLOAT = click.FloatRange(min=0, min_open=True, max=1e308)
+SEED = click.IntRange(0, 2**32 - 1)
 
 
 def check_output(path: Path, option: str) -> None:

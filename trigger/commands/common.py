@@ -1,50 +1,66 @@
-"""What ``trigger score`` and ``trigger rank`` share, and what scores photos like them."""
+"""What ``trigger score`` and ``trigger rank`` share."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
 
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
-from trigger.cli.options import finite_number, positive_number
+from trigger.cli.options import FINITE, POSITIVE
 from trigger.console.quiet import native_messages_muted
 from trigger.console.terminal import printable
 from trigger.views import VIEWS
 
-EXIT_CODES = "exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage"
+EXIT_CODES = "Exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage."
 HEADER = "   score  alert  photo"
 
-
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --threshold, --model, --views and --workers."""
-    parser.add_argument(
-        "--threshold",
-        type=finite_number,
-        default=DEFAULT_THRESHOLD,
-        metavar="SCORE",
-        help="score from which on a photo raises an alert (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--model", metavar="FILE", help=".tflite file to use instead of the packaged model"
-    )
-    parser.add_argument(
-        "--views",
-        choices=VIEWS,
-        default="whole",
-        help="what the model is shown: the whole photo, or also tiles of large photos at full "
-        "resolution, which finds fine noise and takes about three times as long (default: whole)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=positive_number,
-        metavar="N",
-        help="photos worked on at a time (default: one per core, at most 4)",
-    )
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def load_trigger(args: argparse.Namespace) -> Trigger:
-    """Load what the common arguments ask for."""
+def model_options(command: F) -> F:
+    """Add --threshold, --model, --views and --workers to a command."""
+    options = [
+        click.option(
+            "--threshold",
+            type=FINITE,
+            default=DEFAULT_THRESHOLD,
+            metavar="SCORE",
+            show_default=True,
+            help="Score from which a photo raises an alert.",
+        ),
+        click.option(
+            "--model",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A .tflite file to use instead of the packaged model.",
+        ),
+        click.option(
+            "--views",
+            type=click.Choice(VIEWS),
+            default="whole",
+            show_default=True,
+            help="What the model sees: the whole photo, or also tiles of large photos at full "
+            "resolution, which finds fine noise and takes about three times as long.",
+        ),
+        click.option(
+            "--workers",
+            type=POSITIVE,
+            metavar="N",
+            help="Photos processed at a time (default: one per core, at most 4).",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_trigger(threshold: float, model: Path | None, views: str) -> Trigger:
+    """Load the model without the messages of the native runtime."""
     with native_messages_muted():
-        return Trigger(args.threshold, args.model, views=args.views)
+        return Trigger(threshold, model, views=views)
 
 
 def line(photo: Assessment) -> str:

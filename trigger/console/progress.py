@@ -1,33 +1,38 @@
-"""A progress line on a terminal, and nothing where standard error is not one."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeVar
 
+from tqdm import tqdm
+
 T = TypeVar("T")
-_WIDTH = 24
-_SECONDS_BETWEEN = 0.1
 
 
-def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Pass ``items`` on while showing how many of ``total`` have come, and the time left."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    begin = shown = time.monotonic()
-    try:
-        for done, item in enumerate(items, start=1):
-            now = time.monotonic()
-            if now - shown > _SECONDS_BETWEEN or done == total:
-                shown = now
-                bar = "#" * (_WIDTH * done // total)
-                left = (now - begin) / done * (total - done)
-                sys.stderr.write(f"\r{what} [{bar:<{_WIDTH}}] {done}/{total}, {left:.0f} s left ")
-                sys.stderr.flush()
-            yield item
-    finally:
-        sys.stderr.write("\r\x1b[K")  # back to the start of an empty line
-        sys.stderr.flush()
+def progress(
+    items: Iterable[T],
+    description: str,
+    *,
+    total: int | None = None,
+    unit: str = "photos",
+    shown: bool = True,
+) -> tqdm[T]:
+    """Iterate over ``items`` with a progress bar on standard error, if that is a terminal.
+
+    Args:
+        items: what to iterate over.
+        description: what is being done, such as ``"scoring"``.
+        total: how many items there are, where ``items`` has no length.
+        unit: what the items are.
+        shown: False: no bar, also on a terminal.
+    """
+    return tqdm(
+        items,
+        description,
+        total,
+        leave=False,
+        unit=f" {unit}",
+        dynamic_ncols=True,
+        disable=None if shown else True,  # None: disabled where there is no terminal
+    )

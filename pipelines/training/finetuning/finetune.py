@@ -13,13 +13,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from pipelines.data.available import MEND_RATED, leave_out_missing, read_rated
+from pipelines.data.available import leave_out_missing
 from pipelines.data.lock import working_in
 from pipelines.data.splits import is_held_out, unseen
 from pipelines.evaluation.thresholds import Target, add_target_options, choose_threshold, target_of
 from pipelines.models.record import enhancer_of, read_record
-from pipelines.opinions.derived_ratings import PERFECT
-from pipelines.ratings.table import IMPROVABLE
+from pipelines.ratings.photos import MEND_RATED, read_rated
+from pipelines.ratings.table import IMPROVABLE, PERFECT
 from pipelines.training import loop as fitting
 from pipelines.training.finetuning.features import trunk_features
 from pipelines.training.finetuning.head import (

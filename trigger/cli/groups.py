@@ -1,0 +1,140 @@
+"""Click groups whose commands are imported only when they are used."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from trigger.console.quiet import native_messages_muted
+from trigger.errors import MissingExtra
+
+_OWN_PACKAGES = {"trigger", "pipelines", "annotation", "export"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A subcommand in the table of commands.
+
+    Attributes:
+        module: holds the click command, under the name ``command``.
+        help: one line for the list of commands.
+        extra: the optional dependencies that it needs.
+        name: of the command in its module, where that holds several.
+    """
+
+    module: str
+    help: str
+    extra: str | None = None
+    name: str = "command"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Subcommands under one word, such as ``trigger ratings export``."""
+
+    help: str
+    commands: Mapping[str, Entry]
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands without importing them."""
+
+    def __init__(self, name: str, table: Mapping[str, Entry | Group], **settings: Any) -> None:
+        super().__init__(name, no_args_is_help=False, **settings)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, or make the group of that name."""
+        entry = self.table.get(cmd_name)
+        if entry is None:
+            return None
+        if isinstance(entry, Group):
+            return LazyGroup(cmd_name, entry.commands, help=entry.help)
+        try:
+            with native_messages_muted():
+                module = importlib.import_module(entry.module)
+                command = getattr(module, entry.name, None) or _Legacy(module, entry)
+        except ModuleNotFoundError as error:
+            _remember(error, entry, f"{ctx.command_path} {cmd_name}")
+            raise
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was named, or say what may have been meant."""
+        name = args[0]
+        if name in self.table or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        close = difflib.get_close_matches(name, self.table)
+        meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        message = f"there is no command {name!r}{meant} ({ctx.command_path} --help lists all)"
+        raise click.UsageError(message, ctx)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named; remember which one a missing package belongs to."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            name = ctx.invoked_subcommand
+            entry = self.table.get(name) if name else None
+            if isinstance(entry, Entry):
+                _remember(error, entry, f"{ctx.command_path} {name}")
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in self.table.items()])
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
+    """The error that says which extra brings the package that a command did not find, if any."""
+    entry, command = getattr(error, "_trigger_command", (None, ""))
+    missing = (error.name or "").partition(".")[0]
+    if entry is None or entry.extra is None or missing in _OWN_PACKAGES:
+        return None
+    return MissingExtra(entry.extra, missing, command)
+
+
+def _remember(error: ModuleNotFoundError, entry: Entry, command: str) -> None:
+    if not hasattr(error, "_trigger_command"):  # the innermost group knows best
+        error._trigger_command = (entry, command)  # type: ignore[attr-defined]
+
+
+class _Legacy(click.Command):
+    """Until a module holds a click command: its argparse functions."""
+
+    def __init__(self, module: Any, entry: Entry) -> None:
+        super().__init__(None, add_help_option=False)
+        self.module, self.entry = module, entry
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.params = {"args": list(args)}
+        return []
+
+    def invoke(self, ctx: click.Context) -> int:
+        import argparse
+
+        arguments, passed_on = list(ctx.params["args"]), []
+        if self.entry.module == "pipelines.labelling.run" and "--" in arguments:
+            dashes = arguments.index("--")
+            arguments, passed_on = arguments[:dashes], arguments[dashes + 1 :]
+        parser = argparse.ArgumentParser(prog=ctx.command_path, allow_abbrev=False)
+        self.module.add_arguments(parser)
+        try:
+            args = parser.parse_args(arguments)
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        args.passed_on = passed_on
+        return int(self.module.run(args))

@@ -1,0 +1,73 @@
+"""The commands of ``trigger``: where each lives, and the line that describes it."""
+
+from __future__ import annotations
+
+from trigger.cli.groups import Entry, Group
+
+COMMANDS: dict[str, Entry | Group] = {
+    "score": Entry("trigger.commands.score", "Score photos: what would enhancement gain?"),
+    "rank": Entry("trigger.commands.rank", "Rank folders of photos, best candidates first."),
+    "enhance": Entry("pipelines.enhancers.photo", "Enhance photos, if it helps.", "pipelines"),
+    "enhancers": Group(
+        "Enhancers: list them, convert others' networks.",
+        {
+            "list": Entry("pipelines.commands.enhancers", "List the enhancers.", "pipelines"),
+            "convert": Entry(
+                "pipelines.commands.enhancers",
+                "Convert a TensorFlow.js model to a SavedModel.",
+                "pipelines",
+                "convert",
+            ),
+        },
+    ),
+    "upscale": Entry("pipelines.commands.upscale", "Make photos four times larger.", "realesrgan"),
+    "degrade": Entry(
+        "pipelines.degradation.folder", "Make degraded versions of photos.", "pipelines"
+    ),
+    "label": Entry("pipelines.labelling.run", "Label photos with measured deltas.", "pipelines"),
+    "labels": Group(
+        "Labels: follow, look at and compact them.",
+        {
+            "status": Entry(
+                "pipelines.labelling.status", "Show how far a labelling run is.", "pipelines"
+            ),
+            "report": Entry(
+                "pipelines.labelling.report", "Write a page of labels to look at.", "pipelines"
+            ),
+            "compact": Entry(
+                "pipelines.labelling.compact", "Merge small label files.", "pipelines"
+            ),
+        },
+    ),
+    "train": Entry("pipelines.training.baseline", "Train a model on labels.", "pipelines"),
+    "finetune": Entry(
+        "pipelines.training.finetuning.finetune", "Fit a model's head to ratings.", "pipelines"
+    ),
+    "evaluate": Entry(
+        "pipelines.evaluation.rated", "Compare a model's scores with ratings.", "pipelines"
+    ),
+    "export": Entry("export.commands.export", "Convert a model to TFLite and check it.", "export"),
+    "pairs": Entry("annotation.pairs", "Choose before/after pairs to rate.", "annotation"),
+    "annotate": Entry("annotation.commands.annotate", "Rate pairs in the browser.", "annotation"),
+    "ratings": Entry(
+        "annotation.commands.ratings", "Sum up, convert and combine ratings.", "annotation"
+    ),
+    "derive-ratings": Entry(
+        "pipelines.opinions.derived_ratings", "Derive ratings from human scores.", "pipelines"
+    ),
+    "train-scorer": Entry(
+        "pipelines.training.scorer.train", "Train the quality scorer.", "pipelines"
+    ),
+    "train-enhancer": Entry(
+        "pipelines.training.enhancers.train", "Train a network to repair photos.", "pipelines"
+    ),
+    "packaged": Group(
+        "Models that come with the project: rebuild them.",
+        {
+            "rebuild": Entry(
+                "pipelines.packaging.rebuild", "Train and package a model anew.", "pipelines"
+            ),
+        },
+    ),
+    "demo": Entry("pipelines.demo.run", "Run the whole chain on sample photographs.", "pipelines"),
+}
