@@ -35,7 +35,7 @@ from trigger.console.progress import progress
 from trigger.console.terminal import leave_out
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import make_folder, write_atomically
-from trigger.photo.decoder import read_photo, read_same_photo
+from trigger.photo import read_photo, read_same_photo
 from trigger.threads import usable_cores
 
 CANDIDATES = 4  # photos looked at per pair wanted, to choose diverse ones from

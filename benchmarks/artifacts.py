@@ -34,7 +34,7 @@ from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.evaluation.fidelity import psnr_b, windowed_similarity
 from pipelines.training.enhancers.networks import multiply_adds, repair
 from pipelines.training.enhancers.train import load_network
-from trigger.photo.decoder import find_photos, read_photo
+from trigger.photo import find_photos, read_photo
 
 PUBLISHED = {
     10: {

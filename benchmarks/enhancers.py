@@ -34,7 +34,7 @@ from pipelines.enhancers import ENHANCERS, enhance_pixels, load_enhancer
 from pipelines.evaluation.fidelity import capped_psnr, similarity
 from pipelines.scorers import DEFAULT_SCORER, checked_opinions, load_scorer, mean_score
 from trigger.errors import MissingExtra, ModelError
-from trigger.photo.decoder import find_photos, read_photo
+from trigger.photo import find_photos, read_photo
 
 SIDE = 256
 REPAIRED = (

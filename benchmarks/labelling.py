@@ -30,7 +30,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from pipelines.enhancers import DEFAULT_ENHANCER
-from trigger.photo.decoder import find_photos
+from trigger.photo import find_photos
 
 TARGET = 1.05
 TARGET_WORKERS = 1.8
@@ -142,7 +142,7 @@ def plain_loop(photos: Path, out: Path, enhancer: str) -> Callable[[], dict[str,
 
     from pipelines.enhancers import enhance_pixels, load_enhancer
     from pipelines.scorers import DEFAULT_SCORER, load_scorer, mean_score
-    from trigger.photo.decoder import photo_hash, read_photo
+    from trigger.photo import photo_hash, read_photo
 
     repair, scorer = load_enhancer(enhancer), load_scorer(DEFAULT_SCORER)
 

@@ -46,7 +46,7 @@ from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from quality_table import OURS, PAIRS, WORSE, Row, alerts, as_markdown, table
 from trigger.assessment import Trigger
 from trigger.files import write_atomically
-from trigger.photo.decoder import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 Scores = dict[str, float]
 

@@ -26,7 +26,7 @@ from faults import FAULTS
 from pipelines.data.pixels import Pixels, to_float
 from pipelines.degradation.model import degrade
 from trigger.assessment import Trigger
-from trigger.photo.decoder import find_photos, read_photo
+from trigger.photo import find_photos, read_photo
 from trigger.views import REDUCED, VIEWS
 
 SEEN = (

@@ -19,10 +19,9 @@ from PIL import Image, ImageFilter
 from export.flatfile import Precision
 from trigger.errors import OptionError, PhotoError
 from trigger.interface import Output
-from trigger.photo.decoder import find_photos, read_photo
+from trigger.photo import Pixels, find_photos, read_photo
 from trigger.preprocessing import STANDARD
 
-Pixels = npt.NDArray[np.uint8]
 ScorePhotos = Callable[[Pixels], npt.NDArray[np.float32]]
 """Photos (N, 448, 448, 3) uint8 to (N, k) float32."""
 

@@ -17,7 +17,7 @@ from trigger.errors import (
     TriggerError,
 )
 from trigger.model import Model, load_model
-from trigger.photo.decoder import Photo, PhotoSource, read_photo
+from trigger.photo import Photo, PhotoSource, read_photo
 
 __all__ = [
     "Assessment",

@@ -12,7 +12,8 @@ from typing import Any
 
 from trigger.errors import OptionError, PhotoError, PhotoReason
 from trigger.model import Model, load_model
-from trigger.photo.decoder import PhotoSource, is_photo_source, read_photo
+from trigger.photo import PhotoSource, read_photo
+from trigger.photo.decoder import is_photo_source
 from trigger.threads import default_workers, map_in_order
 from trigger.views import check_views, show
 

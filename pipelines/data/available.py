@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trigger.console.terminal import leave_out
 from trigger.errors import DataError, PhotoError
-from trigger.photo.decoder import photo_hash, read_photo_bytes
+from trigger.photo import photo_hash, read_photo_bytes
 
 MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for all
 

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from trigger.photo import Pixels
+
+__all__ = ["FloatPhoto", "Pixels", "to_float", "to_pixels"]
+
 FloatPhoto = npt.NDArray[np.float32]
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pipelines.data.disk_array import new_disk_array
 from trigger.errors import PhotoError
-from trigger.photo.decoder import read_photo, read_same_photo
+from trigger.photo import read_photo, read_same_photo
 from trigger.preprocessing import STANDARD
 from trigger.threads import default_workers, map_in_order
 

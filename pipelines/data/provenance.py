@@ -16,7 +16,7 @@ import pandas as pd
 
 from trigger.errors import DataError
 from trigger.files import resolved, write_atomically
-from trigger.photo.decoder import find_photos
+from trigger.photo import find_photos
 
 RECORD = "degradations.csv"
 UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos

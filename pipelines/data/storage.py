@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, cast
 
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import write_atomically
-from trigger.photo.decoder import read_photo_bytes, read_to_end
+from trigger.photo import read_photo_bytes
+from trigger.photo.content import read_to_end
 
 
 def is_remote(location: str) -> bool:

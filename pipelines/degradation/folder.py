@@ -42,7 +42,7 @@ from trigger.cli.options import local_path, positive_number, random_seed
 from trigger.console.terminal import leave_out
 from trigger.errors import DataError, PhotoError
 from trigger.files import write_atomically
-from trigger.photo.decoder import photo_hash, read_photo, read_photo_bytes
+from trigger.photo import photo_hash, read_photo, read_photo_bytes
 
 AnyKind = Kind | HardNegative
 ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw
 from tqdm import tqdm
@@ -24,9 +23,7 @@ from pipelines.degradation.model import Kind
 from pipelines.demo.page import Card
 from pipelines.evaluation.fidelity import similarity
 from trigger.files import write_atomically
-from trigger.photo.decoder import photo_hash, read_photo, read_photo_bytes
-
-Pixels = npt.NDArray[np.uint8]
+from trigger.photo import Pixels, photo_hash, read_photo, read_photo_bytes
 
 RATINGS_FILE = "derived-ratings.csv"
 RATER = "derived from the original by SSIM, no person"

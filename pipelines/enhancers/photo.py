@@ -35,7 +35,7 @@ from trigger.console.quiet import native_messages_muted
 from trigger.console.terminal import complain, leave_out, printable
 from trigger.errors import DataError, EnhancerError, PhotoError, ScorerError, TriggerError
 from trigger.files import can_be_written, is_file, write_atomically
-from trigger.photo.decoder import read_photo, read_photo_bytes
+from trigger.photo import read_photo, read_photo_bytes
 
 
 @dataclass(frozen=True)

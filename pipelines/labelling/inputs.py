@@ -19,7 +19,7 @@ from pipelines.data.labels import RUN_FILE, read_run
 from pipelines.data.storage import absolute, is_remote, match, open_file
 from trigger.errors import DataError
 from trigger.files import resolved
-from trigger.photo.decoder import PHOTO_EXTENSIONS
+from trigger.photo.search import PHOTO_EXTENSIONS
 
 MANIFEST_EXTENSIONS = frozenset({".txt", ".csv", ".parquet"})
 PATH_COLUMN = "path"

@@ -38,7 +38,7 @@ from pipelines.labelling.plan import Shard
 from pipelines.labelling.time_limit import OutOfTimeError, PatientThread
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from trigger.errors import EnhancerError, ModelError, OptionError, PhotoError
-from trigger.photo.decoder import photo_hash, read_photo
+from trigger.photo import photo_hash, read_photo
 
 T = TypeVar("T")
 Clock = dict[str, float]

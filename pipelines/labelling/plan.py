@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pipelines.data.labels import Recipe, Reject, label_file, labelled_photos, write_rejects
 from pipelines.data.storage import Folder, read_photo_file
 from trigger.errors import DataError, PhotoError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 from trigger.threads import map_in_order
 
 LARGEST_SHARD = 64

@@ -31,7 +31,8 @@ from pipelines.labelling.summary import describe_deltas, draw_deltas, draw_score
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, PhotoError
 from trigger.pages.self_contained import image, jpeg, numbers, page, table
-from trigger.photo.decoder import check_same_photo, read_photo
+from trigger.photo import read_photo
+from trigger.photo.content import check_same_photo
 
 PAGE_FILE = "report.html"
 TITLE = "Labels: what enhancement gained"

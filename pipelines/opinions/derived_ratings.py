@@ -42,7 +42,7 @@ from trigger.cli.options import local_path
 from trigger.console.terminal import leave_out
 from trigger.errors import OptionError, PhotoError
 from trigger.files import resolved, write_atomically
-from trigger.photo.decoder import photo_hash, read_photo_bytes
+from trigger.photo import photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
 # "barely visible" to "visible", 2.5 the step to "annoying".

@@ -27,7 +27,7 @@ from pipelines.enhancers.classical.shrinkage import SHRINKAGE, shrink
 from pipelines.opinions import FLAWLESS
 from pipelines.opinions.score_table import read_score_table
 from trigger.errors import DataError
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 LAYOUT = "folder of the originals, kodakNN.png, and mos.csv (columns kodak, type, level, mos_0_9)"
 TOLERANCE = 1.0  # dB

@@ -33,7 +33,7 @@ from pipelines.ratings.table import (
 )
 from trigger.errors import DataError, PhotoError
 from trigger.files import resolved
-from trigger.photo.decoder import photo_hash, read_photo_bytes, read_same_photo
+from trigger.photo import photo_hash, read_photo_bytes, read_same_photo
 from trigger.threads import default_workers, map_in_order
 
 BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with

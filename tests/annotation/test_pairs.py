@@ -26,7 +26,7 @@ from pipelines.data.labels import KIND, LABEL_SCHEMA, RUN_FILE
 from pipelines.ratings.table import read_rows
 from trigger.cli.app import main
 from trigger.errors import DataError
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 Photographs = Mapping[str, npt.NDArray[np.uint8]]
 

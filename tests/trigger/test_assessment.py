@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 import trigger
 from trigger import Assessment, OptionError, PhotoError, RejectedPhoto, Trigger, should_enhance
-from trigger.photo.decoder import PhotoSource
+from trigger.photo import PhotoSource
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from trigger.console.terminal import printable
 from trigger.errors import DataError, OptionError
 from trigger.files import resolved, write_atomically
 from trigger.pages.contact_sheet import MAX_PHOTOS, contact_sheet, make_thumbnails
-from trigger.photo.decoder import PHOTO_EXTENSIONS, find_photos
+from trigger.photo import find_photos
+from trigger.photo.search import PHOTO_EXTENSIONS
 from trigger.ranking import Ranking, rank
 from trigger.threads import default_workers
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from trigger.assessment import Assessment
 from trigger.errors import PhotoError
 from trigger.pages.html_page import html_page
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 from trigger.ranking import Ranking
 from trigger.threads import map_in_order
 

@@ -10,8 +10,8 @@ from importlib import resources
 
 from PIL import Image
 
-from pipelines.data.pixels import Pixels
 from trigger.pages.html_page import html_page
+from trigger.photo import Pixels
 
 
 def page(title: str, body: str, *, styles: Sequence[str], script: str | None = None) -> str:

@@ -9,39 +9,27 @@ that cannot be read raises PhotoError and nothing else. A file that ends too ear
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
-import stat
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trigger.console.terminal import leave_out
 from trigger.errors import OptionError, PhotoError
-from trigger.files import is_folder
+from trigger.photo.content import check_size, read_photo_bytes, read_to_end
 from trigger.photo.formats import detect_format, explain, load_pixels, open_header
 from trigger.photo.upright import is_sideways, to_upright_rgb
-from trigger.records import kind_of
 
 Pixels = npt.NDArray[np.uint8]
 PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Pixels
 """A path, the content of a file, an open binary file, a Pillow image or (H, W, 3) uint8 RGB."""
 
-MAX_FILE_BYTES = 256 * 2**20
-_PIECE = 2**20  # bytes read at once; asked for all that is allowed, files set aside as much memory
 MAX_PIXELS = 200_000_000
 """Room for the largest phone sensors (16320x12240)."""
 MAX_SIDE = 65_500
 """The longest side of a JPEG that its decoders and encoders take."""
-PHOTO_EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif"}
-    | {".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +84,7 @@ def read_photo(
         return _decode(read_photo_bytes(source, label), label, at_least)
     if isinstance(source, bytes | bytearray | memoryview):
         label = name or "bytes"
-        return _decode(_checked_bytes(bytes(source), label), label, at_least)
+        return _decode(check_size(bytes(source), label), label, at_least)
     if hasattr(source, "read"):
         label = name or _as_text(getattr(source, "name", "")) or "file object"
         return _decode(read_to_end(source, label), label, at_least)
@@ -116,137 +104,11 @@ def is_photo_source(value: object) -> bool:
     return isinstance(value, whole) or hasattr(value, "read")
 
 
-def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
-    """Read the content of a photo file, at most ``MAX_FILE_BYTES``.
-
-    Args:
-        path: of the file.
-        name: what errors call the photo; by default its path.
-
-    Raises:
-        PhotoError: missing, directory, permission, empty, too-large or unreadable (also pipes
-            and devices, which are never opened: reading them could wait forever).
-    """
-    file_name = os.fsdecode(path)
-    name = name or file_name
-    try:
-        mode = os.stat(file_name).st_mode  # noqa: PTH116, since Path("") is the current folder
-        if stat.S_ISDIR(mode):
-            os.scandir(file_name).close()  # PermissionError, where that is what is wrong
-            raise PhotoError(
-                "directory",
-                name,
-                "is a folder, not a photo; give the photos in it, as in FOLDER/*.jpg (trigger rank "
-                "takes folders).",
-            )
-        if not stat.S_ISREG(mode):
-            raise PhotoError(
-                "unreadable", name, "is a pipe, socket or device; a photo must be a regular file."
-            )
-        with Path(file_name).open("rb") as file:
-            return read_to_end(file, name)
-    except (FileNotFoundError, NotADirectoryError):
-        raise PhotoError("missing", name, "no such file; check the path.") from None
-    except PermissionError:
-        raise PhotoError(
-            "permission", name, "may not be read by this user; change its permissions."
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        raise PhotoError("unreadable", name, f"cannot be read: {error}") from None
-
-
-def read_to_end(file: BinaryIO, name: str) -> bytes:
-    """Read the content of an open photo file, at most ``MAX_FILE_BYTES``.
-
-    Raises:
-        PhotoError: empty, too-large or unreadable.
-    """
-    chunks = []
-    size = 0
-    try:
-        while size <= MAX_FILE_BYTES and (chunk := file.read(_PIECE)):
-            chunks.append(chunk)
-            size += len(chunk)
-        return _checked_bytes(b"".join(chunks), name)
-    except (TypeError, UnicodeDecodeError):
-        raise PhotoError(
-            "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
-        ) from None
-    except PhotoError:
-        raise
-    except Exception as error:  # files of the caller's own kind raise whatever they like
-        kind = type(error).__name__
-        raise PhotoError("unreadable", name, f"cannot be read ({kind}: {error}).") from error
-
-
-def photo_hash(data: bytes) -> str:
-    """Return the identity of a photo: the SHA-256 of its file's content, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def read_same_photo(path: str | os.PathLike[str], sha256: str) -> bytes:
-    """Read the content of a photo file that is known by its hash.
-
-    Raises:
-        PhotoError: as ``read_photo_bytes``, or changed: the file holds another photo by now.
-    """
-    data = read_photo_bytes(path)
-    check_same_photo(data, sha256, os.fsdecode(path))
-    return data
-
-
-def check_same_photo(data: bytes, sha256: str, name: str) -> None:
-    """Check the content of a photo file against the hash that the photo is known by.
-
-    Raises:
-        PhotoError: changed.
-    """
-    if photo_hash(data) != sha256:
-        raise PhotoError(
-            "changed", name, "is another photo by now (its SHA-256 has changed); restore it."
-        )
-
-
-def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    """List photo files: files (also missing ones) as given, folders recursively and sorted.
-
-    Within folders, files count by ``PHOTO_EXTENSIONS``; hidden ones are skipped, links to folders
-    are not followed, and subfolders that hold labels or pairs made from photos are named on
-    standard error and left out. A folder that may not be listed is itself yielded, so that
-    reading it reports the reason instead of hiding its photos.
-    """
-    for path in paths:
-        if not is_folder(path):
-            yield Path(path)
-            continue
-        closed: list[OSError] = []
-        for folder, subfolders, files in os.walk(path, onerror=closed.append):
-            if folder != os.fspath(path) and (kind := kind_of(folder, files)):
-                leave_out(f"{folder}: holds {kind.removeprefix('trigger ')}, not photos")
-                subfolders.clear()
-                continue
-            subfolders[:] = sorted(sub for sub in subfolders if not sub.startswith("."))
-            for file in sorted(files):
-                if not file.startswith(".") and Path(file).suffix.lower() in PHOTO_EXTENSIONS:
-                    yield Path(folder, file)
-        yield from (Path(error.filename) for error in closed)
-
-
 def _as_text(name: object) -> str:
     """What a file was opened by: a path, also as bytes, or a number; empty where it has no name."""
     if name is None:
         return ""
     return os.fsdecode(name) if isinstance(name, bytes) else str(name)
-
-
-def _checked_bytes(data: bytes, name: str) -> bytes:
-    if not data:
-        raise PhotoError("empty", name, "is empty (0 bytes); copy or download it again.")
-    if len(data) > MAX_FILE_BYTES:
-        raise PhotoError(
-            "too-large", name, f"is larger than the allowed {MAX_FILE_BYTES // 2**20} MiB."
-        )
-    return data
 
 
 def _check_size(width: int, height: int, name: str) -> None:

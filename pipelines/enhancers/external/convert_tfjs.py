@@ -24,7 +24,7 @@ from trigger.cli.app import reported
 from trigger.console.quiet import native_messages_muted
 from trigger.errors import ModelError
 from trigger.files import write_atomically
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 _DTYPES = {"float32": np.float32, "int32": np.int32}
 

@@ -27,7 +27,7 @@ from pipelines.enhancers.tiling import Tiling, tiled, windows_watched
 from trigger.cli.app import reported
 from trigger.errors import DataError, MissingExtra, ModelError
 from trigger.files import write_atomically
-from trigger.photo.decoder import read_photo, read_photo_bytes
+from trigger.photo import read_photo, read_photo_bytes
 
 SCALE = 4
 TILING = Tiling((128, 128), margin=8, blend=4)

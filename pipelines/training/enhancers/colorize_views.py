@@ -26,7 +26,7 @@ from pipelines.training.enhancers.colorize_network import ColourBins
 from pipelines.training.loop import Batches
 from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, write_atomically
-from trigger.photo.decoder import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 VIEWS = 6
 """Of each training photo; the first is the whole photo, as the only one of held-out photos."""

@@ -42,7 +42,7 @@ from trigger.cli.options import positive_number
 from trigger.console.terminal import leave_out
 from trigger.errors import DataError, ModelError, OptionError, PhotoError
 from trigger.files import write_atomically
-from trigger.photo.decoder import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 QUALITIES = (5, 90)

@@ -28,7 +28,7 @@ from pipelines.training.finetuning.report import share, too_few
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import PhotoError
 from trigger.pages.self_contained import image, numbers, page, table
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 TITLE = "Fine-tuning: what people's ratings changed"
 TARGETS: tuple[tuple[Measure, tuple[float, ...]], ...] = (

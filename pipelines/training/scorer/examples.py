@@ -56,7 +56,7 @@ from pipelines.training.scorer.losses import TYPICAL_DEVIATION
 from trigger.console.terminal import leave_out
 from trigger.errors import PhotoError
 from trigger.files import make_folder
-from trigger.photo.decoder import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
 CROP = 512

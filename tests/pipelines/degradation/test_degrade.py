@@ -20,7 +20,7 @@ from pipelines.degradation import folder as degrade
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES
 from trigger.cli.app import main
 from trigger.errors import DataError
-from trigger.photo.decoder import find_photos, photo_hash, read_photo
+from trigger.photo import find_photos, photo_hash, read_photo
 
 
 @pytest.fixture(autouse=True)

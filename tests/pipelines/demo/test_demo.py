@@ -37,7 +37,7 @@ from pipelines.ratings.aggregation import rated_photos
 from pipelines.ratings.table import RATINGS
 from trigger.cli import app as cli
 from trigger.errors import OptionError, TriggerError
-from trigger.photo.decoder import photo_hash, read_photo
+from trigger.photo import photo_hash, read_photo
 
 RECIPE = Recipe("classical", "1", "nima", "test", "upright-bilinear-448-v1")
 

@@ -29,7 +29,7 @@ from pipelines.training.enhancers.colorize_network import (
 )
 from pipelines.training.enhancers.colorize_views import ViewBatches, make_views, split_photos
 from trigger.errors import DataError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 
 Pixels = npt.NDArray[np.uint8]
 Photo = npt.NDArray[np.float32]

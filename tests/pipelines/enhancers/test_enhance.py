@@ -18,7 +18,7 @@ from pipelines.scorers import checked_opinions, load_scorer, mean_score
 from trigger import Trigger
 from trigger.cli.app import main
 from trigger.errors import ScorerError
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 Pixels = npt.NDArray[np.uint8]
 Photo = npt.NDArray[np.float32]

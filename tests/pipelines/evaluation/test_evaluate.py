@@ -17,7 +17,7 @@ from pipelines.evaluation.rated import at_target, resampled_at_threshold
 from pipelines.evaluation.thresholds import MEASURES, Measure, Target
 from trigger.cli.app import main
 from trigger.errors import DataError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 RNG = np.random.default_rng(0)

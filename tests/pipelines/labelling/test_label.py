@@ -28,7 +28,7 @@ from pipelines.labelling import beam as engine
 from pipelines.labelling.summary import describe_deltas
 from trigger.cli.app import main
 from trigger.errors import DataError, OptionError
-from trigger.photo.decoder import photo_hash, read_photo
+from trigger.photo import photo_hash, read_photo
 
 Captured = pytest.CaptureFixture[str]
 

@@ -37,7 +37,7 @@ from pipelines.labelling.labeller import MOST_STUCK, Job, Labeller
 from pipelines.labelling.plan import make_shard, read_plan
 from trigger.cli.app import main
 from trigger.errors import DataError, ModelError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 

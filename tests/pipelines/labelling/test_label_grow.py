@@ -39,7 +39,7 @@ from pipelines.labelling.plan import make_plan
 from pipelines.labelling.status import label_status
 from trigger.cli.app import main
 from trigger.errors import DataError, OptionError
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 Captured = pytest.CaptureFixture[str]
 BOTH = ("brighten", "darken")

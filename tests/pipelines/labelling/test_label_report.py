@@ -19,7 +19,7 @@ from pipelines.labelling.report import DETAIL, label_report
 from pipelines.labelling.summary import describe_deltas, draw_scores
 from trigger.cli.app import main
 from trigger.errors import DataError
-from trigger.photo.decoder import read_photo
+from trigger.photo import read_photo
 
 pytestmark = pytest.mark.usefixtures("models")
 

@@ -15,7 +15,7 @@ from pipelines.opinions.tid2013 import LEVEL_PSNR, TYPES, read_scores
 from pipelines.ratings.aggregation import rated_photos
 from trigger.cli.app import main
 from trigger.errors import DataError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 
 Captured = pytest.CaptureFixture[str]
 SCORES = {"poor.png": 30.0, "fair.png": 50.0, "good.png": 80.0}

@@ -36,7 +36,7 @@ from pipelines.training.loop import PhotoBatches
 from pipelines.training.networks import build_trigger, cut_trunk, load_network, warm_start
 from trigger.cli.app import main
 from trigger.errors import DataError, ModelError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 
 Photographs = Mapping[str, npt.NDArray[np.uint8]]
 SIGMAS = {0: 0, 4: 0, 25: 1, 50: 2}

@@ -31,7 +31,7 @@ from pipelines.training.enhancers.patches import (
     degraded_pair,
 )
 from trigger.errors import DataError, ModelError, OptionError
-from trigger.photo.decoder import photo_hash
+from trigger.photo import photo_hash
 
 Photos = Mapping[str, npt.NDArray[np.uint8]]
 JPEG = partial(train._jpeg, 10)
