@@ -86,8 +86,12 @@ def _run(arguments: list[str]) -> int:
             )
         ],
     )
+    # Not `program.main`, which turns broken pipes into exit code 1.
     try:
-        code = program.main(arguments, prog_name="trigger", standalone_mode=False)
+        with program.make_context("trigger", arguments) as context:
+            code = program.invoke(context)
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
     except ModuleNotFoundError as error:
         raise (missing_extra(error) or error) from error
     return code if isinstance(code, int) else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from trigger.assessment import check_threshold
+from trigger.assessment import LARGEST_THRESHOLD, check_threshold
 from trigger.errors import OptionError
 from trigger.files import can_be_written, is_folder
 
@@ -65,8 +65,21 @@ class _FiniteFloat(click.ParamType[float]):
             number = float(str(value))
         except ValueError:
             number = math.nan
-        if not math.isfinite(number):
+        if not abs(number) <= LARGEST_THRESHOLD:
             self.fail(f"{value!r} is not a finite number, like 0.4", param, ctx)
+        return number
+
+
+class _PositiveFloat(_FiniteFloat):
+    """A float above 0, other than infinity."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse the option's text."""
+        number = super().convert(value, param, ctx)
+        if number <= 0:
+            self.fail(f"{value!r} is not above 0", param, ctx)
         return number
 
 
@@ -92,7 +105,7 @@ class _LocalPath(click.ParamType[Path]):
 FINITE = _FiniteFloat()
 LOCAL_PATH = _LocalPath()
 POSITIVE = click.IntRange(min=1)
-POSITIVE_FLOAT = click.FloatRange(min=0, min_open=True, max=1e308)
+POSITIVE_FLOAT = _PositiveFloat()
 SEED = click.IntRange(0, 2**32 - 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 from pathlib import Path
@@ -12,7 +13,8 @@ from pipelines.data.provenance import UNFINISHED
 from pipelines.packaging import rebuild
 from pipelines.packaging.cards import nima_card, trigger_card
 from pipelines.packaging.steps import Step
-from trigger.cli import app as cli
+from trigger.cli.groups import Entry
+from trigger.cli.table import COMMANDS
 from trigger.errors import OptionError, TriggerError
 
 
@@ -24,9 +26,16 @@ def test_every_step_is_a_command_that_the_command_line_takes(tmp_path: Path) -> 
         rebuild.export_step(network, tmp_path / "trigger.tflite", card, "1"),
     ]
     for step in steps:
-        name = step.arguments[0]
-        module = importlib.import_module(cli.COMMANDS[name].module)
-        cli._parser(name, module).parse_args(step.arguments)  # exits where it is wrong
+        name, *arguments = step.arguments
+        entry = COMMANDS[name]
+        assert isinstance(entry, Entry)
+        module = importlib.import_module(entry.module)
+        if hasattr(module, "command"):
+            module.command.make_context(name, arguments)  # raises where it is wrong
+        else:
+            parser = argparse.ArgumentParser()
+            module.add_arguments(parser)
+            parser.parse_args(arguments)
 
 
 def test_a_step_that_was_killed_while_it_put_photos_in_place_runs_again(tmp_path: Path) -> None:
