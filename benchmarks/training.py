@@ -35,6 +35,7 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
+from export.network import load_network
 from pipelines.data.labels import read
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.provenance import origins_of
@@ -47,13 +48,11 @@ from pipelines.training.baseline import training_targets, with_auxiliary_heads
 from pipelines.training.finetuning.head import RatedPhotos, fit_best_head, read_head
 from pipelines.training.networks import (
     ALPHA,
-    NIMA_OUTPUT,
     PACKAGED_TRUNK,
     TAP,
     build_nima,
     build_trigger,
     cut_trunk,
-    load_network,
     predict_in_slices,
     save_whole,
     warm_start,
@@ -61,6 +60,7 @@ from pipelines.training.networks import (
 from trigger.cli.app import reported
 from trigger.errors import DataError
 from trigger.files import make_folder
+from trigger.interface import DISTRIBUTION
 from trigger.preprocessing import STANDARD
 
 BATCH_SIZE = 24
@@ -144,7 +144,7 @@ def at_two_scales(trigger: keras.Model) -> keras.Model:
 def build_teacher(side: int) -> keras.Model:
     """NIMA's trunk of alpha 1.0 with its features of four depths; delta and score, (N, 2)."""
     nima = build_nima(side)
-    head = keras.layers.Dense(2, kernel_initializer="zeros", name=NIMA_OUTPUT)
+    head = keras.layers.Dense(2, kernel_initializer="zeros", name=DISTRIBUTION)
     return keras.Model(nima.input, head(nima.get_layer("dropout").output), name="nima")
 
 

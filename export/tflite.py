@@ -1,4 +1,4 @@
-"""Keras to TFLite: load a trained network and convert it.
+"""Convert Keras networks to TFLite: triggers and scorers, and enhancers of any photo size.
 
 Conversion goes through ``keras.export.ExportArchive``, which tracks the variables of a Keras 3
 model; a bare ``tf.Module`` does not (see ``export.flatfile``).
@@ -6,109 +6,31 @@ model; a bare ``tf.Module`` does not (see ``export.flatfile``).
 
 from __future__ import annotations
 
-import math
 import tempfile
-import zipfile
-from pathlib import Path
+from collections.abc import Callable
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from export.flatfile import Precision, parse, serialise
 from export.half import halve_weights
-from trigger.errors import ModelError, OptionError
-from trigger.interface import INPUT, INPUT_SHAPE, OUTPUTS, SIGNATURE, Output
+from export.network import first_line, output_of
+from trigger.errors import ModelError
+from trigger.interface import INPUT, INPUT_SHAPE, SIGNATURE
 
-
-def load_network(path: Path) -> keras.Model:
-    """A trained network from a ``.keras`` file, uncompiled.
-
-    Returns:
-        A model of photos (N, 448, 448, 3), raw 0..255, with one output of ``OUTPUTS``.
-
-    Raises:
-        ModelError: the file is missing, is not a ``.keras`` file, is damaged, needs code that
-            is not Keras' own, or holds a network of another interface or without finite weights.
-        OptionError: Keras runs on another backend than TensorFlow.
-    """
-    if keras.backend.backend() != "tensorflow":
-        raise OptionError(
-            f"Keras runs on {keras.backend.backend()!r}; export needs 'tensorflow': "
-            f"set the environment variable KERAS_BACKEND=tensorflow"
-        )
-    if not path.is_file():
-        found = "is a directory" if path.is_dir() else "no such file"
-        raise ModelError(f"{path}: {found}; give a .keras file written by trigger train")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ModelError(
-            f"{path}: not a .keras file (a zip archive named *.keras); give one that "
-            f"trigger train or trigger finetune wrote"
-        )
-    try:
-        network = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever its parsers and layers raise
-        raise ModelError(
-            f"{path}: Keras cannot load it ({type(error).__name__}: {_first_line(error)}); "
-            f"the file is damaged or holds layers that are not Keras' own; train or copy it again"
-        ) from error
-    try:
-        output_of(network)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    if not all(np.isfinite(weight).all() for weight in network.get_weights()):
-        raise ModelError(
-            f"{path}: has weights that are not finite; training diverged, so repeat it"
-        )
-    return network
-
-
-def output_of(network: keras.Model) -> Output:
-    """Which known output a network has.
-
-    Raises:
-        ModelError: its inputs or outputs are not those of this project's networks.
-    """
-    allowed = " or ".join(f"{o.name!r} (N, {o.size})" for o in OUTPUTS.values())
-    expected = (
-        f"expected one input (N, {', '.join(map(str, INPUT_SHAPE[1:]))}) and output {allowed}"
-    )
-    inputs, outputs = getattr(network, "inputs", None), getattr(network, "outputs", None)
-    if not inputs or not outputs:
-        raise ModelError(f"the network was never built, so its input is unknown; {expected}")
-    shapes = [tuple(tensor.shape) for tensor in inputs]
-    if len(shapes) != 1 or shapes[0][0] not in (None, 1) or shapes[0][1:] != INPUT_SHAPE[1:]:
-        raise ModelError(f"the network has input {shapes}; {expected}")
-    names = list(network.output_names)
-    if len(names) != 1 or names[0] not in OUTPUTS:
-        raise ModelError(f"the network has output {names}; {expected}")
-    output = OUTPUTS[names[0]]
-    if tuple(outputs[0].shape[1:]) != (output.size,):
-        raise ModelError(f"output {output.name!r} has shape {outputs[0].shape}; {expected}")
-    return output
-
-
-def kernel_values(network: keras.Model) -> int:
-    """How many values a converted file must hold at least.
-
-    Kernels survive conversion whole; biases and batch normalisation, all one-dimensional, may
-    be folded into each other.
-    """
-    return sum(math.prod(weight.shape) for weight in network.weights if len(weight.shape) > 1)
-
-
-def score_photos(network: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What the Keras network itself says of photos (N, 448, 448, 3) uint8: (N, k) float32."""
-    return np.asarray(network(images.astype(network.inputs[0].dtype), training=False))
+ENHANCER_SIGNATURE = "serving_default"
 
 
 def convert(network: keras.Model, precision: Precision) -> bytes:
-    """TFLite bytes with signature ``score``: ``image`` uint8 (1, 448, 448, 3) to float32 (1, k).
+    """Convert a trigger or a scorer.
 
     Args:
-        network: as ``load_network`` returns it.
+        network: as ``export.network.load_network`` returns it.
         precision: of the large weights; arithmetic is float32 either way.
+
+    Returns:
+        A TFLite file with the signature ``score``: ``image`` uint8 (1, 448, 448, 3) to the
+        network's output, float32 (1, k).
 
     Raises:
         ModelError: TFLite's built-in operations cannot express the network, or float16 cannot
@@ -119,17 +41,49 @@ def convert(network: keras.Model, precision: Precision) -> bytes:
     def score(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: network(tf.cast(image, network.inputs[0].dtype), training=False)}
 
+    return _convert(network, score, tf.TensorSpec(INPUT_SHAPE, tf.uint8, INPUT), precision)
+
+
+def convert_enhancer(network: keras.Model, precision: Precision = "float16") -> bytes:
+    """Convert a network from a photo to a photo, or to what an enhancer needs of it.
+
+    Args:
+        network: of one input (1, height, width, channels), whose sides may be free (None), and
+            one output.
+        precision: of the large weights; arithmetic is float32 either way.
+
+    Returns:
+        A TFLite file with the signature ``serving_default`` and the input ``photo``.
+
+    Raises:
+        ModelError: as for ``convert``.
+    """
+
+    def enhance(photo: tf.Tensor) -> tf.Tensor:
+        return network(photo, training=False)
+
+    photo = tf.TensorSpec([1, *network.input.shape[1:]], network.input.dtype, "photo")
+    return _convert(network, enhance, photo, precision, ENHANCER_SIGNATURE)
+
+
+def _convert(
+    network: keras.Model,
+    function: Callable[[tf.Tensor], object],
+    taken: tf.TensorSpec,
+    precision: Precision,
+    signature: str = SIGNATURE,
+) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         archive = keras.export.ExportArchive()
         archive.track(network)
-        archive.add_endpoint(SIGNATURE, score, [tf.TensorSpec(INPUT_SHAPE, tf.uint8, INPUT)])
+        archive.add_endpoint(signature, function, [taken])
         archive.write_out(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[signature])
         try:
             tflite = bytes(converter.convert())
         except Exception as error:  # ConverterError lives in a private module
             raise ModelError(
-                f"the network cannot be converted to TFLite ({_first_line(error)}); "
+                f"the network cannot be converted to TFLite ({first_line(error)}); "
                 f"use layers that TFLite's built-in operations can express"
             ) from error
     if precision == "float32":
@@ -137,7 +91,3 @@ def convert(network: keras.Model, precision: Precision) -> bytes:
     model = parse(tflite)
     halve_weights(model)
     return serialise(model)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "no message")

@@ -1,4 +1,4 @@
-"""What an exported network looks like from outside: one signature, one input, one known output."""
+"""Names and shapes of the inputs and outputs that all networks of this project have."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ SIGNATURE = "score"
 INPUT = "image"
 INPUT_SHAPE = (1, STANDARD.size, STANDARD.size, 3)
 """uint8 RGB, raw 0..255; the network normalises inside."""
+
+IMPROVABILITY = "quality_improvability"
+DISTRIBUTION = "distribution"
+MEAN_OPINION = "mean_opinion"
+"""Names of the outputs; see ``OUTPUTS``."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ OUTPUTS = {
     output.name: output
     for output in (
         Output(
-            name="quality_improvability",
+            name=IMPROVABILITY,
             size=1,
             network="trigger",
             meaning=(
@@ -47,7 +52,7 @@ OUTPUTS = {
             decides=True,
         ),
         Output(
-            name="distribution",
+            name=DISTRIBUTION,
             size=10,
             network="nima",
             meaning=(
@@ -57,7 +62,7 @@ OUTPUTS = {
             decides=False,
         ),
         Output(
-            name="mean_opinion",
+            name=MEAN_OPINION,
             size=1,
             network="alexnet-rank",
             meaning=(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipelines.models.packaged import package
+from pipelines.packaging.package import package
 from pipelines.packaging.rebuild import claim, command_line, export_step, read_report, train_scorer
 from pipelines.packaging.steps import Step
 from pipelines.scorers.alexnet_rank import AlexNetRankScorer

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from export.tflite import convert_enhancer
 from pipelines.data.lock import working_in
 from pipelines.enhancers.learned.colorize import MODELS, ColorizeEnhancer
-from pipelines.models.packaged import package
-from pipelines.packaging.enhancer_file import to_tflite
+from pipelines.packaging.package import package
 from pipelines.packaging.rebuild import command_line
 from pipelines.training.enhancers.colorize_network import (
     ColourBins,
@@ -165,7 +165,7 @@ def _rebuild(data: Path, folder: Path) -> None:
         "quality": {"held_out": quality(decoder, bins, unseen)},
     }
     file, text = folder / f"{NAME}.tflite", folder / f"{NAME}.md"
-    write_atomically(file, to_tflite(network))
+    write_atomically(file, convert_enhancer(network))
     write_atomically(text, card(report).encode())
     package(file, text, MODELS, VERSION, {**report, "trained_by": BUILT_BY})
     print(f"packaged: {file.name}")  # noqa: T201

@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import trigger
+from export.network import load_network
 from pipelines.data.provenance import RECORD
 from pipelines.enhancers import DEFAULT_ENHANCER, load_enhancer
-from pipelines.models.packaged import package
 from pipelines.packaging.cards import nima_card, trigger_card
+from pipelines.packaging.package import package
 from pipelines.packaging.steps import Step
 from pipelines.scorers.nima import NimaScorer
 from pipelines.scorers.packaged import MODELS as SCORER_MODELS
-from pipelines.training.networks import PACKAGED_TRUNK, cut_trunk, load_network
+from pipelines.training.networks import PACKAGED_TRUNK, cut_trunk
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.cli import app as cli
 from trigger.errors import OptionError

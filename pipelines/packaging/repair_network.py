@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from export.tflite import convert_enhancer
 from pipelines.data.pixels import Pixels
 from pipelines.enhancers import Enhancer, enhance_pixels
 from pipelines.enhancers.learned.deblocker import MODELS, Deblocker
 from pipelines.enhancers.learned.restorer import Restorer
 from pipelines.evaluation.fidelity import capped_psnr, similarity
 from pipelines.models.files import content_version
-from pipelines.models.packaged import package
-from pipelines.packaging.enhancer_file import to_tflite
+from pipelines.packaging.package import package
 from pipelines.packaging.rebuild import read_report
 from pipelines.training.enhancers import train as training
 from trigger.errors import TriggerError
@@ -118,7 +118,7 @@ def rebuild_network(
         )
     weights = made / f"{name}.weights.h5"
     file, text = made / f"{name}.tflite", made / f"{name}.md"
-    write_atomically(file, to_tflite(training.load_network(name, weights)))
+    write_atomically(file, convert_enhancer(training.load_network(name, weights)))
     held_out = training.read_photos([data / "clean"], recipe.side)[1]
     quality = {e.name: compare(held_out, e, cases) for e in (enhancer(file), rival)}
     ours, theirs = quality.values()

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.models.packaged import read_packaged
 from trigger.litert import TfliteFunction
+from trigger.packaged import read_packaged
 from trigger.preprocessing import STANDARD
 
 MODELS = Path(__file__).parent / "models"

@@ -14,7 +14,6 @@ mode: the starting weights have theirs folded, and batches are small.
 from __future__ import annotations
 
 import secrets
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,8 +21,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from export.network import load_network
 from pipelines.models.record import write_record
 from trigger.errors import ModelError
+from trigger.interface import DISTRIBUTION, IMPROVABILITY
 from trigger.preprocessing import STANDARD
 
 TAP = "block_16_project_BN"
@@ -32,8 +33,6 @@ ALPHA = 0.35
 NIMA_ALPHA = 1.0
 TINY = 1e-4  # variance below which the slope of the deviation is cut
 FORGOTTEN = 0.25  # share of NIMA's features that a training step does not see
-TRIGGER_OUTPUT = "quality_improvability"
-NIMA_OUTPUT = "distribution"
 HEAD_PARAMETERS = 113
 SLICE = 256  # photos, 154 MB
 PACKAGED_TRUNK = Path(__file__).parents[1] / "models" / "trunk.weights.h5"
@@ -58,7 +57,7 @@ def build_trigger(side: int = STANDARD.size) -> keras.Model:
     """
     photo, body = _mobilenet(ALPHA, side)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(body.get_layer(TAP).output)
-    head = keras.layers.Dense(1, kernel_initializer="zeros", name=TRIGGER_OUTPUT)
+    head = keras.layers.Dense(1, kernel_initializer="zeros", name=IMPROVABILITY)
     return keras.Model(photo, head(pooled), name="trigger")
 
 
@@ -70,7 +69,7 @@ def build_nima(side: int = STANDARD.size) -> keras.Model:
     deviations = [keras.ops.sqrt(keras.ops.var(values, (1, 2)) + TINY) for values in maps]
     features = keras.layers.Concatenate(name="features")(means + deviations)
     features = keras.layers.Dropout(FORGOTTEN, name="dropout")(features)
-    head = keras.layers.Dense(10, activation="softmax", name=NIMA_OUTPUT)
+    head = keras.layers.Dense(10, activation="softmax", name=DISTRIBUTION)
     return keras.Model(photo, head(features), name="nima")
 
 
@@ -106,7 +105,7 @@ def warm_start(model: keras.Model, source: str) -> int:
     copied = 0
     for layer in model.layers:
         theirs = given.get(layer.name)
-        head = layer.name in (TRIGGER_OUTPUT, NIMA_OUTPUT)
+        head = layer.name in (IMPROVABILITY, DISTRIBUTION)
         if not layer.weights or (head and theirs is None):
             continue
         if theirs is None or [w.shape for w in theirs.weights] != [w.shape for w in layer.weights]:
@@ -123,31 +122,6 @@ def warm_start(model: keras.Model, source: str) -> int:
 def cut_trunk(model: keras.Model) -> keras.Model:
     """The trigger's trunk with pooling: uint8 (N, 448, 448, 3) to features (N, 112)."""
     return keras.Model(model.input, model.get_layer("pool").output, name="trunk")
-
-
-def load_network(path: Path) -> keras.Model:
-    """A ``.keras`` file of one of these networks.
-
-    Raises:
-        ModelError: missing, unreadable, or another kind of model.
-    """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; give a .keras file that trigger train wrote")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(
-            f"{path}: is no .keras file as training writes it, nor any other archive; a .tflite "
-            "file cannot be trained or exported again"
-        )
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:
-        raise ModelError(f"{path}: not a readable .keras model ({error})") from error
-    if model.layers[-1].name not in (TRIGGER_OUTPUT, NIMA_OUTPUT):
-        raise ModelError(
-            f"{path}: its output is called {model.layers[-1].name!r}; expected a network with "
-            f"output {TRIGGER_OUTPUT!r} or {NIMA_OUTPUT!r}"
-        )
-    return model
 
 
 def save_network(model: keras.Model, path: Path, record: Mapping[str, str]) -> None:

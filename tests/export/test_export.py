@@ -23,8 +23,9 @@ from export import metadata_schema
 from export.flatfile import Precision, check_file, parse
 from export.half import LARGE, large_float32
 from export.metadata import Description, add_metadata, read_metadata
+from export.network import kernel_values, score_photos
 from export.parity import compare
-from export.tflite import convert, kernel_values, score_photos
+from export.tflite import convert
 from trigger.cli.app import main
 from trigger.errors import ModelError
 from trigger.interface import OUTPUTS
@@ -151,7 +152,7 @@ def test_the_weights_of_another_network_fail_parity(tflite: bytes) -> None:
     other = network(kernel_initializer="ones")
     parity = compare(
         lambda images: score_photos(other, images),
-        TfliteFunction.open(tflite),
+        TfliteFunction(tflite),
         [("astronaut", astronaut())],
         TRIGGER,
         "float16",
@@ -263,7 +264,7 @@ def test_metadata_round_trip(text: str, number: float) -> None:
 def test_metadata_leaves_the_model_as_it_was(tflite: bytes) -> None:
     described = add_metadata(tflite, Description("n", "1", TRIGGER, 0.4, None))
     images = STANDARD.apply(coffee())[None]
-    assert TfliteFunction.open(described)(images) == TfliteFunction.open(tflite)(images)
+    assert TfliteFunction(described)(images) == TfliteFunction(tflite)(images)
     with zipfile.ZipFile(io.BytesIO(described)) as archive:
         assert b"No card was given" in archive.read("MODEL_CARD.md")
         assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)  # whenever it is made

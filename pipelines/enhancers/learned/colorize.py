@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipelines.data.pixels import FloatPhoto
 from pipelines.enhancers.learned.chroma import CHROMA_SIDE, coloured, is_gray, lightness_square
-from pipelines.models.packaged import read_packaged
 from trigger.litert import TfliteFunction
+from trigger.packaged import read_packaged
 
 MODELS = Path(__file__).parent / "models"
 

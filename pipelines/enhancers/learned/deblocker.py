@@ -12,7 +12,7 @@ from pipelines.enhancers.classical.shrinkage import BLOCK
 from pipelines.enhancers.learned.chroma import is_gray, without_tints
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.models.files import load_model_file, load_tflite
-from pipelines.models.packaged import read_packaged
+from trigger.packaged import read_packaged
 
 MODELS = Path(__file__).parent / "models"
 TILE = (512, 512)

@@ -20,8 +20,8 @@ from pipelines.enhancers.learned.chroma import is_gray, without_tints
 from pipelines.enhancers.learned.deblocker import MODELS, Deblocker
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.models.files import load_model_file, load_tflite
-from pipelines.models.packaged import read_packaged
 from trigger.errors import ModelError
+from trigger.packaged import read_packaged
 
 TILE = (512, 512)
 REACH = 48

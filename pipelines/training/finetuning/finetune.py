@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from export.network import load_network
 from pipelines.data.available import leave_out_missing
 from pipelines.data.lock import working_in
 from pipelines.data.splits import is_held_out, unseen
@@ -35,7 +36,7 @@ from pipelines.training.finetuning.learning_curve import learning_curve
 from pipelines.training.finetuning.page import finetune_page
 from pipelines.training.finetuning.plots import draw_precision_recall
 from pipelines.training.finetuning.report import make_report, summary
-from pipelines.training.networks import cut_trunk, load_network, save_network
+from pipelines.training.networks import cut_trunk, save_network
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.cli.options import local_path
 from trigger.errors import DataError

@@ -18,9 +18,10 @@ from sklearn.model_selection import GroupKFold
 from pipelines.data.splits import fold_of
 from pipelines.evaluation.thresholds import Target, find_threshold
 from pipelines.ratings.table import IMPROVABLE
-from pipelines.training.networks import HEAD_PARAMETERS, TRIGGER_OUTPUT
+from pipelines.training.networks import HEAD_PARAMETERS
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import ModelError
+from trigger.interface import IMPROVABILITY
 
 Values = npt.NDArray[np.float64]
 RIDGES = np.logspace(-1, 5, 13)
@@ -105,7 +106,7 @@ def freeze_trunk(model: keras.Model) -> int:
         ModelError: the model is another network.
     """
     for layer in model.layers:
-        layer.trainable = layer.name == TRIGGER_OUTPUT
+        layer.trainable = layer.name == IMPROVABILITY
     count = int(sum(np.prod(weight.shape) for weight in model.trainable_weights))
     if count != HEAD_PARAMETERS:
         raise ModelError(
@@ -117,7 +118,7 @@ def freeze_trunk(model: keras.Model) -> int:
 
 def read_head(model: keras.Model) -> Head:
     """The head of a trigger network."""
-    weights = model.get_layer(TRIGGER_OUTPUT).get_weights()
+    weights = model.get_layer(IMPROVABILITY).get_weights()
     kernel, bias = (np.asarray(weight, np.float64) for weight in weights)
     return Head(kernel[:, 0], float(bias[0]))
 
@@ -125,7 +126,7 @@ def read_head(model: keras.Model) -> Head:
 def write_head(model: keras.Model, head: Head) -> None:
     """Give a network another head."""
     weights = [head.kernel[:, None].astype(np.float32), np.array([head.bias], np.float32)]
-    model.get_layer(TRIGGER_OUTPUT).set_weights(weights)
+    model.get_layer(IMPROVABILITY).set_weights(weights)
 
 
 def fit_head(rated: RatedPhotos, baseline: Head, ridge: float) -> Head:

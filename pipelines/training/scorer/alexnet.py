@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import keras
 
+from trigger.interface import MEAN_OPINION
 from trigger.preprocessing import STANDARD
 
-OUTPUT = "mean_opinion"
 MARGIN = 0.3
 """Points of 1..10 by which predictions of a pair must differ; closer opinions are not ranked."""
 RANK_WEIGHT = 1.0
@@ -43,7 +43,7 @@ def build_alexnet_rank(side: int = STANDARD.size) -> keras.Model:
             256, activation="relu", kernel_initializer="he_normal", name=f"fc{number}"
         )(x)
     middle = keras.initializers.Constant(5.5)
-    head = keras.layers.Dense(1, bias_initializer=middle, name=OUTPUT)
+    head = keras.layers.Dense(1, bias_initializer=middle, name=MEAN_OPINION)
     return keras.Model(photo, head(x), name="alexnet-rank")
 
 

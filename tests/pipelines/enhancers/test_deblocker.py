@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from export.tflite import convert_enhancer
 from pipelines.data.pixels import to_float, to_pixels
 from pipelines.degradation.model import Factors, degrade
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.enhancers.classical.grid import find_grid
 from pipelines.enhancers.learned import deblocker
 from pipelines.enhancers.learned.deblocker import Deblocker
-from pipelines.packaging.enhancer_file import to_tflite
 from pipelines.training.enhancers.networks import build_deblocker, repair
 from trigger.errors import ModelError
 
@@ -38,7 +38,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deblocker, object
             noise = rng.standard_normal(weights[0].shape, np.float32)
             layer.set_weights([0.04 * noise, *weights[1:]])
     file = tmp_path_factory.mktemp("models") / "deblocker.tflite"
-    file.write_bytes(to_tflite(model))
+    file.write_bytes(convert_enhancer(model))
     return Deblocker(file), model
 
 

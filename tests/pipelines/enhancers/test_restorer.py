@@ -10,13 +10,13 @@ import pytest
 from skimage.data import astronaut, chelsea, coffee
 from skimage.metrics import peak_signal_noise_ratio
 
+from export.tflite import convert_enhancer
 from pipelines.data.pixels import to_float, to_pixels
 from pipelines.degradation.model import Factors, degrade
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.enhancers.learned import restorer
 from pipelines.enhancers.learned.restorer import Restorer, first_repair
 from pipelines.evaluation.fidelity import similarity
-from pipelines.packaging.enhancer_file import to_tflite
 from pipelines.training.enhancers.networks import build_restorer, repair
 from trigger.errors import ModelError
 
@@ -89,7 +89,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Restorer, object]
         kernel, *rest = layer.get_weights()
         layer.set_weights([0.03 * rng.standard_normal(kernel.shape, np.float32), *rest])
     file = tmp_path_factory.mktemp("models") / "restorer.tflite"
-    file.write_bytes(to_tflite(model))
+    file.write_bytes(convert_enhancer(model))
     return Restorer(file), model
 
 

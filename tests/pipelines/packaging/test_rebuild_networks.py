@@ -15,13 +15,13 @@ from PIL import Image
 from pipelines.enhancers import load_enhancer
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
 from pipelines.enhancers.learned import deblocker, restorer
-from pipelines.models.packaged import read_packaged
 from pipelines.packaging import deblocker as rebuild_deblocker
 from pipelines.packaging import repair_network as rebuilding
 from pipelines.packaging import restorer as rebuild_restorer
 from pipelines.packaging.repair_network import Gains
 from pipelines.training.enhancers import networks
 from trigger.errors import ModelError, TriggerError
+from trigger.packaged import read_packaged
 
 REPORT = {
     **{"parameters": 9, "multiply_adds_per_pixel": 8.0, "patches": 7000},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from export.tflite import convert
-from pipelines.models.packaged import package
+from pipelines.packaging.package import package
 from pipelines.scorers import checked_opinions, load_scorer, packaged
 from pipelines.training import loop as fitting
 from pipelines.training.scorer.alexnet import MARGIN, build_alexnet_rank, rank_loss

@@ -20,6 +20,7 @@ from label_helpers import label, use_models, write_photos
 from matplotlib.figure import Figure
 from PIL import Image
 
+from export.network import load_network
 from pipelines.data.available import leave_out_missing
 from pipelines.data.lock import exclusive
 from pipelines.data.preprocessed import preprocess_photos
@@ -33,7 +34,7 @@ from pipelines.training.finetuning import features as trunk_features
 from pipelines.training.finetuning import page as finetune_page
 from pipelines.training.finetuning.finetune import check_enhancers
 from pipelines.training.loop import PhotoBatches
-from pipelines.training.networks import build_trigger, cut_trunk, load_network, warm_start
+from pipelines.training.networks import build_trigger, cut_trunk, warm_start
 from trigger.cli.app import main
 from trigger.errors import DataError, ModelError
 from trigger.photo import photo_hash

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.network import load_network
 from pipelines.data.splits import FOLDS, fold_of, is_held_out, unseen
 from pipelines.models.record import read_record
 from pipelines.training import networks
@@ -20,7 +21,6 @@ from pipelines.training.networks import (
     build_nima,
     build_trigger,
     cut_trunk,
-    load_network,
     predict_in_slices,
     save_network,
     warm_start,

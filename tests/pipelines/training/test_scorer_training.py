@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from export.network import load_network
 from pipelines.data.splits import is_held_out
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
 from pipelines.models.record import read_record
 from pipelines.opinions.tid2013 import LEVEL_PSNR, TYPES
 from pipelines.training.loop import PhotoBatches
-from pipelines.training.networks import build_nima, load_network, save_network
+from pipelines.training.networks import build_nima, save_network
 from pipelines.training.scorer import train
 from pipelines.training.scorer.examples import (
     DISTORTIONS,
