@@ -1,18 +1,19 @@
-"""``trigger enhancers``: what can be given as ``--enhancer``, what it repairs and what it costs."""
+"""``trigger enhancers``: list the enhancers, convert networks of other projects."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
-from pipelines.enhancers import ENHANCER_SPECS, ENHANCERS, load_enhancer
+import click
+
+from pipelines.enhancers.external.convert_tfjs import convert_tfjs
+from pipelines.enhancers.registry import ENHANCER_SPECS, EnhancerFacts, describe_enhancers
 from trigger.console.quiet import native_messages_muted
-from trigger.errors import MissingExtra, ModelError
 
-HEADERS = {
+_COLUMNS = {
     "name": "name",
     "version": "version",
     "repairs": "repairs",
@@ -24,59 +25,57 @@ HEADERS = {
 }
 
 
-def describe_enhancers() -> list[dict[str, Any]]:
-    """One dictionary per registered enhancer, sorted by name.
+@click.command(epilog=f"An enhancer is {ENHANCER_SPECS}.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(as_json: bool) -> None:
+    """List the enhancers known by name: what they repair and what they cost.
 
-    Keys: ``name``, those of ``Registered``, ``version`` and ``tile_multiple`` (None where weights
-    or packages are missing), and ``problem`` (what is missing and how to get it, or None).
+    Windows: photos are processed in overlapping squares of this side (0: the whole photo at
+    once). Cost: seconds of one core of an x86 server per megapixel.
     """
-    rows = []
-    for name, registered in sorted(ENHANCERS.items()):
-        version = tile_multiple = problem = None
-        try:
-            enhancer = load_enhancer(name)
-            version, tile_multiple = enhancer.version, enhancer.tile_multiple
-        except (ModelError, MissingExtra) as error:
-            problem = str(error)
-        rows.append(
-            {
-                "name": name,
-                "version": version,
-                **asdict(registered),
-                "tile_multiple": tile_multiple,
-                "problem": problem,
-            }
-        )
-    return rows
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of ``trigger enhancers``."""
-    parser.description = (
-        "List the enhancers known by name. Windows: photos are treated in overlapping squares of "
-        "this side (0: the whole photo at once).\nCost: seconds of one core of an x86 server per "
-        "megapixel."
-    )
-    parser.epilog = f"An enhancer is {ENHANCER_SPECS}."
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print the table."""
     with native_messages_muted():
-        rows = describe_enhancers()
-    if args.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
-        return 0
-    texts = [HEADERS] + [
-        {key: "-" if row[key] is None else f"{row[key]}" for key in HEADERS} for row in rows
-    ]
-    widths = {key: max(len(text[key]) for text in texts) for key in HEADERS}
-    for text in texts:
-        line = "  ".join(text[key].ljust(widths[key]) for key in HEADERS)
-        sys.stdout.write(line.rstrip() + "\n")
-    for row in rows:
-        if row["problem"]:
-            sys.stdout.write(f"\n{row['name']} is not ready: {row['problem']}\n")
+        enhancers = describe_enhancers()
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(facts) for facts in enhancers], indent=2) + "\n")
+        return
+    sys.stdout.writelines(f"{line}\n" for line in _table(enhancers))
+    for facts in enhancers:
+        if facts.problem:
+            sys.stdout.write(f"\n{facts.name} is not ready: {facts.problem}\n")
     sys.stdout.write(f"\nAn enhancer is {ENHANCER_SPECS}.\n")
-    return 0
+
+
+@click.command()
+@click.argument("package", type=click.Path(path_type=Path))
+def convert(package: Path) -> None:
+    """Convert MAXIM from an unpacked npm PACKAGE to a SavedModel.
+
+    Where the package allows it, the result is compared with the package's own picture. The
+    SavedModel is written to the folder TRIGGER_MODELS (by default ~/.cache/trigger). Takes
+    minutes.
+
+    \b
+    Example:
+      npm install --prefix maxim @upscalerjs/maxim-denoising@0.1.0
+      trigger enhancers convert maxim/node_modules/@upscalerjs/maxim-denoising
+    """
+    with native_messages_muted():
+        folder, difference = convert_tfjs(package)
+    compared = (
+        "its result picture cannot be compared"
+        if difference is None
+        else f"at most {difference}/255 from its result picture"
+    )
+    sys.stdout.write(f"{folder}: made from {package}; {compared}\n")
+
+
+def _table(enhancers: list[EnhancerFacts]) -> list[str]:
+    rows = [list(_COLUMNS.values())]
+    for facts in enhancers:
+        values = [getattr(facts, column) for column in _COLUMNS]
+        rows.append(["-" if value is None else str(value) for value in values])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,30 +1,30 @@
-"""Enhancers out of model files: any network from a photo to a photo of the same size."""
+"""Enhancers from model files: any network that maps a photo to a photo of the same size."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pipelines.data.pixels import FloatPhoto, to_pixels
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.models.files import ModelFunction, Tensor
 from trigger.errors import ModelError
 
 FREE_TILE, FREE_MARGIN, FREE_ALIGN = 512, 64, 8
-"""Windows for networks that take any size: 64 pixels is as far as most reach, and those that
+"""Windows for networks that take any size: few reach further than 64 pixels, and those that
 compute on blocks see the same blocks in each window."""
 FREE_MULTIPLE = 64
 """Their windows are extended to multiples of this, which suits up to six halvings."""
 
 
-class NetworkEnhancer:
+class NetworkEnhancer(PhotoEnhancer):
     """A model file as an enhancer.
 
     The model takes one RGB photo (batch, height, width, 3) as float32 in [0, 1] or uint8, of fixed
     or free size, and returns the same. Of several outputs the last in natural order that has the
-    size of the input counts: networks that refine in stages return the intermediate ones first.
+    size of the input is used: networks that refine in stages return intermediate ones first. A
+    SavedModel is a program: see ``pipelines.enhancers.load_enhancer``.
     """
-
-    tile_multiple = 1  # windows are extended here
 
     def __init__(self, function: ModelFunction, name: str | None = None) -> None:
         """Wrap a loaded model.
@@ -65,7 +65,7 @@ class NetworkEnhancer:
             )
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same; any size, in bounded memory.
+        """Enhance a photo of any size, (H, W, 3) float32 RGB in [0, 1], in bounded memory.
 
         Raises:
             ModelError: the network failed, or returned no photo of the window's size.

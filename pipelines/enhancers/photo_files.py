@@ -1,4 +1,4 @@
-"""Photo files like others: new pixels in the format and with the metadata of an original."""
+"""Re-encode pixels in an original's format, with its metadata."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from pipelines.data.pixels import Pixels
+from pipelines.enhancers.metadata import bmp, jpeg, png, webp
+from pipelines.enhancers.metadata.carrier import Carry
+from pipelines.enhancers.metadata.exif import renew_thumbnail
 from trigger.errors import PhotoError
-from trigger.photo.formats import detect_format, load_pixels, open_header
-from trigger.photo.upright import as_stored, exif_data, orientation
+from trigger.photo.formats import detect_format, explain, load_pixels, open_header
+from trigger.photo.upright import as_stored, orientation
 
 WRITABLE = "JPEG, PNG, WebP and BMP"
 _SETTINGS: dict[str, dict[str, Any]] = {
@@ -20,17 +23,22 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "WebP": {"quality": 95, "method": 4},
     "BMP": {},
 }
+_EXTRAS = {"JPEG": jpeg.extras, "PNG": png.extras, "WebP": webp.extras, "BMP": bmp.extras}
 TINT = 4
 """Mean spread of the channels, of 255, below which the enhanced version of a gray photo is gray."""
-_PNG_BIT_DEPTH = 24  # position of the byte in the file
 
 
-def check_writable(data: bytes, name: str) -> None:
-    """Make sure that ``encode_like`` loses nothing that matters of this photo file.
+def check_writable(data: bytes, name: str, *, drop_extras: bool = False) -> tuple[str, ...]:
+    """Make sure that ``reencode`` loses nothing that matters of this photo file.
 
     Args:
-        data: content of the file.
+        data: content of a file that ``read_photo`` reads.
         name: what errors call it.
+        drop_extras: accept the loss of what enhancing breaks: the clip of a motion photo, a gain
+            map, further pictures, content credentials.
+
+    Returns:
+        What will be lost, in words; empty without ``drop_extras``.
 
     Raises:
         PhotoError: ``unsupported-format``: another format than ``WRITABLE``, several pictures,
@@ -39,24 +47,32 @@ def check_writable(data: bytes, name: str) -> None:
     fmt = detect_format(data, name)
     if fmt not in _SETTINGS:
         raise _refusal(name, f"{fmt} files are read but not written")
-    with _open(data, fmt, name) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise _refusal(name, "it is animated, and only its first picture would be left")
-        if fmt == "PNG" and data[_PNG_BIT_DEPTH] > 8:
-            raise _refusal(name, f"its {data[_PNG_BIT_DEPTH]} bits per channel would be cut to 8")
-        if image.has_transparency_data:
-            raise _refusal(name, "its transparency would be lost")
-        if image.mode not in ("RGB", "L", "P"):
-            raise _refusal(name, f"its colours ({image.mode}) would be converted to RGB")
+    try:
+        with open_header(data, fmt, name) as image:
+            _check_picture(image, data, fmt, name)
+        extras = tuple(_EXTRAS[fmt](data))
+    except PhotoError:
+        raise
+    except Exception as error:  # Pillow raises almost anything on crafted files
+        raise explain(error, data, fmt, name) from error
+    if extras and not drop_extras:
+        raise PhotoError(
+            "unsupported-format",
+            name,
+            f"cannot be written without loss: it holds {'; '.join(extras)}. An enhanced copy "
+            "cannot hold that; write one without it with --drop-extras",
+        )
+    return extras
 
 
-def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
-    """Encode pixels as a file of the format of another, with its EXIF, ICC profile and resolution.
+def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
+    """Encode pixels as a file of the format of another, with its metadata.
 
-    Pixels are turned to the orientation that the EXIF data state, so these stay as they are, byte
-    for byte. JPEG and lossy WebP get quality 95 (JPEG without chroma subsampling). Left out is
-    what else the file may hold: XMP, comments, further pictures such as an HDR gain map. Gray
-    photos stay gray unless they were given colours, for which their ICC profile does not hold.
+    EXIF, XMP, IPTC, comments, texts, ICC profile, resolution and colour chunks are carried over
+    byte for byte, but for the EXIF thumbnail, which is renewed in its place. Pixels are turned to
+    the orientation that the EXIF data state. JPEG and lossy WebP get quality 95 (JPEG without
+    chroma subsampling). Gray photos stay gray unless they were given colours, for which their ICC
+    profile does not hold.
 
     Args:
         pixels: (H, W, 3) uint8, upright.
@@ -67,38 +83,56 @@ def encode_like(pixels: Pixels, data: bytes, name: str) -> bytes:
         PhotoError: the metadata cannot be written.
     """
     fmt = detect_format(data, name)
-    with _open(data, fmt, name) as original:
-        if fmt == "PNG":
-            load_pixels(original, data, fmt)  # its metadata may lie behind them
-        metadata = {key: original.info.get(key) for key in ("icc_profile", "dpi")}
-        metadata["exif"] = exif_data(original)
-        settings = _SETTINGS[fmt] | {key: value for key, value in metadata.items() if value}
-        if fmt == "WebP" and b"VP8L" in data:
-            settings["lossless"] = True
-        stored = as_stored(Image.fromarray(pixels), orientation(original))
-        if original.mode == "L":
-            # An ICC profile for gray does not fit RGB, nor that of a photo that was given colours.
-            if np.ptp(pixels, axis=2).mean() < TINT:
-                stored = stored.convert("L")
-            else:
-                settings.pop("icc_profile", None)
-    buffer = io.BytesIO()
     try:
+        with open_header(data, fmt, name) as original:
+            if fmt == "PNG":
+                load_pixels(original, data, fmt)  # its EXIF data may follow the pixels
+            stored = as_stored(Image.fromarray(pixels), orientation(original))
+            gray = original.mode in ("L", "LA", "La")
+            dpi = original.info.get("dpi")
+        stays_gray = gray and bool(np.ptp(pixels, axis=2).mean() < TINT)
+        if stays_gray:
+            stored = stored.convert("L")
+        settings = _SETTINGS[fmt] | ({"dpi": dpi} if fmt == "BMP" and dpi else {})
+        if fmt == "WebP" and webp.is_lossless(data):
+            settings["lossless"] = True
+        buffer = io.BytesIO()
         stored.save(buffer, fmt, **settings)
-    except (ValueError, OSError, TypeError) as error:
+        how = Carry(
+            renew_exif=lambda exif: renew_thumbnail(exif, stored),
+            keep_profile=stays_gray or not gray,
+        )
+        return _carry(buffer.getvalue(), data, fmt, how, stored.size)
+    except PhotoError:
+        raise
+    except Exception as error:  # of crafted metadata
         raise PhotoError(
             "unsupported-format", name, f"cannot be written with its metadata: {error}"
         ) from error
-    return buffer.getvalue()
 
 
-def _open(data: bytes, fmt: str, name: str) -> ImageFile.ImageFile:
-    try:
-        return open_header(data, fmt, name)
-    except PhotoError:
-        raise
-    except Exception as error:  # Pillow raises almost anything on crafted files
-        raise PhotoError("corrupt", name, f"has a damaged header: {error}") from error
+def _carry(encoded: bytes, data: bytes, fmt: str, how: Carry, size: tuple[int, int]) -> bytes:
+    if fmt == "JPEG":
+        return jpeg.carry(encoded, data, how)
+    if fmt == "PNG":
+        return png.carry(encoded, data, how)
+    if fmt == "WebP":
+        return webp.carry(encoded, data, how, size)
+    return encoded
+
+
+def _check_picture(image: ImageFile.ImageFile, data: bytes, fmt: str, name: str) -> None:
+    if getattr(image, "n_frames", 1) > 1:
+        raise _refusal(name, "it is animated, and only its first picture would be left")
+    if fmt == "PNG" and (bits := png.bit_depth(data)) > 8:
+        raise _refusal(name, f"its {bits} bits per channel would be cut to 8")
+    if image.has_transparency_data:
+        load_pixels(image, data, fmt)
+        with_alpha = image if "A" in image.getbands() else image.convert("RGBA")
+        if with_alpha.getchannel("A").getextrema() != (255, 255):
+            raise _refusal(name, "its transparency would be lost")
+    elif image.mode not in ("RGB", "L", "P"):
+        raise _refusal(name, f"its colours ({image.mode}) would be converted to RGB")
 
 
 def _refusal(name: str, why: str) -> PhotoError:

@@ -1,8 +1,8 @@
-"""Enhancing a photo of any size in bounded memory: overlapping windows, blended without seams.
+"""Enhance a photo of any size in bounded memory: overlapping windows, blended without seams.
 
-Each window carries a margin that is computed and thrown away, because what an enhancer makes of
-the last pixels before a border is wrong anywhere but at the photo's own border. Between the margins
-neighbouring windows are cross-faded; the fades of all windows sum to one at every pixel.
+Each window has a margin that is computed and thrown away, because the last pixels before a border
+come out wrong, except at the photo's own border. Between the margins neighbouring windows are
+cross-faded; the fades of all windows sum to one at every pixel.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.data.pixels import FloatPhoto, Pixels
+from trigger.console.progress import progress
 from trigger.errors import EnhancerError, OptionError
 
 Photo = TypeVar("Photo", FloatPhoto, Pixels)
@@ -100,6 +101,23 @@ def tiled(
 
 
 @contextmanager
+def windows_shown(description: str, shown: bool = True) -> Iterator[None]:
+    """Within this context, show a progress bar of the windows done, if ``shown``.
+
+    It begins again where an enhancer goes over the photo more than once.
+    """
+    with progress((), description, unit="windows", shown=shown) as bar:
+
+        def watch(done: int, total: int) -> None:
+            if done == 1:
+                bar.reset(total)
+            bar.update()
+
+        with windows_watched(watch):
+            yield
+
+
+@contextmanager
 def windows_watched(watcher: Watcher) -> Iterator[None]:
     """Within this context, call ``watcher(done, total)`` after each window (in this thread)."""
     token = _watcher.set(watcher)
@@ -110,17 +128,24 @@ def windows_watched(watcher: Watcher) -> Iterator[None]:
 
 
 def _spans(length: int, axis: int, tiling: Tiling) -> Iterator[_Span]:
+    """Cut one axis into overlapping spans whose fades sum to one at every pixel."""
     align, tile, pad_to = tiling.align, tiling.tile[axis], tiling.pad_to[axis]
+    # A photo that fits into one window needs no fades.
     full = -(-length // align) * align
     if full <= tile:
         yield _Span(0, length, np.ones(length, np.float32))
         return
-    overlap = 2 * tiling.margin + tiling.blend + align  # rounding may cost one `align`
+    # As few windows as cover the length, each overlapping the next; rounding their starts down
+    # may cost one more `align`.
+    overlap = 2 * tiling.margin + tiling.blend + align
     count = -(-(full - overlap) // (tile - overlap))
+    # All of them as small as still covers it, in units that suit both alignment and padding.
     needed = -(-(full + (count - 1) * overlap) // count)
     unit = math.lcm(align, pad_to)
     tile = min(tile, -(-needed // unit) * unit)
+    # Starts evenly spread, the last one so that its window ends with the photo.
     starts = [i * (full - tile) // (count - 1) // align * align for i in range(count)]
+    # Each window fades in while the one before fades out, around the middle of their overlap.
     pixels = np.arange(length, dtype=np.float32) + 0.5
     risen = np.ones(length, np.float32)  # how far each window has taken over from the one before
     for start, following in zip(starts, [*starts[1:], None], strict=True):

@@ -7,7 +7,7 @@ from trigger.cli.groups import Entry, Group
 COMMANDS: dict[str, Entry | Group] = {
     "score": Entry("trigger.commands.score", "Score photos: what would enhancement gain?"),
     "rank": Entry("trigger.commands.rank", "Rank folders of photos, best candidates first."),
-    "enhance": Entry("pipelines.enhancers.photo", "Enhance photos, if it helps.", "pipelines"),
+    "enhance": Entry("pipelines.commands.enhance", "Enhance photos, if it helps.", "pipelines"),
     "enhancers": Group(
         "Enhancers: list them, convert others' networks.",
         {

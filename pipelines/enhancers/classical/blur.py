@@ -1,4 +1,4 @@
-"""How blurred a photo is, and which kernel that is.
+"""Estimate the blur of a photo, and build the kernel of that blur.
 
 Source: Delbracio et al., "Polyblur: Removing Mild Blur by Polynomial Reblurring", IEEE TCI 2021,
 doi:10.1109/TCI.2021.3100998, section 3.
@@ -18,7 +18,7 @@ EDGE_SIGMA = 0.583
 
 
 def estimate_blur(photo: FloatPhoto) -> tuple[float, float, float]:
-    """Gaussian blur as (sigma of the widest direction, sigma across it, direction).
+    """Estimate Gaussian blur as (sigma of the widest direction, sigma across it, direction).
 
     The steepest edge of a sharp photo spans about one pixel; blur divides the largest
     directional derivative. Sigmas in pixels, direction in radians.
@@ -35,7 +35,7 @@ def estimate_blur(photo: FloatPhoto) -> tuple[float, float, float]:
 
 
 def refine_direction(photo: FloatPhoto, direction: float) -> tuple[float, float]:
-    """Direction and sigma of the widest blur, looked for every 5 degrees around ``direction``."""
+    """Return direction and sigma of the widest blur, searched every 5 degrees around one."""
     angles = direction + np.deg2rad(np.arange(-25, 30, 5))
     sigma = [_blur_behind(slope) for slope in _steepest(photo, angles)]
     widest = int(np.argmax(sigma))
@@ -43,12 +43,12 @@ def refine_direction(photo: FloatPhoto, direction: float) -> tuple[float, float]
 
 
 def _steepest(photo: FloatPhoto, angles: npt.NDArray[np.float64]) -> list[float]:
-    """For each direction, the steepest slope of luminance, per pixel."""
+    """Return the steepest slope of luminance, per pixel, in each direction."""
     luma = photo.mean(axis=2)
     low, high = np.quantile(luma, [1e-3, 1 - 1e-3])
     luma = np.clip((luma - low) / max(float(high - low), 1e-3), 0, 1)
     dy, dx = np.gradient(luma)
-    del luma  # of a large photo, memory is short here
+    del luma  # a large photo takes much memory here
     steepest = []
     for angle in angles:
         slope = dx * np.cos(angle)
@@ -59,12 +59,12 @@ def _steepest(photo: FloatPhoto, angles: npt.NDArray[np.float64]) -> list[float]
 
 
 def _blur_behind(slope: float) -> float:
-    """Sigma of the blur that leaves this slope as the steepest."""
+    """Return the sigma of the blur that leaves this slope as the steepest."""
     return float(np.sqrt(max((EDGE / max(slope, 1e-6)) ** 2 - EDGE_SIGMA**2, 0)))
 
 
 def gaussian_kernel(along: float, across: float, direction: float) -> FloatPhoto:
-    """Anisotropic Gaussian, odd-sized, summing to 1; sigmas in pixels, direction in radians."""
+    """Return an anisotropic Gaussian, odd-sized, summing to 1; sigmas in pixels, direction in radians."""
     along, across = max(along, 0.3), max(across, 0.3)
     radius = int(np.ceil(3 * max(along, across)))
     axis = np.arange(-radius, radius + 1)

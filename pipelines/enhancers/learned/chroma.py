@@ -1,4 +1,4 @@
-"""Gray photos and their colours, in CIE L*a*b* (of sRGB, D65): lightness L* and chroma a*, b*."""
+"""Lightness and chroma of photos in CIE L*a*b* (sRGB, D65), and detection of gray ones."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pipelines.data.pixels import FloatPhoto
 SIDE = 256
 """A photo is squeezed into this square for the network."""
 CHROMA_SIDE = 64
-"""Of the square of chroma that comes out of it."""
+"""Side of the square of chroma that the network returns."""
 GRAY_TOLERANCE = 3.5 / 255
 """How far JPEG's rounding may set the channels of a gray photo apart."""
 GRAY_EXCEPTIONS = 1e-3
 """Share of pixels that may be further apart than that."""
 SURELY_COLOUR = 24 / 255
-"""A pixel whose channels are so far apart was not rounded: a single spot of colour."""
+"""Channels further apart than this are not rounding: a single such pixel is colour."""
 BAND = 256  # rows worked on at a time, to save memory
 
 Plane = npt.NDArray[np.float32]
 
 
 def is_gray(photo: FloatPhoto) -> bool:
-    """Whether the channels are equal but for rounding; sepia and other tints are colours.
+    """Whether the channels are equal except for rounding; sepia and other tints are colours.
 
     Args:
         photo: (H, W, 3) float32 in [0, 1].
@@ -40,18 +40,18 @@ def is_gray(photo: FloatPhoto) -> bool:
     return strays <= GRAY_EXCEPTIONS * photo.shape[0] * photo.shape[1]
 
 
-def without_tints(photo: FloatPhoto) -> FloatPhoto:
-    """(H, W, 3) to the same with equal channels, for networks that do not know gray photos."""
+def to_gray(photo: FloatPhoto) -> FloatPhoto:
+    """Average the channels, for networks that do not know gray photos; (H, W, 3) to the same."""
     return np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2)
 
 
 def lightness_square(photo: FloatPhoto) -> npt.NDArray[np.uint8]:
-    """What the network sees: (SIDE, SIDE, 1) uint8, L* 0..100 as 0..255."""
+    """Return the network's input: (SIDE, SIDE, 1) uint8, L* 0..100 as 0..255."""
     return np.rint(_squeezed(photo)[..., :1] * 2.55).clip(0, 255).astype(np.uint8)
 
 
 def chroma_square(photo: FloatPhoto) -> Plane:
-    """What it should answer: (CHROMA_SIDE, CHROMA_SIDE, 2) float32, a* and b*."""
+    """Return the network's target: (CHROMA_SIDE, CHROMA_SIDE, 2) float32, a* and b*."""
     size = (CHROMA_SIDE, CHROMA_SIDE)
     return cv2.resize(_squeezed(photo)[..., 1:], size, interpolation=cv2.INTER_AREA)
 
@@ -71,7 +71,7 @@ def coloured(photo: FloatPhoto, chroma: Plane) -> FloatPhoto:
     wide = cv2.resize(chroma, (width, rows), interpolation=cv2.INTER_LINEAR)
     result = np.empty_like(photo)
     for top, band in _bands(photo):
-        # Between the rows linear too, as ``cv2.resize`` does it across them.
+        # Interpolate linearly between the rows, as ``cv2.resize`` has done between columns.
         place = (np.arange(top, top + len(band), dtype=np.float32) + 0.5) * rows / height - 0.5
         place = place.clip(0, rows - 1)
         above = np.minimum(place.astype(int), rows - 2)

@@ -1,4 +1,4 @@
-"""``colorize``: gives gray photos likely colours, and leaves colour photos alone.
+"""``colorize``: give gray photos likely colours, and leave colour photos alone.
 
 A packaged network guesses chroma from the lightness of the whole photo; lightness stays. Sepia and
 other tints are somebody's choice and count as colours. See ``models/colorize.md``.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.data.pixels import FloatPhoto
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.learned.chroma import CHROMA_SIDE, coloured, is_gray, lightness_square
 from trigger.litert import TfliteFunction
 from trigger.packaged import read_packaged
@@ -16,25 +17,24 @@ from trigger.packaged import read_packaged
 MODELS = Path(__file__).parent / "models"
 
 
-class ColorizeEnhancer:
+class ColorizeEnhancer(PhotoEnhancer):
     """The packaged network."""
 
     name = "colorize"
     built_by = "python -m pipelines.packaging.colorize DATA"
-    tile_multiple = 1
 
     def __init__(self) -> None:
         """Load the network.
 
         Raises:
-            ModelError: it is not there, or was altered.
+            ModelError: it is missing, or was altered.
         """
         record, data = read_packaged(MODELS, self.name, self.built_by)
         self.version = str(record["version"])
         self._network = TfliteFunction(data, "serving_default", name=self.name)
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same; the same object if it has colours."""
+        """Colour a photo, (H, W, 3) float32 RGB in [0, 1]; the same object if it has colours."""
         if not is_gray(photo):
             return photo
         chroma = self._network(lightness_square(photo)[None])

@@ -1,8 +1,8 @@
-"""The ``restorer``: classical repairs, which a network of our own goes over.
+"""``restorer``: classical repairs, refined by a network that comes with this package.
 
-The network sees the photo as it was and as the ``deblocker`` or else denoising, and then deblurring
-left it; it takes back what they did too much and goes on where they did too little. Overexposure is
-left to ``desaturate``, since nothing around a pixel tells how bright a scene was.
+The network sees the original photo and the result of the ``deblocker``, or else of denoising, and
+of deblurring; it undoes what they overdid and continues where they did too little. Overexposure is
+left to ``desaturate``, since the neighbourhood of a pixel does not show how bright a scene was.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
+from pipelines.enhancers.base import PhotoEnhancer
 from pipelines.enhancers.classical.desaturate import exposure_gain
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer, repair
 from pipelines.enhancers.classical.shrinkage import BLOCK
-from pipelines.enhancers.learned.chroma import is_gray, without_tints
+from pipelines.enhancers.learned.chroma import is_gray, to_gray
 from pipelines.enhancers.learned.deblocker import MODELS, Deblocker
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.models.files import load_model_file, load_tflite
@@ -25,34 +26,33 @@ from trigger.packaged import read_packaged
 
 TILE = (512, 512)
 REACH = 48
-"""Pixels from which the network draws, a little rounded up: this margin leaves no seam."""
+"""The network's reach in pixels, rounded up: windows with this margin leave no seam."""
 
 
-class Restorer:
-    """Blind repair of JPEG blocks or else noise, of blur, of what these leave, and overexposure.
+class Restorer(PhotoEnhancer):
+    """Blind repair of JPEG blocks or else noise, of blur, of their residue, and of overexposure.
 
-    Photos in which none of that is found are returned as they are. The model card is
+    Photos without any of that are returned as they are. The model card is
     ``pipelines/enhancers/models/restorer.md``.
     """
 
     name = "restorer"
-    tile_multiple = 1
     built_by = "python -m pipelines.packaging.restorer DATA"
 
     def __init__(self, file: Path | None = None) -> None:
         """Load the packaged network, or one from a file.
 
         Raises:
-            ModelError: it or the deblocker is not there, was altered, or was trained on what
-                other repairs leave.
+            ModelError: it or the deblocker is missing, was altered, or was trained on the results
+                of other repairs.
         """
         if file is None:
             record, data = read_packaged(MODELS, self.name, self.built_by)
             learned_from = record["training"]["repaired_by"]
             if learned_from != first_repair_version():
                 raise ModelError(
-                    f"{MODELS / self.name}.json: was trained on what repairs {learned_from} leave, "
-                    f"here are repairs {first_repair_version()}; train it anew with: "
+                    f"{MODELS / self.name}.json: was trained on the results of repairs {learned_from}, "
+                    f"but these are repairs {first_repair_version()}; train it again with: "
                     f"{self.built_by}"
                 )
             self._network = load_tflite(data, self.name)
@@ -61,7 +61,7 @@ class Restorer:
         self.version = f"{first_repair_version()}-{self._network.version}"
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """(H, W, 3) float32 RGB in [0, 1] to the same."""
+        """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         repaired = first_repair(photo)
         gain = exposure_gain(repaired, without_grain=True)
         if repaired is not photo:
@@ -70,7 +70,7 @@ class Restorer:
             tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
             repaired = tiled(self._window, seen, tiling)
             if is_gray(photo):
-                repaired = without_tints(repaired)
+                repaired = to_gray(repaired)
         return repaired if gain is None else repaired * gain
 
     def _window(self, window: Pixels) -> FloatPhoto:
@@ -78,12 +78,12 @@ class Restorer:
 
 
 def first_repair(photo: FloatPhoto) -> FloatPhoto:
-    """What comes before the network, (H, W, 3); the same object where nothing is found."""
+    """Repair as before the network, (H, W, 3); the same object if there is nothing to repair."""
     return repair(photo, _deblocker().repair)
 
 
 def first_repair_version() -> str:
-    """Changes whenever what ``first_repair`` gives can change."""
+    """Return a version that changes whenever the result of ``first_repair`` can change."""
     return f"{ClassicalEnhancer.version}-{_deblocker().network_version}"
 
 

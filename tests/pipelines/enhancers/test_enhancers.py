@@ -131,7 +131,7 @@ def test_every_registered_name_is_that_of_its_enhancer(
     for name, factory in (("invert", "Inverting"), ("uninstalled", "Uninstalled")):
         entry = Registered(f"test_enhancers:{factory}", "nothing", 1, 1, "MIT", "fetched")
         monkeypatch.setitem(ENHANCERS, name, entry)
-    assert main(["enhancers", "--json"]) == 0
+    assert main(["enhancers", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == set(ENHANCERS)
     ready, missing = rows["invert"], rows["uninstalled"]
@@ -142,7 +142,7 @@ def test_every_registered_name_is_that_of_its_enhancer(
         if row["problem"] is None:
             assert load_enhancer(name).name == name
     assert rows["classical"]["problem"] is None
-    assert main(["enhancers"]) == 0
+    assert main(["enhancers", "list"]) == 0
     output = capsys.readouterr().out
     assert "uninstalled is not ready: the weights are missing" in output
 

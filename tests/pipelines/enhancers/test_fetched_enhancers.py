@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.enhancers.external import maxim, realesrgan
-from pipelines.enhancers.external.convert_tfjs import convert_package
+from pipelines.enhancers.external.convert_tfjs import convert_tfjs
 from pipelines.models.files import content_version
 from trigger.errors import MissingExtra, ModelError
 
@@ -73,9 +73,9 @@ def test_maxim_is_converted_checked_and_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = write_package(tmp_path / "package", monkeypatch, factor=0.5)
-    with pytest.raises(ModelError, match=r"npm install .* && python -m pipelines\.enhancers"):
+    with pytest.raises(ModelError, match=r"npm install .* && trigger enhancers convert"):
         load_enhancer(NAME)
-    folder, difference = convert_package(package)
+    folder, difference = convert_tfjs(package)
     assert difference is not None
     assert difference <= 1
     enhancer = load_enhancer(NAME)
@@ -92,7 +92,7 @@ def test_conversions_with_another_result_are_not_used(
 ) -> None:
     package = write_package(tmp_path / "package", monkeypatch, factor=0.6)
     with pytest.raises(ModelError, match="differs by up to"):
-        convert_package(package)
+        convert_tfjs(package)
     with pytest.raises(ModelError, match="missing"):
         load_enhancer(NAME)
 
@@ -103,9 +103,9 @@ def test_altered_packages_are_not_converted(
     package = write_package(tmp_path / "package", monkeypatch, factor=0.5)
     (package / "models" / "shard1.bin").write_bytes(b"12345")
     with pytest.raises(ModelError, match="altered or are missing"):
-        convert_package(package)
+        convert_tfjs(package)
     with pytest.raises(ModelError, match="is not one of the packages"):
-        convert_package(tmp_path)
+        convert_tfjs(tmp_path)
 
 
 def test_real_esrgan_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

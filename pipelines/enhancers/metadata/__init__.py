@@ -1,0 +1,1 @@
+"""Carry the metadata of a photo file, byte for byte, over to a new file of the same format."""
