@@ -57,9 +57,7 @@ class Failing:
         return photo
 
 
-def enhance(
-    *arguments: str | Path, enhancer: str = "test_enhance:Unchanged", code: int = 0
-) -> None:
+def enhance(*arguments: str | Path, enhancer: str = f"{__name__}:Unchanged", code: int = 0) -> None:
     assert main(["enhance", *map(str, arguments), "--enhancer", enhancer]) == code
 
 
@@ -166,7 +164,7 @@ class Painting:
 def test_a_gray_photo_that_was_given_colours_shows_them(coffee: Pixels, tmp_path: Path) -> None:
     gray = Image.fromarray(coffee).convert("L")
     gray.save(tmp_path / "gray.jpg", icc_profile=b"a profile of gray")
-    enhance(tmp_path / "gray.jpg", enhancer="test_enhance:Painting")
+    enhance(tmp_path / "gray.jpg", enhancer=f"{__name__}:Painting")
     with Image.open(tmp_path / "gray-painting.jpg") as image:
         assert image.mode == "RGB"
         assert "icc_profile" not in image.info
@@ -285,12 +283,12 @@ def test_whether_it_helped_is_told_and_decides(
     assert better["score_after"] < better["score"]
     assert Path(better["file"]).is_file()
 
-    enhance(photo, "--json", "--keep-if-better", enhancer="test_enhance:Noisy")
+    enhance(photo, "--json", "--keep-if-better", enhancer=f"{__name__}:Noisy")
     worse = json.loads(capsys.readouterr().out)
     assert not worse["helped"]
     assert worse["file"] is None
     assert not (tmp_path / "photo-noisy.png").exists()
-    enhance(photo, enhancer="test_enhance:Noisy")
+    enhance(photo, enhancer=f"{__name__}:Noisy")
     assert "  no  " in capsys.readouterr().out
     assert (tmp_path / "photo-noisy.png").exists()
     enhance(photo, "--json", "--keep-if-better")
@@ -318,7 +316,7 @@ def test_enhancers_that_fail_on_a_photo_do_not_stop_the_rest(
     for height in (31, 32, 33, 34):
         Image.fromarray(coffee[:height, :60]).save(tmp_path / f"{height}.png")
     photos = [*sorted(tmp_path.iterdir()), tmp_path / "gone.png"]
-    enhance(*photos, "--json", enhancer="test_enhance:Failing", code=1)
+    enhance(*photos, "--json", enhancer=f"{__name__}:Failing", code=1)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[-1]["error"] == {"reason": "missing", "message": "no such file; check the path."}
     for line, words in zip(lines, ("out of paint", "not finite", "same shape"), strict=False):

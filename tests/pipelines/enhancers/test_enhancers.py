@@ -103,7 +103,7 @@ def test_models_that_do_not_return_photos_are_errors(models: Path) -> None:
 
 
 def test_factories_are_imported_and_their_multiples_respected() -> None:
-    enhancer = load_enhancer("test_enhancers:Inverting")
+    enhancer = load_enhancer(f"{__name__}:Inverting")
     pixels = np.random.default_rng(0).integers(0, 256, (13, 8, 3), np.uint8)
     assert (enhance_pixels(enhancer, pixels) == 255 - pixels).all()
 
@@ -113,9 +113,9 @@ def test_factories_are_imported_and_their_multiples_respected() -> None:
     [
         ("magic", OptionError, "known enhancers: classical, "),
         ("no_such_package.module:factory", OptionError, "no module 'no_such_package'"),
-        ("test_enhancers:Nothing", OptionError, "no attribute 'Nothing'"),
-        ("test_enhancers:Nameless", EnhancerError, "needs name and version"),
-        ("test_enhancers:Numbered", EnhancerError, r"version \(text of letters"),
+        (f"{__name__}:Nothing", OptionError, "no attribute 'Nothing'"),
+        (f"{__name__}:Nameless", EnhancerError, "needs name and version"),
+        (f"{__name__}:Numbered", EnhancerError, r"version \(text of letters"),
         ("json:loads", EnhancerError, r"factory failed \(TypeError: "),
         ("gone.tflite", ModelError, "cannot be read"),
     ],
@@ -129,7 +129,7 @@ def test_every_registered_name_is_that_of_its_enhancer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, factory in (("invert", "Inverting"), ("uninstalled", "Uninstalled")):
-        entry = Registered(f"test_enhancers:{factory}", "nothing", 1, 1, "MIT", "fetched")
+        entry = Registered(f"{__name__}:{factory}", "nothing", 1, 1, "MIT", "fetched")
         monkeypatch.setitem(ENHANCERS, name, entry)
     assert main(["enhancers", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
@@ -149,7 +149,7 @@ def test_every_registered_name_is_that_of_its_enhancer(
 
 def test_labels_tell_enhancers_apart_by_name() -> None:
     with pytest.raises(OptionError, match="need different ones"):
-        load_models(["test_enhancers:Inverting", "test_enhancers:AlsoInverting"], "nima")
+        load_models([f"{__name__}:Inverting", f"{__name__}:AlsoInverting"], "nima")
 
 
 def test_what_comes_with_an_extra_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

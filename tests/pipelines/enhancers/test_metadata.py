@@ -43,7 +43,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def enhance(path: Path, *options: str, code: int = 0) -> Path:
-    arguments = ["enhance", str(path), "--enhancer", "test_metadata:Darker", *options]
+    arguments = ["enhance", str(path), "--enhancer", f"{__name__}:Darker", *options]
     assert main(arguments) == code
     return path.with_name(f"{path.stem}-darker{path.suffix}")
 
@@ -337,7 +337,7 @@ def test_a_broken_png_does_not_end_the_run(
         (tmp_path / name).write_bytes(data)
     (tmp_path / "zebra.png").write_bytes(whole)
     paths = [str(tmp_path / name) for name in (*bad, "zebra.png")]
-    main(["enhance", *paths, "--enhancer", "test_metadata:Darker", "--json"])
+    main(["enhance", *paths, "--enhancer", f"{__name__}:Darker", "--json"])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["photo"] for line in lines] == paths
     assert lines[-1]["file"] == str(tmp_path / "zebra-darker.png")
