@@ -29,7 +29,7 @@ from tqdm import tqdm
 from faults import FAULTS
 from pipelines.data.pixels import Pixels, to_float
 from pipelines.degradation.model import degrade
-from pipelines.demo.photos import telling_window
+from pipelines.demo.photos import most_detailed_window
 from pipelines.enhancers import ENHANCERS, enhance_pixels, load_enhancer
 from pipelines.evaluation.fidelity import capped_psnr, similarity
 from pipelines.scorers import DEFAULT_SCORER, checked_opinions, load_scorer, mean_score
@@ -58,7 +58,7 @@ def photo_windows(folder: Path, count: int) -> list[Pixels]:
     windows = []
     for path in chosen:
         pixels = read_photo(path).pixels
-        left, top, right, bottom = telling_window(pixels, SIDE, SIDE)
+        left, top, right, bottom = most_detailed_window(pixels, SIDE, SIDE)
         windows.append(pixels[top:bottom, left:right])
     return windows
 

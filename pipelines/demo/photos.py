@@ -1,8 +1,9 @@
-"""What the demo says of single photos: ratings derived from the originals, and cards to look at."""
+"""The demo's photos: ratings derived from the originals, and a card with pictures for each."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
-from tqdm import tqdm
 
 from annotation.pictures import largest_window
 from pipelines.data.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
@@ -22,8 +22,12 @@ from pipelines.data.splits import is_held_out
 from pipelines.degradation.model import Kind
 from pipelines.demo.page import Card
 from pipelines.evaluation.fidelity import similarity
+from trigger.console.progress import progress
 from trigger.files import write_atomically
+from trigger.pages import Picture
 from trigger.photo import Pixels, photo_hash, read_photo, read_photo_bytes
+
+logger = logging.getLogger(__name__)
 
 RATINGS_FILE = "derived-ratings.csv"
 RATER = "derived from the original by SSIM, no person"
@@ -79,11 +83,16 @@ def known_photos(out: Path) -> list[Known]:
     ]
 
 
-def derive_ratings(out: Path) -> None:
-    """Write OUT/derived-ratings.csv: did enhancement bring each photo closer to its original?"""
+def derive_ratings(out: Path, *, show_progress: bool = False) -> None:
+    """Write OUT/derived-ratings.csv: did enhancement bring each photo closer to its original?
+
+    Args:
+        out: the demo's folder, with photos, degraded and labelled photos.
+        show_progress: show a progress bar on a terminal.
+    """
     originals = _originals(out)
     rows: list[dict[str, str | int | float]] = []
-    for known in tqdm(known_photos(out), "comparing", unit="photo", disable=None):
+    for known in progress(known_photos(out), "comparing", shown=show_progress):
         original = read_photo(originals[known.scene]).pixels
         before, after = (
             similarity(original, read_photo(path).pixels) for path in (known.path, known.enhanced)
@@ -103,11 +112,16 @@ def derive_ratings(out: Path) -> None:
     write_atomically(out / RATINGS_FILE, table.to_csv(index=False).encode())
     counts = table["rating"].value_counts().sort_index(ascending=False)
     text = ", ".join(f"{count} rated {rating}" for rating, count in counts.items())
-    print(f"{RATINGS_FILE}: {text} ({RATER})")  # noqa: T201
+    logger.info("%s: %s (%s)", RATINGS_FILE, text, RATER)
 
 
-def collect_cards(out: Path) -> list[Card]:
-    """The first photo of each kind and scene, all that is known of it; writes OUT/pictures."""
+def collect_cards(out: Path, *, show_progress: bool = False) -> list[Card]:
+    """Return a card for the first photo of each kind and scene; writes OUT/pictures.
+
+    Args:
+        out: the demo's folder, after every step.
+        show_progress: show a progress bar on a terminal.
+    """
     (out / "pictures").mkdir()
     originals = _originals(out)
     ratings = pd.read_csv(out / RATINGS_FILE).set_index("path")["rating"].to_dict()
@@ -116,8 +130,8 @@ def collect_cards(out: Path) -> list[Card]:
     for known in known_photos(out):
         first.setdefault((known.scene, known.kind), known)
     cards = []
-    for known in tqdm(first.values(), "cutting pictures", unit="photo", disable=None):
-        window = telling_window(read_photo(originals[known.scene]).pixels, *CROP)
+    for known in progress(first.values(), "cutting pictures", shown=show_progress):
+        window = most_detailed_window(read_photo(originals[known.scene]).pixels, *CROP)
         path = _within(out, known.path)
         cards.append(
             Card(
@@ -137,7 +151,7 @@ def collect_cards(out: Path) -> list[Card]:
     return cards
 
 
-def telling_window(pixels: Pixels, width: int, height: int) -> tuple[int, int, int, int]:
+def most_detailed_window(pixels: Pixels, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the window with the most detail, within the photo.
 
     Args:
@@ -185,21 +199,20 @@ def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100, as labels name photos: no "..", links kept
 
 
-def _pictures(out: Path, known: Known, window: tuple[int, int, int, int]) -> dict[str, str]:
+def _pictures(out: Path, known: Known, window: tuple[int, int, int, int]) -> dict[str, Picture]:
     """Cut the detail from both photos, pixel for pixel, and mark it on a small whole photo."""
     stem = f"pictures/{known.photo[:12]}"
-    names = {
-        "before": f"{stem}-before.png",
-        "after": f"{stem}-after.png",
-        "whole": f"{stem}-whole.jpg",
-    }
     before, after = (
         Image.fromarray(read_photo(path).pixels) for path in (known.path, known.enhanced)
     )
-    before.crop(window).save(out / names["before"])
-    after.crop(window).save(out / names["after"])
     scale = THUMBNAIL_SIDE / max(before.size)
     whole = before.resize((round(before.width * scale), round(before.height * scale)))
     ImageDraw.Draw(whole).rectangle([edge * scale for edge in window], outline="white", width=2)
-    whole.save(out / names["whole"], quality=88)
-    return names
+    pictures = {
+        "before": (before.crop(window), f"{stem}-before.png"),
+        "after": (after.crop(window), f"{stem}-after.png"),
+        "whole": (whole, f"{stem}-whole.jpg"),
+    }
+    for picture, name in pictures.values():
+        picture.save(out / name)
+    return {key: Picture(name, *picture.size) for key, (picture, name) in pictures.items()}

@@ -1,12 +1,13 @@
-"""``trigger demo``: the whole chain on sample photographs, and a page that tells what came out.
+"""Run the whole chain on sample photographs, with the commands that a user would type.
 
-The photographs lie in scikit-image and scikit-learn as files. They are copied byte for byte, so
-that their hashes, and with them the scenes that are held out, are the same on every machine.
+The photographs are files of scikit-image and scikit-learn. They are copied byte for byte, so that
+their hashes, and with them the scenes that are held out, are the same on every machine.
 """
 
 from __future__ import annotations
 
-import argparse
+import functools
+import logging
 import shlex
 import shutil
 import time
@@ -21,6 +22,8 @@ from pipelines.packaging.steps import run_command
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, OptionError
 from trigger.files import write_atomically
+
+logger = logging.getLogger(__name__)
 
 PHOTOGRAPHS = {
     "skimage.data": (
@@ -37,49 +40,42 @@ OUTPUTS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``trigger demo``."""
-    parser.description = (
-        "Run the whole chain on the colour photographs that scikit-image and scikit-learn ship: "
-        "degrade, label, train, fine-tune, export, score. Writes OUT/index.html with before/after "
-        "pictures, scores and plots. Takes a few minutes on two cores and needs no network."
-    )
-    parser.epilog = "example: trigger demo --out demo-output"
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("demo-output"),
-        help="a new or empty folder, or that of an earlier demo, which is then made anew "
-        "(default: %(default)s)",
-    )
+def run_demo(out: Path, *, show_progress: bool = False) -> Path:
+    """Run every step on the sample photographs and write the page that shows them.
 
+    Takes a few minutes and needs no network.
 
-def run(args: argparse.Namespace) -> int:
-    """Run every step and write the page.
+    Args:
+        out: a new or empty folder, or that of an earlier demo, whose files are replaced.
+        show_progress: show progress bars on a terminal.
+
+    Returns:
+        The path of the page.
 
     Raises:
-        OptionError: --out is a file, or a folder with something else in it.
-        TriggerError: a step failed, and has said why.
+        OptionError: ``out`` is a file, or a folder with something else in it.
+        TriggerError: a step failed.
+
+    Example:
+        >>> run_demo(Path("demo-output"))  # doctest: +SKIP
+        PosixPath('demo-output/index.html')
     """
-    out: Path = args.out
     prepare_folder(out)
-    steps = make_steps(out)
+    steps = make_steps(out, show_progress)
     chapters = []
     for number, step in enumerate(steps, 1):
-        print(f"\n{number}/{len(steps)}  {step.title}", flush=True)  # noqa: T201
+        logger.info("%d/%d  %s", number, len(steps), step.title)
         chapters.append(step.run())
-    content = page(collect_cards(out), DEFAULT_THRESHOLD, chapters)
+    content = page(collect_cards(out, show_progress=show_progress), DEFAULT_THRESHOLD, chapters)
     write_atomically(out / "index.html", content.encode())
-    seconds = sum(chapter.seconds for chapter in chapters)
-    print(f"\n{seconds:.0f} s. Now open {(out / 'index.html').absolute()}")  # noqa: T201
-    return 0
+    return out / "index.html"
 
 
 def prepare_folder(out: Path) -> None:
-    """Make the demo's folder, or remove what an earlier demo wrote there, and nothing else.
+    """Create the demo's folder, or remove from it what an earlier demo wrote, and nothing else.
 
     Raises:
-        OptionError: it is a file, cannot be written, or holds what no demo wrote.
+        OptionError: it is a file, cannot be written, or was not made by a demo.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -143,17 +139,17 @@ class Step:
         return Chapter(self.title, self.about, shown, time.perf_counter() - started, self.plot)
 
 
-def make_steps(out: Path) -> list[Step]:
-    """The steps, each reading what those before it wrote."""
+def make_steps(out: Path, show_progress: bool) -> list[Step]:
+    """Return the steps; each reads what earlier ones wrote."""
     photos, degraded, labels = (str(out / name) for name in ("photos", "degraded", "labels"))
     baseline, finetuned, model = out / "baseline", out / "finetuned", str(out / "trigger.tflite")
     return [
         Step(
             "Take photographs",
-            "Eight colour photographs that scikit-image and scikit-learn bring along, copied as "
+            "Eight colour photographs that come with scikit-image and scikit-learn, copied as "
             "they are. Two of them (China, Hubble deep field), and everything made from them, are "
             "held out: the demo measures with them and never trains on them.",
-            work=lambda: copy_photographs(out / "photos"),
+            work=functools.partial(copy_photographs, out / "photos"),
         ),
         Step(
             "Degrade",
@@ -163,21 +159,21 @@ def make_steps(out: Path) -> list[Step]:
         ),
         Step(
             "Label",
-            "Let the scorer judge each photo, enhance it, judge it again. The difference is its "
-            "delta: what enhancement really gained, in the eyes of the scorer.",
+            "Score each photo, enhance it, and score it again. The difference is its delta: what "
+            "enhancement gained according to the scorer.",
             (("label", degraded, "--out", labels, "--workers", "2"),),
             plot=Plot(
                 "labels/deltas.png",
                 "Histogram of the measured deltas",
-                "Each bar counts photos by their delta. Left of 0, enhancement did harm; from the "
-                "red line on, it gained so much that asking for it would have been right.",
+                "Each bar counts photos by their delta. Left of 0, enhancement did harm; right of "
+                "the red line, it gained enough to be worth an alert.",
             ),
         ),
         Step(
             "Train",
-            "Teach a small network to predict delta from the photo alone. This shows the step, no "
-            "more: it sees versions of six photographs for eight rounds, and gets anywhere only "
-            "because it starts from the packaged trunk, which saw thousands of photos.",
+            "Train a small network to predict delta from the photo alone. This only shows the "
+            "step: it sees versions of six photographs for eight epochs, and learns anything at all "
+            "only because it starts from the packaged trunk, trained on thousands of photos.",
             (
                 (
                     *("train", labels, "--out", str(baseline), "--init", "packaged"),
@@ -188,8 +184,8 @@ def make_steps(out: Path) -> list[Step]:
                 "baseline/scatter.png",
                 "Scatter plot of predicted against measured delta, training and held-out photos",
                 "Each dot is a photo: the further right, the more enhancement really gained; the "
-                "further up, the more the network predicted. On the line, both agree. The training "
-                "panel shows what it could learn by heart; only the held-out one counts.",
+                "further up, the more the network predicted. On the line, both agree. The network "
+                "could memorise the photos of the training panel; only the held-out one counts.",
                 wide=True,
             ),
         ),
@@ -197,13 +193,14 @@ def make_steps(out: Path) -> list[Step]:
             "Derive ratings",
             "People rate enhanced photos 2, 1, 0 or −1. Nobody rated these, so the demo stands in "
             "for them: it knows the flawless originals and measures by structural similarity "
-            "(SSIM) whether the enhanced photo came closer. These ratings are computed, not human.",
-            work=lambda: derive_ratings(out),
+            "(SSIM) whether the enhanced photo came closer to them. These ratings are computed, "
+            "not human.",
+            work=functools.partial(derive_ratings, out, show_progress=show_progress),
         ),
         Step(
             "Fine-tune",
-            "Fit the last 113 parameters of the network to the derived ratings. That pays with "
-            "many ratings of many scenes; with as few as here it can also do harm.",
+            "Fit the last 113 parameters of the network to the derived ratings. With many ratings "
+            "of many scenes that helps; with as few as here it can also do harm.",
             (
                 (
                     *("finetune", str(baseline / "baseline.keras"), str(out / RATINGS_FILE)),
@@ -213,9 +210,9 @@ def make_steps(out: Path) -> list[Step]:
             plot=Plot(
                 "finetuned/precision_recall.png",
                 "Precision-recall curves of the baseline and the fine-tuned network",
-                "Go through the held-out photos from the highest score down. Recall: how much of "
-                "the improvable ones was found by then. Precision: how many of those passed were "
-                "improvable. The higher a curve stays, the better; guessing gives the dashed line. "
+                "Go through the held-out photos from the highest score down. Recall: the share of "
+                "improvable photos found so far. Precision: the share of photos so far that are "
+                "improvable. The higher a curve stays, the better; guessing gives the dotted line. "
                 "The ratings are derived, not human.",
             ),
         ),

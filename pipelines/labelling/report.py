@@ -1,14 +1,14 @@
-"""``trigger label report``: one HTML page to look at a labels folder with."""
+"""A report of a labels folder as one self-contained HTML page."""
 
 from __future__ import annotations
 
 import argparse
-import html
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -30,27 +30,58 @@ from pipelines.data.storage import Folder, read_photo_file
 from pipelines.labelling.summary import describe_deltas, draw_deltas, draw_scores
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import DataError, PhotoError
-from trigger.pages.self_contained import image, jpeg, numbers, page, table
+from trigger.pages import Picture, embed, render
 from trigger.photo import read_photo
 from trigger.photo.content import check_same_photo
+from trigger.photo.encode import jpeg_bytes
 
 PAGE_FILE = "report.html"
-TITLE = "Labels: what enhancement gained"
 PAIRS = 9
-"""How many of the best and of the worst are shown for each recipe."""
+"""How many of the largest and of the smallest deltas are shown for each recipe."""
 DETAIL = (270, 360)
 """Height and width of the shown detail, in pixels of the photo."""
 SHOWN_REJECTS = 3
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A photo and its enhanced copy on the page, or the problem that keeps them from it."""
+
+    path: str
+    width: int
+    height: int
+    input_score: float
+    enhanced_score: float
+    delta: float
+    sign: Literal["up", "down", "same"]
+    before: Picture | None = None
+    after: Picture | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Section:
+    """What the page shows of the labels of one recipe."""
+
+    recipe: Recipe
+    figures: Mapping[str, object]
+    deltas: Picture
+    scores: Picture
+    best: Sequence[_Pair]
+    worst: Sequence[_Pair]
+
+
 def label_report(folder: str | os.PathLike[str]) -> str:
-    """The page of a labels folder, with everything it shows inside.
+    """Return the page of a labels folder, as HTML with everything it shows inside.
 
     Args:
         folder: what ``trigger label --out`` wrote.
 
     Raises:
         DataError: it is not a labels folder, it holds no labels, or a file is damaged.
+
+    Example:
+        >>> Path("report.html").write_text(label_report("labels"))  # doctest: +SKIP
     """
     out, run = open_labels(folder)
     rows = read_table(out)
@@ -58,22 +89,14 @@ def label_report(folder: str | os.PathLike[str]) -> str:
         raise DataError(f"{folder} holds no labels; see {folder}/rejects for the reasons")
     recipes = recipes_in(rows)
     labels = rows.to_pandas()
-    sections = [
-        _recipe_section(out, recipe, labels[_made_with(labels, recipe)]) for recipe in recipes
-    ]
-    body = f"""<header>
-<h1>{TITLE}</h1>
-<p class="quiet">Delta is the score of the enhanced photo minus the score of the photo, as the
-scorer sees both (1 to 10). Folder: {html.escape(out.location)}</p>
-{_counts(run)}
-</header>
-<main>
-{"".join(sections)}
-{_rejects(out)}
-{_provenance(run, recipes)}
-</main>
-"""
-    return page(TITLE, body, styles=["page.css"], script="before_after.js")
+    return render(
+        "label_report.html.j2",
+        folder=out.location,
+        counts=_counts(run),
+        sections=[_section(out, recipe, labels[_made_with(labels, recipe)]) for recipe in recipes],
+        rejects=_rejects(out),
+        provenance=_provenance(run, recipes),
+    )
 
 
 def _made_with(labels: pd.DataFrame, recipe: Recipe) -> npt.NDArray[np.bool_]:
@@ -81,7 +104,7 @@ def _made_with(labels: pd.DataFrame, recipe: Recipe) -> npt.NDArray[np.bool_]:
     return np.logical_and.reduce(matches)
 
 
-def _recipe_section(out: Folder, recipe: Recipe, labels: pd.DataFrame) -> str:
+def _section(out: Folder, recipe: Recipe, labels: pd.DataFrame) -> _Section:
     deltas = labels["delta"].to_numpy()
     about = describe_deltas(deltas, DEFAULT_THRESHOLD)
     figures = {
@@ -93,54 +116,39 @@ def _recipe_section(out: Folder, recipe: Recipe, labels: pd.DataFrame) -> str:
     scores = draw_scores(labels["input_score"].to_numpy(), labels["enhanced_score"].to_numpy())
     ranked = labels.sort_values(["delta", "photo"], ascending=False)
     best, worst = ranked.head(PAIRS), ranked.iloc[PAIRS:].tail(PAIRS).iloc[::-1]
-    return f"""<section>
-<h2>{html.escape(str(recipe))}</h2>
-{numbers(figures)}
-<div class="plots">
-{image(draw_deltas({recipe: deltas}, DEFAULT_THRESHOLD), "png", "histogram of deltas")}
-{image(scores, "png", "score of the enhanced photo against score of the photo")}
-</div>
-<h3>Largest deltas</h3>
-<p class="quiet">Details at one pixel of the photo a pixel, where enhancement changed most. Drag
-across a picture, or use the arrow keys: the photo is on the left, the enhanced one on the
-right.</p>
-{_pairs(out, recipe, best)}
-{"<h3>Smallest deltas</h3>" + _pairs(out, recipe, worst) if len(worst) else ""}
-</section>
-"""
-
-
-def _pairs(out: Folder, recipe: Recipe, labels: pd.DataFrame) -> str:
-    cards = [_card(out, recipe, row) for row in labels.to_dict("records")]
-    return '<ol class="pairs">\n' + "\n".join(cards) + "\n</ol>"
-
-
-def _card(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> str:
-    name = html.escape(row["path"])
-    delta = round(row["delta"], 3)
-    sign = "up" if delta > 0 else "down" if delta < 0 else "same"
-    try:
-        before, after = _detail(*_pair(out, recipe, row))
-        picture = (
-            f'<div class="frame"><span>{image(jpeg(before), "jpeg", f"photo: {name}")}'
-            f"{image(jpeg(after), 'jpeg', 'the same detail, enhanced', 'after')}"
-            f'<b>before</b><b>after</b><input type="range" min="0" max="100" value="50" '
-            f'aria-label="before or after: {name}"><i class="edge"></i></span></div>'
-        )
-    except PhotoError as error:
-        picture = f'<div class="none">{html.escape(error.message)}</div>'
-    return (
-        f'<li>{picture}<div class="text"><span class="delta {sign}">{delta:+.3f}</span> '
-        f"({row['input_score']:.2f} to {row['enhanced_score']:.2f})"
-        f'<div class="name">{name}, {row["width"]} &times; {row["height"]}</div></div></li>'
+    return _Section(
+        recipe,
+        figures,
+        embed(draw_deltas({recipe: deltas}, DEFAULT_THRESHOLD)),
+        embed(scores),
+        [_pair(out, recipe, row) for row in best.to_dict("records")],
+        [_pair(out, recipe, row) for row in worst.to_dict("records")],
     )
 
 
-def _pair(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> tuple[Pixels, Pixels]:
+def _pair(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> _Pair:
+    delta = round(row["delta"], 3)
+    pair = _Pair(
+        path=row["path"],
+        width=row["width"],
+        height=row["height"],
+        input_score=row["input_score"],
+        enhanced_score=row["enhanced_score"],
+        delta=delta,
+        sign="up" if delta > 0 else "down" if delta < 0 else "same",
+    )
+    try:
+        before, after = _detail(*_read_pair(out, recipe, row))
+    except PhotoError as error:
+        return replace(pair, problem=error.message)
+    return replace(pair, before=embed(jpeg_bytes(before)), after=embed(jpeg_bytes(after)))
+
+
+def _read_pair(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> tuple[Pixels, Pixels]:
     """The photo and its enhanced copy.
 
     Raises:
-        PhotoError: one of them is gone or no longer what it was.
+        PhotoError: one of them is missing or has changed.
     """
     data = read_photo_file(row["path"])
     check_same_photo(data, row["photo"], row["path"])
@@ -151,7 +159,7 @@ def _pair(out: Folder, recipe: Recipe, row: Mapping[Any, Any]) -> tuple[Pixels, 
             continue
         before, after = read_photo(data, name=row["path"]).pixels, read_photo(enhanced).pixels
         if before.shape != after.shape:
-            raise PhotoError("corrupt", row["path"], "The enhanced photo has another size by now.")
+            raise PhotoError("corrupt", row["path"], "The size of the enhanced photo has changed.")
         return before, after
     raise PhotoError("missing", row["path"], "The enhanced photo was not stored.")
 
@@ -165,24 +173,22 @@ def _detail(before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
     return before[window], after[window]
 
 
-def _counts(run: dict[str, Any]) -> str:
+def _counts(run: dict[str, Any]) -> dict[str, int]:
+    """Photos of the last run, by what became of them; nothing if it did not finish."""
     if "counts" not in run:
-        return "<p>The last run was stopped before its end: run the same command again.</p>"
-    return numbers(
-        {
-            "photos of the last run": run["counts"]["photos"],
-            "labelled": run["counts"]["labelled"],
-            "labelled before": run["counts"]["already"],
-            "duplicates": run["counts"]["duplicates"],
-            "rejected": run["counts"]["rejected"],
-        }
-    )
+        return {}
+    return {
+        "photos of the last run": run["counts"]["photos"],
+        "labelled": run["counts"]["labelled"],
+        "labelled before": run["counts"]["already"],
+        "duplicates": run["counts"]["duplicates"],
+        "rejected": run["counts"]["rejected"],
+    }
 
 
-def _rejects(out: Folder) -> str:
+def _rejects(out: Folder) -> list[tuple[str, int, str]]:
+    """Reasons with their number of photos and some examples."""
     rejects = read_rejects(out)
-    if rejects.empty:
-        return "<section><h2>Rejects</h2><p>None in the last run.</p></section>"
     rows = []
     for reason, group in rejects.groupby("reason"):
         examples = [
@@ -192,11 +198,11 @@ def _rejects(out: Folder) -> str:
         ]
         if len(group) > SHOWN_REJECTS:
             examples.append(f"and {len(group) - SHOWN_REJECTS} more")
-        rows.append((reason, len(group), "\n".join(examples)))
-    return f"<section><h2>Rejects</h2>{table(rows)}</section>"
+        rows.append((str(reason), len(group), "\n".join(examples)))
+    return rows
 
 
-def _provenance(run: dict[str, Any], recipes: Iterable[Recipe]) -> str:
+def _provenance(run: dict[str, Any], recipes: Iterable[Recipe]) -> dict[str, str]:
     facts = {
         "labels of": "\n".join(map(str, recipes)),
         "input of the last run": "\n".join(run["photos"]),
@@ -207,7 +213,7 @@ def _provenance(run: dict[str, Any], recipes: Iterable[Recipe]) -> str:
     }
     if "seconds" in run:
         facts["seconds"] = f"{run['seconds']:.1f}"
-    return f"<section><h2>Provenance</h2>{table(facts.items())}</section>"
+    return facts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

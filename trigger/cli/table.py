@@ -69,5 +69,7 @@ COMMANDS: dict[str, Entry | Group] = {
             ),
         },
     ),
-    "demo": Entry("pipelines.demo.run", "Run the whole chain on sample photographs.", "pipelines"),
+    "demo": Entry(
+        "pipelines.commands.demo", "Run the whole chain on sample photographs.", "pipelines"
+    ),
 }

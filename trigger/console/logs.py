@@ -32,8 +32,11 @@ class _TerminalHandler(logging.Handler):
 @contextmanager
 def log_to_terminal() -> Iterator[None]:
     """Print messages of level INFO and above on standard error; warnings begin with "trigger:"."""
-    handler = _TerminalHandler()
     loggers = [logging.getLogger(name) for name in _PACKAGES]
+    if any(isinstance(handler, _TerminalHandler) for handler in loggers[0].handlers):
+        yield  # a command that runs other commands: once is enough
+        return
+    handler = _TerminalHandler()
     before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import json
@@ -29,14 +28,15 @@ from pipelines.demo.photos import (
     collect_cards,
     derive_ratings,
     describe,
+    most_detailed_window,
     rating_of,
-    telling_window,
 )
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.ratings.aggregation import rated_photos
 from pipelines.ratings.table import RATINGS
 from trigger.cli import app as cli
 from trigger.errors import OptionError, TriggerError
+from trigger.pages import Picture
 from trigger.photo import photo_hash, read_photo
 
 RECIPE = Recipe("classical", "1", "nima", "test", "upright-bilinear-448-v1")
@@ -137,10 +137,10 @@ def test_cards_and_page_show_every_scene_and_fault_and_files_that_exist(finished
     assert len(found) == 5 * len(cards)
     for link in found:
         assert (finished / link).is_file()
-    before = read_photo(finished / cards[0].before).pixels
+    before = read_photo(finished / cards[0].before.src).pixels
     whole = read_photo(finished / unquote(cards[0].photo)).pixels
     china = read_photo(finished / "photos" / "china.jpg").pixels
-    left, top, right, bottom = telling_window(china, *CROP)
+    left, top, right, bottom = most_detailed_window(china, *CROP)
     assert np.array_equal(before, whole[top:bottom, left:right])
 
 
@@ -157,9 +157,9 @@ def test_the_photographs_hold_out_the_same_scenes_on_every_machine(tmp_path: Pat
 def make_card(
     text: str = "China", packaged: float = 1.0, rating: int = 2, kind: Kind = "noise"
 ) -> Card:
-    before, after, whole, photo, enhanced = ["a%20b.png"] * 5
+    picture = Picture("a%20b.png", 420, 260)
     return Card(
-        *(text, kind, text, before, after, whole, photo, enhanced),
+        *(text, kind, text, picture, picture, picture, "a%20b.png", "a%20b.png"),
         delta=0.3,
         rating=rating,
         packaged=packaged,
@@ -197,7 +197,7 @@ def test_page_sorts_by_score_and_marks_alerts_from_the_threshold_on() -> None:
     assert rest.count("leave alone</span>") == 1
 
 
-def test_summary_tells_means_by_fault_and_what_noise_does_to_the_score() -> None:
+def test_summary_gives_means_by_fault_and_what_noise_does_to_the_score() -> None:
     cards = [
         make_card("china", 0.25, 0, "none"),
         make_card("china", 2.0),
@@ -224,18 +224,18 @@ def test_more_gain_never_lowers_the_derived_rating(one: float, other: float) -> 
     assert {rating_of(gain) for gain in (-1.0, 0.0, 0.05, 1.0)} == set(RATINGS)
 
 
-def test_telling_window_finds_detail_and_fits_small_photos() -> None:
+def test_most_detailed_window_finds_detail_and_fits_small_photos() -> None:
     pixels = np.zeros((90, 120, 3), np.uint8)
     pixels[60:80, 70:100] = np.random.default_rng(0).integers(0, 255, (20, 30, 1))
-    left, top, right, bottom = telling_window(pixels, 40, 30)
+    left, top, right, bottom = most_detailed_window(pixels, 40, 30)
     assert left <= 69
     assert right >= 101
     assert top <= 59
     assert bottom >= 81
-    assert telling_window(pixels, 500, 500) == (0, 0, 120, 90)
+    assert most_detailed_window(pixels, 500, 500) == (0, 0, 120, 90)
 
 
-def test_faults_are_told_in_plain_words() -> None:
+def test_faults_are_described_in_plain_words() -> None:
     assert describe({}) == "as it is"
     assert describe({"kernel": "motion", "blur": 9.04, "angle": 3, "jpeg_quality": 20}) == (
         "motion blur (9.0 px), JPEG (quality 20)"
@@ -267,12 +267,12 @@ def test_a_failing_command_stops_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failing = demo.Step("Look", "", (("evaluate", str(tmp_path / "missing.csv")),))
-    monkeypatch.setattr(demo, "make_steps", lambda out: [failing])
+    monkeypatch.setattr(demo, "make_steps", lambda out, show_progress: [failing])
     with pytest.raises(TriggerError, match=r"trigger evaluate .*failed with exit code 1"):
-        demo.run(argparse.Namespace(out=tmp_path / "demo"))
+        demo.run_demo(tmp_path / "demo")
     assert f"$ trigger evaluate {tmp_path}" in capsys.readouterr().out
     assert not (tmp_path / "demo" / "index.html").exists()
 
     monkeypatch.setattr(cli, "main", lambda command: 130)
     with pytest.raises(KeyboardInterrupt):
-        demo.run(argparse.Namespace(out=tmp_path / "demo"))
+        demo.run_demo(tmp_path / "demo")

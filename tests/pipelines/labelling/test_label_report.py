@@ -35,7 +35,7 @@ def test_the_page_shows_pairs_rejects_and_where_it_all_comes_from(
     next((out / "enhanced" / "darken-1").rglob("*.png")).unlink()
     (photos / "rocket.png").unlink()
     Image.new("RGB", (9, 9)).save(max((out / "enhanced" / "darken-1").rglob("*.png")))
-    assert main(["label", "report", str(out)]) == 0
+    assert main(["labels", "report", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}/report.html\n"
     page = (out / "report.html").read_text("utf-8")
     assert "brighten 1, brightness 1, none" in page
@@ -43,7 +43,7 @@ def test_the_page_shows_pairs_rejects_and_where_it_all_comes_from(
     assert page.count("<li>") == 16
     # One enhanced photo and one photo, twice, are gone, and one has changed.
     assert page.count('type="range"') == 12
-    assert page.count("has another size by now") == 1
+    assert page.count("The size of the enhanced photo has changed.") == 1
     assert page.count("no such file") == 2
     assert page.count("The enhanced photo was not stored.") == 1
     assert "<script>alert" not in page
@@ -67,13 +67,13 @@ def test_the_best_and_the_worst_pairs_are_shown_each_once(
     best = Path(rows["path"].iloc[-1])
     best.write_bytes(Path(rows["path"].iloc[-2]).read_bytes())
     monkeypatch.setattr(report, "draw_scores", draw)
-    deltas = [f"{delta:+.3f}" for delta in rows["delta"]]
+    deltas = [f"{delta:+.3f}".replace("-", "−") for delta in rows["delta"]]
     for most, shown in ((3, deltas[:-4:-1] + deltas[:3]), (6, deltas[:1:-1] + deltas[:2])):
         monkeypatch.setattr(report, "PAIRS", most)
         page = label_report(out)
         assert re.findall(r'class="delta [a-z]+">([^<]+)<', page) == shown
         assert page.index("Largest deltas") < page.index("Smallest deltas")
-        assert page.count("is another photo by now") == 1
+        assert page.count("the file has changed") == 1
     np.testing.assert_allclose(sorted(drawn[0]), rows["delta"], atol=1e-5)
 
 
