@@ -1,18 +1,20 @@
-"""The score model: from preprocessed photos to quality-improvability scores."""
+"""Load score models, and score preprocessed photos with them."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import struct
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from trigger.errors import ModelError
+from trigger.interface import IMPROVABILITY, INPUT_SHAPE
 from trigger.litert import TfliteFunction, read_model_bytes
+from trigger.model_check import checked_model
+from trigger.packaged import read_packaged
 from trigger.preprocessing import STANDARD
 
 PACKAGED = "trigger"
@@ -20,8 +22,6 @@ PACKAGED = "trigger"
 
 PREPROCESSING_ENTRY = b"TRIGGER_PREPROCESSING"
 """The named buffer in which ``trigger export`` stores the version of the preprocessing."""
-
-_OUTPUT = "quality_improvability"
 
 
 class Model:
@@ -33,24 +33,25 @@ class Model:
         preprocessing: what its images must have been through.
     """
 
-    def __init__(self, data: bytes, name: str, *, sha256: str | None = None) -> None:
-        """Load the content of a TFLite file; see ``load_model`` for the errors."""
+    def __init__(self, data: bytes, name: str, *, intact: bool = False) -> None:
+        """Load the content of a TFLite file; see ``load_model`` for the errors.
+
+        Args:
+            data: content of the file.
+            name: what errors call it.
+            intact: the file is known to be undamaged, so that it need not be checked.
+        """
         self.name = name
         self.sha256 = hashlib.sha256(data).hexdigest()
         self.preprocessing = STANDARD
-        if sha256 is not None and self.sha256 != sha256.lower():
-            raise ModelError(
-                f"{name}: sha256 is {self.sha256}, but {sha256} was expected. The file was "
-                "altered, or it is another version: get it again, or expect its own sha256"
-            )
-        self._function = TfliteFunction(data, name=name)
-        wanted = (1, STANDARD.size, STANDARD.size, 3)
+        self._function = TfliteFunction(data if intact else checked_model(data, name), name=name)
         found = self._function
-        if (found.output_name, found.output_size, found.input_shape) != (_OUTPUT, 1, wanted):
+        interface = (found.output_name, found.output_size, found.input_shape)
+        if interface != (IMPROVABILITY, 1, INPUT_SHAPE):
             raise ModelError(
                 f"{name}: takes {list(found.input_shape)} and gives {found.output_size} value(s) "
-                f"named {found.output_name!r}; a score model takes {list(wanted)} and gives 1 "
-                f"value named {_OUTPUT!r}. Export it with: trigger export MODEL.keras"
+                f"named {found.output_name!r}; a score model takes {list(INPUT_SHAPE)} and gives 1 "
+                f"value named {IMPROVABILITY!r}. Export it with: trigger export MODEL.keras"
             )
         # A flatbuffer holds a buffer as its length and its bytes; parsing it takes packages that
         # not every runtime brings.
@@ -59,7 +60,7 @@ class Model:
         if PREPROCESSING_ENTRY in data and stored not in data:
             raise ModelError(
                 f"{name}: was exported for another preprocessing than {STANDARD.version}, which "
-                "this version has, and would give wrong scores. Export it anew with: "
+                "this version has, and would give wrong scores. Export it again with: "
                 "trigger export MODEL.keras"
             )
 
@@ -84,28 +85,39 @@ def load_model(model: str | os.PathLike[str] | None = None, *, sha256: str | Non
 
     Args:
         model: the packaged model's name, or the path of a file that ``trigger export`` wrote.
-        sha256: if given, the file must have this SHA-256. The packaged model is always checked.
+        sha256: if given, the file must have this SHA-256. The packaged model is always checked
+            against that of its record; any other file is verified and tried in another process
+            first, since a damaged one crashes the runtime (about a second, once per file).
 
     Raises:
         ModelError: the file is missing, altered, not a TFLite file, or of another signature;
             it is for another preprocessing, or no TFLite runtime is installed.
+
+    Example:
+        >>> from trigger import load_model
+        >>> load_model().name
+        'trigger 11'
     """
     if model is not None and model != PACKAGED:
-        return Model(read_model_bytes(model), os.fspath(model), sha256=sha256)
-    folder = resources.files("trigger") / "models"
-    try:
-        card = json.loads((folder / f"{PACKAGED}.json").read_text("utf-8"))
-        data = (folder / card["file"]).read_bytes()
-        if card["preprocessing"] != STANDARD.version:
-            raise ModelError(
-                f"the packaged model needs preprocessing {card['preprocessing']}, but this "
-                f"version has {STANDARD.version}. Reinstall with: "
-                "pip install --force-reinstall . in the folder of this project"
-            )
-        name = f"{card['name']} {card['version']}"
-        return Model(data, name, sha256=sha256 or card["sha256"])
-    except (OSError, ValueError, KeyError) as error:
+        data, name = read_model_bytes(model), os.fspath(model)
+        _check_hash(data, name, sha256)
+        return Model(data, name)
+    record, data = read_packaged(Path(__file__).parent / "models", PACKAGED)
+    name = f"{record['name']} {record['version']}"
+    _check_hash(data, name, sha256)
+    if record["preprocessing"] != STANDARD.version:
         raise ModelError(
-            f"the packaged model is incomplete ({type(error).__name__}: {error}). "
-            "Reinstall with: pip install --force-reinstall . in the folder of this project"
-        ) from error
+            f"the packaged model needs preprocessing {record['preprocessing']}, but this version "
+            f"has {STANDARD.version}. Reinstall with: pip install --force-reinstall . in the "
+            "folder of this project"
+        )
+    return Model(data, name, intact=True)
+
+
+def _check_hash(data: bytes, name: str, expected: str | None) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if expected is not None and found != expected.lower():
+        raise ModelError(
+            f"{name}: sha256 is {found}, but {expected} was expected. The file was altered, or it "
+            "is another version: get it again, or give its own sha256"
+        )

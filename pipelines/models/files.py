@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trigger.errors import ModelError, OptionError
-from trigger.litert import find_runtime, read_model_bytes
+from trigger.litert import ThreadInterpreters, read_model_bytes
+from trigger.model_check import checked_model
 
 Array = npt.NDArray[Any]
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -113,7 +113,9 @@ def load_model_file(spec: str | os.PathLike[str]) -> ModelFunction:
     if _HANDLE.match(source):
         return _load_saved_model(_download(source), source)
     if source.endswith(".tflite"):
-        return load_tflite(read_model_bytes(source), source)
+        data = read_model_bytes(source)
+        version = hashlib.sha256(data).hexdigest()[:VERSION_DIGITS]
+        return load_tflite(checked_model(data, source), source, version)
     return _load_saved_model(Path(source), source)
 
 
@@ -182,31 +184,26 @@ def _tensor(name: str, spec: Any) -> Tensor:
     return Tensor(name, shape, np.dtype(spec.dtype.as_numpy_dtype))
 
 
-def load_tflite(data: bytes, source: str) -> ModelFunction:
-    """Load the content of a TFLite file; ``source`` is what errors call it.
+def load_tflite(data: bytes, source: str, version: str | None = None) -> ModelFunction:
+    """Load the content of a TFLite file, which must be intact.
+
+    Args:
+        data: content of the file.
+        source: what errors call it.
+        version: by default the first digits of the content's SHA-256.
 
     Raises:
         ModelError: it is damaged, of another kind, or does not have exactly one input.
     """
-    per_thread = threading.local()  # interpreters are not thread-safe
-
-    def interpreter() -> Any:
-        if not hasattr(per_thread, "interpreter"):
-            per_thread.interpreter = find_runtime()(model_content=data, num_threads=1)
-        return per_thread.interpreter
-
-    try:
-        details = interpreter().get_input_details(), interpreter().get_output_details()
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(
-            f"{source}: is no TFLite file, is damaged, or needs another runtime: {error}"
-        ) from error
+    interpreters = ThreadInterpreters(data, source)
+    interpreter = interpreters.get()
+    details = interpreter.get_input_details(), interpreter.get_output_details()
     taken, given = _one_input(source, *([_detail(entry) for entry in kind] for kind in details))
     input_index = details[0][0]["index"]
     indices = {_detail(entry): entry["index"] for entry in details[1]}
 
     def run(batch: Array) -> list[Array]:
-        model = interpreter()
+        model = interpreters.get()
         if tuple(model.get_input_details()[0]["shape"]) != batch.shape:
             model.resize_tensor_input(input_index, batch.shape)
         model.allocate_tensors()
@@ -214,7 +211,7 @@ def load_tflite(data: bytes, source: str) -> ModelFunction:
         model.invoke()
         return [model.get_tensor(indices[tensor]) for tensor in given]
 
-    version = hashlib.sha256(data).hexdigest()[:VERSION_DIGITS]
+    version = version or hashlib.sha256(data).hexdigest()[:VERSION_DIGITS]
     return ModelFunction(source, safe_name(source), version, taken, given, run)
 
 

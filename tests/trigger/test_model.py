@@ -63,7 +63,7 @@ def test_images_of_another_shape_or_type_are_refused() -> None:
         (lambda data: data.replace(b"score", b"other"), "not 'score'"),
         (lambda data: data.replace(b"improvability", b"deterioration"), "gives 1 value"),
         (lambda data: data.replace(b"upright-", b"sideway-"), "another preprocessing"),
-        (lambda data: data[: len(data) // 2], "damaged"),
+        (lambda data: data[: len(data) // 2], "cannot be parsed"),
         (lambda _: b"\x89PNG and so on", "not a TFLite file"),
         (lambda _: b"", "not a TFLite file"),
     ],
@@ -86,7 +86,7 @@ def test_a_file_that_does_not_name_its_preprocessing_is_taken(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"file": "none.tflite"}, "is incomplete"),
+        ({"file": "none.tflite"}, "is missing"),
         ({"file": "altered.tflite"}, "was expected"),
         ({"preprocessing": "upright-bilinear-224-v1"}, "needs preprocessing upright-bilinear-224"),
     ],
@@ -98,7 +98,7 @@ def test_a_packaged_model_that_does_not_fit_its_record_is_refused(
     (folder / "altered.tflite").write_bytes(PACKAGED.read_bytes() + b"\0")
     record = json.loads((folder / "trigger.json").read_text())
     (folder / "trigger.json").write_text(json.dumps(record | change))
-    monkeypatch.setattr("trigger.model.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr("trigger.model.__file__", str(tmp_path / "model.py"))
     with pytest.raises(ModelError, match=message):
         load_model()
 
@@ -107,7 +107,7 @@ def test_a_packaged_model_that_does_not_fit_its_record_is_refused(
 def test_a_score_that_is_no_number_is_an_error(value: float, images: np.ndarray) -> None:
     function = TfliteFunction.open(PACKAGED)
     said = {function.output_name: np.full((1, 1), value, np.float32)}
-    function._per_thread.runner = lambda **_: said
+    function._runners.runner = lambda **_: said
     with pytest.raises(ModelError, match="not a finite number"):
         function(images[:1])
 

@@ -75,7 +75,7 @@ def test_the_version_follows_content_not_place(models: Path, tmp_path: Path) -> 
     ("name", "words"),
     [
         ("gone.tflite", "cannot be read"),
-        ("junk.tflite", "is no TFLite file"),
+        ("junk.tflite", "cannot be parsed"),
         ("gone", "holds no saved_model.pb"),
         ("empty", "holds no saved_model.pb"),
         ("junk", "is damaged"),

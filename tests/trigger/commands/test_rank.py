@@ -60,7 +60,7 @@ def test_what_was_made_of_photos_is_not_ranked_beside_them(
         assert main(["rank", str(photos), str(photos / ".." / "photos")]) in (0, 1)
         said = capsys.readouterr().err
         assert "3 photos ranked" in said
-        assert f"left out {made}: holds {kind}, not photos" in said
+        assert f"skipped {made}: it holds {kind}, not photos" in said
     assert main(["rank", str(photos / "l")]) in (0, 1)
     assert "3 photos ranked" in capsys.readouterr().err
 
