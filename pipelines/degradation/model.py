@@ -1,4 +1,4 @@
-"""A camera's faults as one formula: v = C(S(u * k) + n).
+"""The degradation model, a camera's faults as one formula: v = C(S(u * k) + n).
 
 ``u`` is a clean photo, ``k`` a blur kernel (motion, lens or Gaussian), ``S`` the sensor's
 saturation with spill-over, ``n`` Poisson-Gaussian noise and ``C`` JPEG compression. All factors
@@ -19,6 +19,7 @@ from PIL import Image
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_pixels
 from trigger.errors import OptionError
+from trigger.photo import encode
 
 Kernel = Literal["none", "motion", "disk", "gaussian"]
 Kind = Literal["none", "noise", "blur", "jpeg", "saturation", "mixed"]
@@ -29,7 +30,7 @@ BEST_QUALITY = 95
 
 @dataclass(frozen=True)
 class Factors:
-    """What is done to a photo. The defaults do nothing.
+    """The factors of the degradation model. The defaults do nothing.
 
     Attributes:
         kernel: shape of the blur kernel k.
@@ -68,13 +69,13 @@ class Factors:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The factors that differ from doing nothing."""
+        """Return the factors that differ from doing nothing."""
         idle = asdict(Factors())
         return {name: value for name, value in asdict(self).items() if value != idle[name]}
 
 
 def kernel_of(factors: Factors) -> FloatPhoto:
-    """The blur kernel k, odd-sized, non-negative, summing to 1."""
+    """Return the blur kernel k, odd-sized, non-negative, summing to 1."""
     if factors.kernel == "none":
         return np.ones((1, 1), np.float32)
     if factors.kernel == "gaussian":
@@ -120,7 +121,7 @@ def degrade(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pi
 
 
 def sensor(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pixels:
-    """Everything before compression: S(u * k) + n, (H, W, 3) uint8."""
+    """Apply all but compression: S(u * k) + n, (H, W, 3) uint8."""
     values = np.asarray(photo, np.float32)
     if factors.kernel != "none":
         values = cv2.filter2D(values, -1, kernel_of(factors), borderType=cv2.BORDER_REFLECT_101)
@@ -138,10 +139,8 @@ def sensor(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pix
 
 
 def jpeg_bytes(pixels: Pixels, quality: int) -> bytes:
-    """C: a JPEG file with 4:2:0 chroma, as phones write it."""
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=2)
-    return out.getvalue()
+    """Apply C: encode as JPEG with 4:2:0 chroma, as phones do."""
+    return encode(pixels, "JPEG", quality=quality, subsampling=2)
 
 
 def random_factors(kind: Kind, rng: np.random.Generator) -> Factors:

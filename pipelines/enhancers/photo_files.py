@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from pipelines.enhancers.metadata import bmp, jpeg, png, webp
 from pipelines.enhancers.metadata.carrier import Carry
 from pipelines.enhancers.metadata.exif import renew_thumbnail
 from trigger.errors import PhotoError
+from trigger.photo import encode
 from trigger.photo.formats import detect_format, explain, load_pixels, open_header
 from trigger.photo.upright import as_stored, orientation
 
@@ -96,13 +96,12 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
         settings = _SETTINGS[fmt] | ({"dpi": dpi} if fmt == "BMP" and dpi else {})
         if fmt == "WebP" and webp.is_lossless(data):
             settings["lossless"] = True
-        buffer = io.BytesIO()
-        stored.save(buffer, fmt, **settings)
+        encoded = encode(stored, fmt, **settings)
         how = Carry(
             renew_exif=lambda exif: renew_thumbnail(exif, stored),
             keep_profile=stays_gray or not gray,
         )
-        return _carry(buffer.getvalue(), data, fmt, how, stored.size)
+        return _carry(encoded, data, fmt, how, stored.size)
     except PhotoError:
         raise
     except Exception as error:  # of crafted metadata

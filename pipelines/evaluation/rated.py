@@ -1,10 +1,8 @@
-"""``trigger evaluate``: how good a model file is on rated photos."""
+"""Evaluate a model file on rated photos."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,90 +21,93 @@ from pipelines.evaluation.metrics import (
     of_alerts,
     resample_scenes,
 )
-from pipelines.evaluation.thresholds import (
-    Target,
-    add_target_options,
-    choose_threshold,
-    find_threshold,
-    target_of,
-)
+from pipelines.evaluation.thresholds import Target, choose_threshold, find_threshold
 from pipelines.ratings.photos import MEND_RATED, read_rated
 from pipelines.ratings.table import IMPROVABLE
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, RejectedPhoto, Trigger
-from trigger.cli.options import finite_number, positive_number
 from trigger.console.progress import progress
 from trigger.errors import DataError
-from trigger.views import VIEWS
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``trigger evaluate``."""
-    parser.description = (
-        "Score rated photos with a model and compare with what people said: average precision for "
-        "'moderate improvement or better' with its bootstrap interval, rank correlation with the "
-        "ratings, precision, recall and alert rate at the threshold. With a target, also another "
-        "threshold that reaches it. Prints JSON; intervals are 95 % bootstrap intervals of scenes."
-    )
-    parser.epilog = "example: trigger evaluate ratings.csv --held-out --target-precision 0.9"
-    parser.add_argument("ratings", type=Path, help="ratings CSV, raw or aggregated")
-    parser.add_argument("--threshold", type=finite_number, default=DEFAULT_THRESHOLD)
-    parser.add_argument("--model")
-    parser.add_argument("--views", choices=VIEWS, default="whole")
-    parser.add_argument("--workers", type=positive_number)
-    add_target_options(parser)
-    parser.add_argument(
-        "--held-out",
-        action="store_true",
-        help="only photos that no training of ours has seen: neither their scene, nor the photo "
-        "that they were made from",
-    )
+@dataclass(frozen=True)
+class Evaluation:
+    """What ``evaluate`` measured.
+
+    Attributes:
+        report: prevalence, average precision, agreement and figures at the threshold, by name, as
+            docs/training.md lists them; ready for ``json.dumps``.
+        note: a warning about the number of scenes, or "".
+        out_of_reach: why no threshold reaches the target, if none does.
+    """
+
+    report: dict[str, Any]
+    note: str = ""
+    out_of_reach: DataError | None = None
 
 
-def run(args: argparse.Namespace) -> int:
-    """Score, compare and print.
+def evaluate(
+    ratings: Path,
+    model: str | Path | None = None,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    views: str = "whole",
+    target: Target | None = None,
+    held_out: bool = False,
+    workers: int | None = None,
+    show_progress: bool = False,
+) -> Evaluation:
+    """Score rated photos with a model, and compare the scores with the ratings.
+
+    Args:
+        ratings: CSV of ratings, raw or aggregated.
+        model: a .tflite file; the packaged model by default.
+        threshold: score from which on to alert.
+        views: what the model sees of a photo, see ``trigger.views``.
+        target: also choose a threshold that reaches this.
+        held_out: use only photos that no training of this project has seen: neither their scene,
+            nor the photo that they were made from.
+        workers: photos processed at a time.
+        show_progress: show a progress bar.
 
     Raises:
-        DataError: the ratings cannot be used, or no threshold reaches the target; then the rest
-            has been printed.
+        DataError: the ratings cannot be used, or are all improvable or none.
+        ModelError: the model cannot be loaded.
+
+    Example:
+        >>> evaluate(Path("ratings.csv"), held_out=True).report["prevalence"]
+        0.31
     """
-    target = target_of(args)
-    rated = read_rated(args.ratings)
-    if args.held_out:
+    rated = read_rated(ratings)
+    if held_out:
         rated = rated[unseen(rated)]
         if rated.empty:
-            raise DataError(f"{args.ratings}: none of its scenes is held out; omit --held-out")
-    results = Trigger(args.threshold, args.model, views=args.views).assess_all(
-        rated["path"], workers=args.workers
-    )
-    assessed = list(progress(results, "scoring", total=len(rated)))
+            raise DataError(f"{ratings}: none of its scenes is held out; omit --held-out")
+    trigger = Trigger(threshold, model, views=views)
+    results = trigger.assess_all(rated["path"], workers=workers)
+    assessed = list(progress(results, "scoring", total=len(rated), shown=show_progress))
     broken = [(each.photo, each.message) for each in assessed if isinstance(each, RejectedPhoto)]
-    leave_out_missing(args.ratings, broken, len(rated), MEND_RATED)
+    leave_out_missing(ratings, broken, len(rated), MEND_RATED)
     rated = rated[~rated["path"].isin(path for path, _ in broken)]
-    values = np.array([result.score for result in assessed if isinstance(result, Assessment)])
+    scores = np.array([result.score for result in assessed if isinstance(result, Assessment)])
     improvable = rated["rating"].to_numpy() >= IMPROVABLE
     if not 0 < improvable.sum() < len(improvable):
         raise DataError(
-            f"{args.ratings}: {int(improvable.sum())} of {len(improvable)} photos are improvable; "
-            f"average precision needs both sorts"
+            f"{ratings}: {int(improvable.sum())} of {len(improvable)} photos are improvable; "
+            f"average precision needs both kinds"
         )
     scenes = rated["scene"].to_numpy(str)
     report = {
-        **compare_average_precision(improvable, {"model": values}, scenes),
-        "rating_agreement": agreement(values, rated["rating"].to_numpy()),
-        "at_threshold": resampled_at_threshold(improvable, values, scenes, args.threshold),
+        **compare_average_precision(improvable, {"model": scores}, scenes),
+        "rating_agreement": agreement(scores, rated["rating"].to_numpy()),
+        "at_threshold": resampled_at_threshold(improvable, scores, scenes, threshold),
     }
     out_of_reach = None
     if target:
         try:
-            report["at_target"] = at_target(improvable, values, scenes, target)
+            report["at_target"] = at_target(improvable, scores, scenes, target)
         except DataError as error:
             report["at_target"], out_of_reach = None, error
-    if note := few_scenes(report["scenes"]):
-        print(note, file=sys.stderr)  # noqa: T201
-    print(json.dumps(report, indent=2))  # noqa: T201
-    if out_of_reach:
-        raise out_of_reach
-    return 0
+    return Evaluation(report, few_scenes(report["scenes"]), out_of_reach)
 
 
 def resampled_at_threshold(
@@ -115,13 +116,13 @@ def resampled_at_threshold(
     scenes: npt.NDArray[np.str_],
     threshold: float,
 ) -> dict[str, Any]:
-    """Precision, recall and alert rate of ``score >= threshold``, each with its interval.
+    """Measure precision, recall and alert rate of ``score >= threshold``, with intervals.
 
     Args:
-        improvable: (n,) what people said.
+        improvable: (n,) whether people called each photo moderately improved or better.
         scores: (n,) scores of the same photos.
         scenes: (n,) scene of each; resampling draws whole scenes.
-        threshold: from which on to alert.
+        threshold: score from which on to alert.
     """
     alerts = scores >= threshold
     figures = of_alerts(improvable, alerts)
@@ -141,9 +142,9 @@ def at_target(
     scenes: npt.NDArray[np.str_],
     target: Target,
 ) -> dict[str, Any]:
-    """The threshold that reaches a target on all photos, and the figures there.
+    """Choose the threshold that reaches a target on all photos, and measure there.
 
-    A threshold fits the photos that it was chosen on a little better than others. So
+    A threshold fits the photos on which it was chosen slightly better than others. Therefore
     ``cross_validated`` has the figures of five thresholds, each chosen on four fifths of the scenes
     and used on the rest; None with a single scene.
 

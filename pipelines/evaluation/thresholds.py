@@ -1,4 +1,4 @@
-"""Choosing the score from which on to alert: a target for precision, recall or alert rate."""
+"""Choose the threshold of alerts: a target for precision, recall or alert rate."""
 
 from __future__ import annotations
 

@@ -1,28 +1,26 @@
-"""``trigger derive-ratings``: what raters of a perfect enhancer would answer.
+"""Derive ratings from human scores: what raters of a perfect enhancer would answer.
 
-Opinion data sets hold no before/after ratings, but they hold the human score of each photo, and
-that tells how much a perfect enhancer could gain:
+Opinion data sets hold no before/after ratings, but a human score of each photo, and that bounds
+how much a perfect enhancer could gain:
 
 * TID2013 scores distorted photos whose originals are known: the human gain of the original,
   binned to 2, 1, 0 and -1.
 * LIVE Challenge scores phone photos as taken: one that people find poor or bad could gain
   significantly, a fair one moderately, a good or excellent one nothing to speak of (the five
   words of ITU-R BT.500, each a fifth of the 0..100 scale that its raters saw).
-* Photos known to be flawless are neutral by definition. People were shown so few undistorted
-  photos that a model would learn to alert on everything.
+* Photos known to be flawless are neutral by definition. Without them a model would learn to alert
+  on everything, since the data sets hold few undistorted photos.
 """
 
 from __future__ import annotations
 
-import argparse
-import io
 import json
+import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
-from tqdm import tqdm
 
 from pipelines.data.lock import working_in
 from pipelines.data.processes import worker_processes
@@ -34,21 +32,21 @@ from pipelines.data.provenance import (
     put_in_place,
     record_rows,
 )
-from pipelines.opinions import live_challenge, tid2013
 from pipelines.opinions.live_challenge import read_live_challenge
 from pipelines.opinions.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.ratings.table import PERFECT, check_path
-from trigger.cli.options import local_path
-from trigger.console.terminal import leave_out
+from trigger.console.progress import progress
 from trigger.errors import OptionError, PhotoError
 from trigger.files import resolved, write_atomically
-from trigger.photo import photo_hash, read_photo_bytes
+from trigger.photo import encode, photo_hash, read_photo_bytes
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
 # "barely visible" to "visible", 2.5 the step to "annoying".
 SIGNIFICANT, MODERATE, REGRESSED = 2.5, 1.0, -0.3
 # Upper ends of "poor" and "fair" on 0..100, here on 1..10.
 POOR, FAIR = 1 + 9 * 0.4, 1 + 9 * 0.6
+
+logger = logging.getLogger(__name__)
 
 RatingRow = dict[str, str | int]
 
@@ -67,33 +65,51 @@ def rating_of_score(score: float) -> int:
     return 2 if score < POOR else 1 if score < FAIR else 0
 
 
-def write_ratings(
-    tid: Path | None, live: Path | None, flawless: list[Path], out: Path
+def derive_ratings(
+    out: Path,
+    *,
+    tid: Path | None = None,
+    live: Path | None = None,
+    flawless: Sequence[Path] = (),
+    show_progress: bool = False,
 ) -> pd.DataFrame:
-    """Write ``ratings.csv``, and beside it the TID2013 photos, made again as PNG and on record.
+    """Write ``ratings.csv``, and next to it the TID2013 photos, made again as PNG and on record.
+
+    Photos that cannot be read are logged and skipped.
 
     Args:
-        tid: TID2013's originals and scores.
-        live: LIVE Challenge's photos and scores.
+        out: folder for the photos and ``ratings.csv``.
+        tid: folder of TID2013's originals and scores.
+        live: folder of LIVE Challenge's photos and scores.
         flawless: photos known to be flawless, or folders of them.
-        out: where to write.
+        show_progress: show a progress bar.
 
     Returns:
         The table: columns path, rating, scene, rater (which source) and enhancer.
+
+    Raises:
+        OptionError: neither ``tid`` nor ``live`` is given, or ``out`` cannot be written.
+        DataError: a table of scores cannot be used.
+
+    Example:
+        >>> derive_ratings(Path("ratings"), live=Path("rated/live_challenge"))["rating"].mean()
+        0.62
     """
+    if tid is None and live is None:
+        raise OptionError("no human scores to derive ratings from: give --tid, --live or both")
     with working_in(out):
         known, clean = record_rows(out), photos_outside(out, flawless)
         phones = list(read_live_challenge(live)) if live is not None else []
-        ratings = _remake(tid, out, known) if tid is not None else []
+        ratings = _remake(tid, out, known, show_progress) if tid is not None else []
         found = [(rated.path, rating_of_score(rated.score), "live_challenge") for rated in phones]
         found += [(path, 0, "flawless") for path in clean]
         for path, rating, rater in found:
             try:
                 ratings.append(_rating(path, rating, rater))
             except PhotoError as error:
-                leave_out(error)
+                logger.warning("skipped %s", error)
         table = pd.DataFrame(ratings)
-        # The scene of what was made from another photo is that photo, as in training.
+        # As in training, a photo made from another belongs to the scene of that one.
         located = table.assign(path=[str(out / path) for path in table["path"]])
         table["scene"] = origins_of(located)["scene"]
         table["enhancer"] = PERFECT
@@ -102,13 +118,15 @@ def write_ratings(
     return table
 
 
-def _remake(tid: Path, out: Path, known: list[Row]) -> list[RatingRow]:
-    """Make the photos of TID2013 again, and record what they are made from."""
+def _remake(tid: Path, out: Path, known: list[Row], show_progress: bool) -> list[RatingRow]:
+    """Make the photos of TID2013 again, and record what they were made from."""
     numbers = scene_numbers(read_scores(tid))
     unfinished = begin_unfinished(out)
     with worker_processes() as pool:
         scenes = pool.map(partial(_write_scene, tid, unfinished), numbers)
-        made = list(tqdm(scenes, "TID2013", len(numbers), unit="scene", disable=None))
+        made = list(
+            progress(scenes, "TID2013", total=len(numbers), unit="scenes", shown=show_progress)
+        )
     put_in_place(out, known, [row for _, record in made for row in record])
     return [rating for ratings, _ in made for rating in ratings]
 
@@ -120,56 +138,19 @@ def _rating(path: Path, rating: int, rater: str) -> RatingRow:
 
 
 def _write_scene(folder: Path, out: Path, number: int) -> tuple[list[RatingRow], list[Row]]:
-    """Write the photos of a scene of TID2013; their ratings, and the record of their origin."""
+    """Write the photos of a scene of TID2013; return their ratings and provenance."""
     original = folder / f"kodak{number:02d}.png"
     scene = photo_hash(read_photo_bytes(original))
     ratings: list[RatingRow] = []
     record = []
     for photo in read_tid2013(folder, {number}):
-        content = io.BytesIO()
-        Image.fromarray(photo.pixels).save(content, "PNG", compress_level=1)
+        content = encode(photo.pixels, "PNG", compress_level=1)
         path = out / f"{photo.scene}-{photo.type:02d}-{photo.level}.png"
-        write_atomically(path, content.getvalue())
+        write_atomically(path, content)
         rater = "tid2013" if photo.type else "flawless"  # people did not rate originals
-        made = {"photo": photo_hash(content.getvalue()), "path": path.name}
+        made = {"photo": photo_hash(content), "path": path.name}
         ratings.append({**made, "rating": rating_of(photo.gain), "rater": rater})
         factors = json.dumps({"type": photo.type, "level": photo.level})
         facts = {"scene": scene, "source": original.name, "kind": "tid2013", "factors": factors}
         record.append(made | facts)
     return ratings, record
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``trigger derive-ratings``."""
-    parser.description = (
-        "Derive ratings from human scores: what raters of a perfect enhancer would answer. TID2013 "
-        "distortions are made again and rated by the human gain of the original; phone photos of "
-        "LIVE Challenge by how poor people find them. Writes ratings.csv, photos, and a record of "
-        "what they are made from."
-    )
-    parser.epilog = (
-        "example: trigger derive-ratings --tid rated/tid2013 --live rated/live_challenge "
-        "--flawless clean --out ratings"
-    )
-    parser.add_argument("--tid", type=Path, help=f"TID2013: {tid2013.LAYOUT}")
-    parser.add_argument("--live", type=Path, help=f"LIVE Challenge: {live_challenge.LAYOUT}")
-    parser.add_argument(
-        "--flawless",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="PHOTOS",
-        help="flawless photos or folders of them, added as neutral (rater 'flawless', not human)",
-    )
-    parser.add_argument(
-        "--out", type=local_path, required=True, help="folder for photos and ratings.csv"
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Write photos and ratings."""
-    if args.tid is None and args.live is None:
-        raise OptionError("no human scores to derive ratings from: give --tid, --live or both")
-    table = write_ratings(args.tid, args.live, args.flawless, args.out)
-    print(f"{len(table)} ratings of {table['scene'].nunique()} scenes in {args.out}")  # noqa: T201
-    return 0

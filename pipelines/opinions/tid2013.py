@@ -27,7 +27,7 @@ from pipelines.enhancers.classical.shrinkage import SHRINKAGE, shrink
 from pipelines.opinions import FLAWLESS
 from pipelines.opinions.score_table import read_score_table
 from trigger.errors import DataError
-from trigger.photo import read_photo
+from trigger.photo import encode, read_photo
 
 LAYOUT = "folder of the originals, kodakNN.png, and mos.csv (columns kodak, type, level, mos_0_9)"
 TOLERANCE = 1.0  # dB
@@ -131,17 +131,13 @@ def _denoised(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixe
 
 
 def _jpeg(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    out = io.BytesIO()
     quality = int(np.clip(np.rint(100 - strength), 1, 95))
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=2)
-    return read_photo(out.getvalue()).pixels
+    return read_photo(encode(pixels, "JPEG", quality=quality, subsampling=2)).pixels
 
 
 def _jpeg2000(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    out = io.BytesIO()
-    image = Image.fromarray(pixels)
-    image.save(out, "JPEG2000", quality_mode="rates", quality_layers=[strength * 4], mct=1)
-    with Image.open(out) as decoded:
+    settings = {"quality_mode": "rates", "quality_layers": [strength * 4], "mct": 1}
+    with Image.open(io.BytesIO(encode(pixels, "JPEG2000", **settings))) as decoded:
         return np.array(decoded.convert("RGB"))
 
 

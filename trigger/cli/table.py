@@ -22,7 +22,7 @@ COMMANDS: dict[str, Entry | Group] = {
     ),
     "upscale": Entry("pipelines.commands.upscale", "Make photos four times larger.", "realesrgan"),
     "degrade": Entry(
-        "pipelines.degradation.folder", "Make degraded versions of photos.", "pipelines"
+        "pipelines.commands.degrade", "Make degraded versions of photos.", "pipelines"
     ),
     "label": Entry("pipelines.labelling.run", "Label photos with measured deltas.", "pipelines"),
     "labels": Group(
@@ -44,7 +44,7 @@ COMMANDS: dict[str, Entry | Group] = {
         "pipelines.training.finetuning.finetune", "Fit a model's head to ratings.", "pipelines"
     ),
     "evaluate": Entry(
-        "pipelines.evaluation.rated", "Compare a model's scores with ratings.", "pipelines"
+        "pipelines.commands.evaluate", "Compare a model's scores with ratings.", "pipelines"
     ),
     "export": Entry("export.commands.export", "Convert a model to TFLite and check it.", "export"),
     "pairs": Entry("annotation.pairs", "Choose before/after pairs to rate.", "annotation"),
@@ -53,7 +53,7 @@ COMMANDS: dict[str, Entry | Group] = {
         "annotation.commands.ratings", "Sum up, convert and combine ratings.", "annotation"
     ),
     "derive-ratings": Entry(
-        "pipelines.opinions.derived_ratings", "Derive ratings from human scores.", "pipelines"
+        "pipelines.commands.derive_ratings", "Derive ratings from human scores.", "pipelines"
     ),
     "train-scorer": Entry(
         "pipelines.training.scorer.train", "Train the quality scorer.", "pipelines"

@@ -1,4 +1,4 @@
-"""Encode pixels as JPEG and PNG files in memory."""
+"""Encode pixels as files in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def jpeg_bytes(picture: Pixels | Image.Image, *, quality: int = 92, subsampling:
         >>> jpeg_bytes(np.zeros((8, 8, 3), np.uint8))[:2].hex()
         'ffd8'
     """
-    return _encoded(picture, "JPEG", quality=quality, subsampling=subsampling)
+    return encode(picture, "JPEG", quality=quality, subsampling=subsampling)
 
 
 def png_bytes(picture: Pixels | Image.Image, *, compress_level: int = 6) -> bytes:
@@ -37,11 +37,22 @@ def png_bytes(picture: Pixels | Image.Image, *, compress_level: int = 6) -> byte
         >>> png_bytes(np.zeros((8, 8, 3), np.uint8))[1:4]
         b'PNG'
     """
-    return _encoded(picture, "PNG", compress_level=compress_level)
+    return encode(picture, "PNG", compress_level=compress_level)
 
 
-def _encoded(picture: Pixels | Image.Image, kind: str, **settings: Any) -> bytes:
+def encode(picture: Pixels | Image.Image, fmt: str, **settings: Any) -> bytes:
+    """Return the content of a file of another format, or with other settings.
+
+    Args:
+        picture: (H, W, 3) uint8, or a Pillow image.
+        fmt: Pillow's name of the format, such as "WEBP".
+        settings: of its encoder.
+
+    Example:
+        >>> encode(np.zeros((8, 8, 3), np.uint8), "WEBP", lossless=True)[:4]
+        b'RIFF'
+    """
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     content = io.BytesIO()
-    image.save(content, kind, **settings)
+    image.save(content, fmt, **settings)
     return content.getvalue()

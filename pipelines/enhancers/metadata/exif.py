@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageOps
 
+from trigger.photo import encode
+
 PREFIX = b"Exif\0\0"
 _JPEG_START, _JPEG_LENGTH = 0x0201, 0x0202
 _QUALITIES = (90, 75, 60, 45, 30, 15)
@@ -94,8 +96,7 @@ def _smaller_than(old: bytes, photo: Image.Image) -> bytes | None:
     else:
         thumbnail = ImageOps.pad(photo, size)
     for quality in _QUALITIES:
-        buffer = io.BytesIO()
-        thumbnail.save(buffer, "JPEG", quality=quality)
-        if buffer.tell() <= len(old):
-            return buffer.getvalue()
+        data = encode(thumbnail, "JPEG", quality=quality)
+        if len(data) <= len(old):
+            return data
     return None

@@ -83,7 +83,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if photo.stem not in ("china", "coffee"):
             photo.unlink()
     degrade = ["degrade", str(out / "photos"), "--out", str(out / "degraded")]
-    assert cli.main([*degrade, "--kinds", "none", "noise"]) == 0
+    assert cli.main([*degrade, "--kinds", "none,noise"]) == 0
     enhancer = load_enhancer("classical")
     rows, scores = [], []
     for number, path in enumerate(sorted((out / "degraded").glob("*-*-*-*"))):

@@ -125,3 +125,18 @@ def test_the_command_prints_both_thresholds(
     (tmp_path / "coffee.png").write_bytes(b"Dear diary")
     assert main(["evaluate", str(ratings)]) == 1
     assert "coffee.png: is not a photo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--target-recall", "0.5", "--target-precision", "0.5"], "give one of them"),
+        (["--target-alert-rate", "20"], "--target-alert-rate is 20.0; it is a share"),
+        (["--threshold", "nan"], "not a finite number"),
+    ],
+)
+def test_wrong_options_are_explained(
+    tmp_path: Path, capsys: Captured, options: list[str], words: str
+) -> None:
+    assert main(["evaluate", str(tmp_path / "ratings.csv"), *options]) == 2
+    assert words in capsys.readouterr().err

@@ -48,11 +48,13 @@ def test_the_worse_people_find_a_photo_the_more_it_could_gain(live: Path, tmp_pa
 
 def test_each_photo_is_rated_once_however_it_is_named(live: Path, tmp_path: Path) -> None:
     good, out = live / "good.png", tmp_path / "out"
-    command = ["derive-ratings", "--live", str(live), "--out", str(out), "--flawless"]
+    command = ["derive-ratings", "--live", str(live), "--out", str(out)]
     out.mkdir()
     good.rename(out / "made-before.png")
     write_scores(live, {"poor.png": 30.0})
-    assert main([*command, str(live / "fair.png"), str(live / "fair.png"), str(out)]) == 0
+    for path in (live / "fair.png", live / "." / "fair.png", out):
+        command += ["--flawless", str(path)]
+    assert main(command) == 0
     table = pd.read_csv(out / "ratings.csv")
     assert [Path(path).name for path in table["path"]] == ["poor.png", "fair.png"]
 
@@ -126,7 +128,7 @@ def test_what_was_made_from_a_photo_is_of_its_scene(live: Path, tmp_path: Path) 
     write_scores(live, {"poor.png": 30.0})
     scores = [f"1,{kind.number},{level},{6 - level}" for kind in TYPES for level in LEVEL_PSNR]
     (tid / "mos.csv").write_text("\n".join(["kodak,type,level,mos_0_9", *scores]))
-    assert main(["degrade", str(tid), "--out", str(negatives), "--kinds", "plain", "text"]) == 0
+    assert main(["degrade", str(tid), "--out", str(negatives), "--kinds", "plain,text"]) == 0
     command = ["derive-ratings", "--tid", str(tid), "--live", str(live), "--out", str(out)]
     assert main([*command, "--flawless", str(negatives)]) == 0
     table = pd.read_csv(out / "ratings.csv")
