@@ -1,1 +1,59 @@
-"""Human ratings of before/after pairs (extra ``annotation``)."""
+"""People rate before/after pairs: choose pairs, show them, collect and summarize ratings.
+
+Example:
+    >>> from annotation import PairOptions, make_pairs, serve, summarize_ratings
+    >>> make_pairs(Path("labels"), Path("pairs"), PairOptions(n=200))  # doctest: +SKIP
+    >>> serve(Path("pairs"))  # doctest: +SKIP
+    >>> print(summarize_ratings([Path("pairs")]).text())  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from annotation.exchange import (
+        add_ratings,
+        aggregate_ratings,
+        export_ratings,
+        import_ratings,
+    )
+    from annotation.pairs import PairOptions, make_pairs
+    from annotation.server import make_app, serve
+    from annotation.sheets import make_sheets, read_answers
+    from annotation.summary import summarize_ratings
+
+_MODULES = {
+    "PairOptions": "pairs",
+    "add_ratings": "exchange",
+    "aggregate_ratings": "exchange",
+    "export_ratings": "exchange",
+    "import_ratings": "exchange",
+    "make_app": "server",
+    "make_pairs": "pairs",
+    "make_sheets": "sheets",
+    "read_answers": "sheets",
+    "serve": "server",
+    "summarize_ratings": "summary",
+}
+__all__ = [
+    "PairOptions",
+    "add_ratings",
+    "aggregate_ratings",
+    "export_ratings",
+    "import_ratings",
+    "make_app",
+    "make_pairs",
+    "make_sheets",
+    "read_answers",
+    "serve",
+    "summarize_ratings",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is used: each command needs only some of these modules."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"annotation.{_MODULES[name]}"), name)

@@ -1,9 +1,9 @@
-"""The pairs folder: which pairs there are, and their pictures, named by their content.
+"""The pairs folder: its manifest, and pictures named by the hash of their content.
 
     PAIRS/
       manifest.json               every pair with the hashes of its pictures
       images/ab/<sha256>.jpg      what raters see
-      ratings.sqlite              what they said; made by trigger annotate
+      ratings.sqlite              their answers; made by trigger annotate
 
 The manifest is written last: a folder without one is not finished.
 """
@@ -68,7 +68,7 @@ class Pair:
     """Two photos to compare.
 
     Attributes:
-        pair: its name, which tells nothing about what it is.
+        pair: its name, which does not reveal what it shows.
         photo: SHA-256 of the photo before enhancement, as file.
         path: where that photo was read.
         scene: what the photo was made from; photos of one scene show the same.
@@ -108,7 +108,7 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        """Stands for these very pairs: 16 hexadecimal digits."""
+        """Identifies this set of pairs: 16 hexadecimal digits."""
         names = "\n".join(pair.pair for pair in self.pairs)
         return hashlib.sha256(f"{self.created}\n{names}".encode()).hexdigest()[:16]
 
@@ -130,7 +130,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read what a pairs folder holds.
+    """Read the manifest of a pairs folder.
 
     Raises:
         DataError: it is not a pairs folder, or the manifest is damaged.
@@ -141,7 +141,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise DataError(
             f"{folder} is not a finished pairs folder (no {MANIFEST_FILE}: {error.strerror}); make "
-            "one with: trigger pairs LABELS --out PAIRS"
+            "one with: trigger pairs make LABELS --out PAIRS"
         ) from error
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}); make the pairs again") from error
@@ -166,7 +166,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_pictures(folder: Path, manifest: Manifest) -> None:
-    """See that all pictures of a pairs folder are there.
+    """Check that all pictures of a pairs folder exist.
 
     Raises:
         DataError: some are missing.
@@ -175,13 +175,13 @@ def check_pictures(folder: Path, manifest: Manifest) -> None:
     if missing:
         raise DataError(
             f"{folder}: {len(missing)} pictures are missing, first {missing[0]}; restore them from "
-            f"a backup. What was rated can still be had: trigger ratings export {folder} --out "
+            f"a backup. The ratings can still be exported: trigger ratings export {folder} --out "
             "ratings.csv"
         )
 
 
 def read_picture(folder: Path, picture: Picture) -> bytes:
-    """The content of a picture, checked against its name.
+    """Return the content of a picture, checked against its name.
 
     Raises:
         DataError: it is gone or has been changed.

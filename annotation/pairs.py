@@ -1,14 +1,10 @@
-"""``trigger pairs``: choose photos worth rating and make the before/after pairs."""
+"""Choose labelled photos worth rating and make their before/after pairs."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import math
-import sys
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
@@ -19,28 +15,90 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from annotation.labels import read_labels
-from annotation.manifest import (
-    MANIFEST_FILE,
-    RATINGS_FILE,
-    Manifest,
-    Pair,
-    write_manifest,
-)
-from annotation.pictures import content_features, render, spoil
+from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, Manifest, Pair, write_manifest
+from annotation.pictures import content_features, degrade_strongly, render
 from annotation.selection import STRATA, choose, quotas, strata_of
+from pipelines.data import labels as label_table
 from trigger.assessment import DEFAULT_THRESHOLD
-from trigger.cli.options import finite_number, local_path, positive_number, random_seed
 from trigger.console.progress import progress
-from trigger.console.terminal import leave_out
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import make_folder, write_atomically
 from trigger.photo import read_photo, read_same_photo
-from trigger.threads import usable_cores
+from trigger.threads import default_workers, map_in_order
 
-CANDIDATES = 4  # photos looked at per pair wanted, to choose diverse ones from
+CANDIDATES = 4  # photos compared per pair wanted, to choose diverse ones from
 SENTINEL_KINDS = ("bad", "identical", "good")
 SENTINEL_ENHANCER = "sentinel"
+MAX_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How pairs are chosen.
+
+    Attributes:
+        n: photos to choose.
+        threshold: delta from which a photo should be enhanced; most pairs are near it.
+        sentinels: pairs with a known answer, as a share of those chosen, 0..0.5.
+        repeats: pairs to show a second time, as a share of those chosen, 0..0.5.
+        enhancer: only labels of this enhancer, "NAME" or "NAME VERSION"; needed where the folder
+            holds several.
+        scorer: the same for the scorer.
+        seed: the same seed chooses the same pairs.
+
+    Raises:
+        OptionError: a share is out of its range.
+    """
+
+    n: int = 1000
+    threshold: float = DEFAULT_THRESHOLD
+    sentinels: float = 0.05
+    repeats: float = 0.05
+    enhancer: str | None = None
+    scorer: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("sentinels", "repeats"):
+            if not 0 <= getattr(self, name) <= MAX_SHARE:
+                raise OptionError(f"{name} is {getattr(self, name)}; it is 0 to {MAX_SHARE}")
+
+
+@dataclass(frozen=True)
+class MadePairs:
+    """What :func:`make_pairs` made.
+
+    Attributes:
+        folder: PAIRS.
+        manifest: its pairs.
+        skipped: photos that cannot be used, and why.
+    """
+
+    folder: Path
+    manifest: Manifest
+    skipped: list[PhotoError] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """Describe how many pairs of which kind there are, as lines of text."""
+        pairs = self.manifest.pairs
+        threshold = float(self.manifest.options["threshold"])
+        deltas = np.array([pair.delta for pair in pairs if pair.delta is not None])
+        sentinels = Counter(pair.sentinel for pair in pairs if pair.sentinel)
+        counts, edges = np.histogram(deltas, STRATA)
+        bars = [
+            f"  {low:6.2f} to {high:5.2f}  {'#' * round(40 * count / counts.max())} {count}\n"
+            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(sentinels.items()))
+        return (
+            f"{len(deltas)} pairs with delta {deltas.min():.2f} to {deltas.max():.2f}, "
+            f"{int((deltas >= threshold).sum())} of them at or above the threshold "
+            f"{threshold:g}:\n"
+            + "".join(bars)
+            + f"{sum(pair.repeat for pair in pairs)} of them are shown twice; "
+            f"sentinels: {kinds or 'none'}\n"
+            f"rate them with: trigger annotate {self.folder}\n"
+        )
 
 
 @dataclass(frozen=True)
@@ -57,143 +115,145 @@ class _Draft:
     repeat: bool
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``trigger pairs``."""
-    parser.description = (
-        "Choose labelled photos worth rating: all deltas, most of them near the threshold, diverse "
-        "in content. Pairs with a known answer (sentinels) and second showings (repeats) are mixed "
-        f"in to tell careful raters. {MANIFEST_FILE} names every picture by its hash."
+def make_pairs(
+    labels: Path,
+    out: Path,
+    options: PairOptions | None = None,
+    *,
+    workers: int | None = None,
+    show_progress: bool = False,
+) -> MadePairs:
+    """Choose labelled photos worth rating and write their before/after pictures to a folder.
+
+    Chosen are photos of all deltas, most of them near the threshold, diverse in content. Pairs
+    with a known answer (sentinels) and second showings (repeats), which show how careful raters
+    are, are mixed in.
+
+    Args:
+        labels: folder that ``trigger label`` wrote, with enhanced copies.
+        out: PAIRS, a new or empty folder.
+        options: how pairs are chosen.
+        workers: threads (default: one per core, at most 4).
+        show_progress: whether to show progress bars on a terminal.
+
+    Raises:
+        DataError: LABELS is no labels folder, holds no such labels, or none of its photos can be
+            used.
+        OptionError: LABELS holds labels of several recipes, or PAIRS is not empty.
+
+    Example:
+        >>> made = make_pairs(Path("labels"), Path("pairs"), PairOptions(n=200))  # doctest: +SKIP
+        >>> print(made.summary())  # doctest: +SKIP
+    """
+    options = options or PairOptions()
+    _check_empty(out)
+    table = _read_labels(labels, options)
+    maker = _Maker(out, options, workers or default_workers(), show_progress)
+    drafts = maker.choose(table)
+    make_folder(out)
+    pairs = maker.make(drafts)
+    if not any(not pair.sentinel for pair in pairs):
+        raise DataError(f"{labels}: no photo can be used; first {maker.skipped[0]}")
+    named = {name: getattr(options, name) for name in ("n", "threshold", "sentinels", "repeats")}
+    manifest = Manifest(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        options={"labels": str(labels.resolve()), **named, "seed": options.seed},
+        pairs=tuple(pairs),
     )
-    parser.epilog = "example: trigger pairs labels --out pairs -n 1000, then trigger annotate pairs"
-    parser.add_argument("labels", type=local_path, metavar="LABELS", help="folder by trigger label")
-    parser.add_argument("--out", type=local_path, required=True, metavar="PAIRS", help="new folder")
-    parser.add_argument(
-        "-n", type=positive_number, default=1000, help="photos to choose (default: 1000)"
-    )
-    parser.add_argument(
-        "--threshold",
-        type=finite_number,
-        default=DEFAULT_THRESHOLD,
-        help="delta from which on a photo should be enhanced (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--sentinels",
-        type=_share,
-        default=0.05,
-        metavar="SHARE",
-        help="pairs with a known answer, as a share of those chosen (default: %(default)s): a "
-        "spoiled photo as after, the same photo twice, a spoiled photo as before",
-    )
-    parser.add_argument(
-        "--repeats",
-        type=_share,
-        default=0.05,
-        metavar="SHARE",
-        help="pairs to show a second time, as a share of those chosen (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--enhancer",
-        metavar="NAME",
-        help="where LABELS holds labels of several: which one, 'NAME' or 'NAME VERSION'",
-    )
-    parser.add_argument("--scorer", metavar="NAME", help="the same for scorers")
-    parser.add_argument(
-        "--seed", type=random_seed, default=0, help="the same seed chooses the same pairs"
-    )
-    parser.add_argument(
-        "--workers",
-        type=positive_number,
-        default=usable_cores(),
-        help="threads (default: %(default)s)",
-    )
+    write_manifest(out, manifest)
+    return MadePairs(out, manifest, maker.skipped)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Choose, make, and say what was chosen; 1 if photos had to be left out."""
+def _check_empty(out: Path) -> None:
     for file in (MANIFEST_FILE, RATINGS_FILE):
-        if (args.out / file).exists():
-            raise OptionError(f"{args.out} holds pairs already; name a new folder")
+        if (out / file).exists():
+            raise OptionError(f"{out} holds pairs already; name a new folder")
     # Pictures without a manifest are what an interrupted run has left.
-    foreign = sorted(path.name for path in args.out.glob("[!.]*") if path.name != "images")
+    foreign = sorted(path.name for path in out.glob("[!.]*") if path.name != "images")
     if foreign:
         raise OptionError(
-            f"{args.out} is not empty (it holds {foreign[0]!r}); name a new or empty folder"
+            f"{out} is not empty (it holds {foreign[0]!r}); name a new or empty folder"
         )
-    labels = read_labels(args.labels, args.enhancer, args.scorer)
-    if not labels["enhanced"].any():
+
+
+def _read_labels(folder: Path, options: PairOptions) -> pd.DataFrame:
+    """Return the labels that have an enhanced copy, with the enhancer as NAME-VERSION."""
+    found = label_table.read(folder, enhancer=options.enhancer, scorer=options.scorer)
+    labels = label_table.with_copies(folder, found)
+    labels["enhancer"] = labels["enhancer"] + "-" + labels["enhancer_version"]
+    with_copy = labels[labels["enhanced"] != ""].reset_index(drop=True)
+    if with_copy.empty:
         raise DataError(
-            f"{args.labels} has no enhanced photos by {labels['enhancer'].iloc[0]}; label the "
+            f"{folder} has no enhanced photos by {labels['enhancer'].iloc[0]}; label the "
             "photos into another folder, with --enhanced-format png"
         )
-    rng = np.random.default_rng(args.seed)
-    drafts, left_out = _choose(labels[labels["enhanced"] != ""].reset_index(drop=True), args, rng)
-    make_folder(args.out)
-    pairs: list[Pair] = []
-    with ThreadPoolExecutor(args.workers, thread_name_prefix="pairs") as pool:
-        made = pool.map(partial(_make, args.out), drafts)
-        for pair in progress(made, "pairs", total=len(drafts), unit="pairs"):
+    return with_copy
+
+
+class _Maker:
+    """Chooses and makes the pairs of one folder; collects the photos that cannot be used."""
+
+    def __init__(self, out: Path, options: PairOptions, workers: int, show_progress: bool) -> None:
+        self._out = out
+        self._options = options
+        self._workers = workers
+        self._show_progress = show_progress
+        self._rng = np.random.default_rng(options.seed)
+        self.skipped: list[PhotoError] = []
+
+    def choose(self, labels: pd.DataFrame) -> list[_Draft]:
+        """Draft the pairs to make: the chosen photos, then the sentinels."""
+        options = self._options
+        candidates, features = self._compare(self._candidates(labels))
+        strata = candidates["stratum"].to_numpy()
+        chosen = choose(strata, features, candidates["scene"].tolist(), quotas(strata, options.n))
+        repeats = round(options.repeats * len(chosen))
+        repeated = set(self._rng.permutation(chosen)[:repeats].tolist())
+        drafts = [
+            _draft(label, repeat=row in repeated)
+            for row, label in candidates.loc[chosen].iterrows()
+        ]
+        # Sentinels are made of the best photos, where spoiling shows, if possible unchosen ones.
+        best = candidates.sort_values("input_score", ascending=False, kind="stable")
+        best = pd.concat([best.drop(index=chosen), best.loc[chosen]])
+        best = best.head(round(options.sentinels * len(chosen)))
+        return drafts + [
+            _draft(label, sentinel=kind)
+            for (_, label), kind in zip(best.iterrows(), cycle(SENTINEL_KINDS), strict=False)
+        ]
+
+    def make(self, drafts: list[_Draft]) -> list[Pair]:
+        """Write the pictures of all pairs that can be made."""
+        pairs: list[Pair] = []
+        made = map_in_order(partial(_make, self._out), drafts, self._workers)
+        shown = self._show_progress
+        for pair in progress(made, "pairs", total=len(drafts), unit="pairs", shown=shown):
             if isinstance(pair, PhotoError):
-                left_out.append(pair)
+                self.skipped.append(pair)
             else:
                 pairs.append(pair)
-    for problem in left_out:
-        leave_out(problem)
-    if not any(not pair.sentinel for pair in pairs):
-        raise DataError(f"none of {len(left_out)} photos of {args.labels} can be used, see above")
-    options = {
-        "labels": str(args.labels.resolve()),
-        "n": args.n,
-        "threshold": args.threshold,
-        "sentinels": args.sentinels,
-        "repeats": args.repeats,
-        "seed": args.seed,
-    }
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    write_manifest(args.out, Manifest(created, options, tuple(pairs)))
-    sys.stdout.write(_summary(args.out, pairs, args.threshold))
-    return 1 if left_out else 0
+        return pairs
 
+    def _candidates(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """Draw at random, from every stratum, ``CANDIDATES`` times what it is to give."""
+        strata = strata_of(labels["delta"].to_numpy(np.float64), self._options.threshold)
+        shuffled = labels.assign(stratum=strata).iloc[self._rng.permutation(len(labels))]
+        place = shuffled.groupby("stratum").cumcount()
+        wanted = shuffled["stratum"].map(quotas(strata, self._options.n))
+        return shuffled[place < wanted * CANDIDATES].reset_index(drop=True)
 
-def _choose(
-    labels: pd.DataFrame, args: argparse.Namespace, rng: np.random.Generator
-) -> tuple[list[_Draft], list[PhotoError]]:
-    """Pairs to make, and photos that cannot be read."""
-    candidates, features, left_out = _look(labels, args, rng)
-    strata = candidates["stratum"].to_numpy()
-    chosen = choose(strata, features, candidates["scene"].tolist(), quotas(strata, args.n))
-    repeated = set(rng.permutation(chosen)[: round(args.repeats * len(chosen))].tolist())
-    drafts = [
-        _draft(label, repeat=row in repeated) for row, label in candidates.loc[chosen].iterrows()
-    ]
-    # Sentinels are made from the best photos, where spoiling shows, if possible unchosen ones.
-    best = candidates.sort_values("input_score", ascending=False, kind="stable")
-    best = pd.concat([best.drop(index=chosen), best.loc[chosen]])
-    best = best.head(round(args.sentinels * len(chosen)))
-    drafts += [
-        _draft(label, sentinel=kind)
-        for (_, label), kind in zip(best.iterrows(), cycle(SENTINEL_KINDS), strict=False)
-    ]
-    return drafts, left_out
-
-
-def _look(
-    labels: pd.DataFrame, args: argparse.Namespace, rng: np.random.Generator
-) -> tuple[pd.DataFrame, npt.NDArray[np.float32], list[PhotoError]]:
-    """Candidates of every stratum, features of their content, and photos that cannot be read."""
-    strata = strata_of(labels["delta"].to_numpy(np.float64), args.threshold)
-    shuffled = labels.assign(stratum=strata).iloc[rng.permutation(len(labels))]
-    place = shuffled.groupby("stratum").cumcount()
-    wanted = shuffled["stratum"].map(quotas(strata, args.n))
-    candidates = shuffled[place < wanted * CANDIDATES].reset_index(drop=True)
-    with ThreadPoolExecutor(args.workers, thread_name_prefix="pairs") as pool:
+    def _compare(self, candidates: pd.DataFrame) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
+        """Return the readable candidates and the features of their content, (n, d)."""
         rows = zip(candidates["photo"], candidates["path"], strict=True)
-        seen = list(progress(pool.map(_features, rows), "comparing", total=len(candidates)))
-    features = [feature for feature in seen if not isinstance(feature, PhotoError)]
-    left_out = [problem for problem in seen if isinstance(problem, PhotoError)]
-    if not features:
-        raise left_out[0]
-    readable = [not isinstance(feature, PhotoError) for feature in seen]
-    return candidates[readable].reset_index(drop=True), np.stack(features), left_out
+        seen = map_in_order(_features, rows, self._workers)
+        shown = self._show_progress
+        found = list(progress(seen, "comparing", total=len(candidates), shown=shown))
+        features = [feature for feature in found if not isinstance(feature, PhotoError)]
+        self.skipped += [problem for problem in found if isinstance(problem, PhotoError)]
+        if not features:
+            raise self.skipped[0]
+        readable = [not isinstance(feature, PhotoError) for feature in found]
+        return candidates[readable].reset_index(drop=True), np.stack(features)
 
 
 def _features(label: tuple[str, str]) -> npt.NDArray[np.float32] | PhotoError:
@@ -247,10 +307,10 @@ def _make(out: Path, draft: _Draft) -> Pair | PhotoError:
 
 
 def _photos(draft: _Draft) -> tuple[Image.Image, Image.Image]:
-    """The photos before and after."""
+    """Return the photos before and after."""
     photo = read_photo(read_same_photo(draft.path, draft.photo), name=draft.path).image
     if draft.sentinel:
-        spoiled = photo if draft.sentinel == "identical" else spoil(photo)
+        spoiled = photo if draft.sentinel == "identical" else degrade_strongly(photo)
         return (photo, spoiled) if draft.sentinel == "bad" else (spoiled, photo)
     enhanced = read_photo(draft.enhanced).image
     if enhanced.size != photo.size:
@@ -260,32 +320,3 @@ def _photos(draft: _Draft) -> tuple[Image.Image, Image.Image]:
             f"has {enhanced.size} pixels, the photo before has {photo.size}; label it again",
         )
     return photo, enhanced
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= 0.5:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share of 0 to 0.5")
-    return share
-
-
-def _summary(out: Path, pairs: list[Pair], threshold: float) -> str:
-    """How many pairs of which kind there are, as text."""
-    deltas = np.array([pair.delta for pair in pairs if pair.delta is not None])
-    sentinels = Counter(pair.sentinel for pair in pairs if pair.sentinel)
-    counts, edges = np.histogram(deltas, STRATA)
-    bars = [
-        f"  {low:6.2f} to {high:5.2f}  {'#' * round(40 * count / counts.max())} {count}\n"
-        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
-    ]
-    return (
-        f"{len(deltas)} pairs with delta {deltas.min():.2f} to {deltas.max():.2f}, "
-        f"{int((deltas >= threshold).sum())} of them from the threshold {threshold:g} on:\n"
-        + "".join(bars)
-        + f"{sum(pair.repeat for pair in pairs)} of them are shown twice; sentinels: "
-        f"{', '.join(f'{count} {kind}' for kind, count in sorted(sentinels.items())) or 'none'}\n"
-        f"rate them with: trigger annotate {out}\n"
-    )

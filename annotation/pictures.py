@@ -1,4 +1,4 @@
-"""The pictures of a pair: small ones for the screen, full ones for zooming, crops for the detail.
+"""Render the pictures of a pair: one for the screen, one for zooming, a crop of the detail.
 
 Both sides are decoded, scaled and compressed in the same way, so that the only difference a
 rater can see is the enhancement. Compression is far finer than what is judged.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from annotation.manifest import Picture, Side
+from pipelines.data.pixels import largest_window
 
 DISPLAY_SIDE = 1600
 CROP_SIDE = 640
@@ -25,7 +25,7 @@ _JPEG = {"quality": 95, "subsampling": 0}
 
 @dataclass(frozen=True)
 class Rendered:
-    """Both sides of a pair, where the crops are, and the files by picture."""
+    """Both sides of a pair, the (left, top) of their crops, and the files by picture."""
 
     before: Side
     after: Side
@@ -34,7 +34,7 @@ class Rendered:
 
 
 def render(before: Image.Image, after: Image.Image) -> Rendered:
-    """Make all pictures of a pair of RGB photos of one size."""
+    """Render all pictures of a pair of RGB photos of one size."""
     left, top, right, bottom = most_changed(before, after)
     files: dict[Picture, bytes] = {}
     sides = []
@@ -51,13 +51,19 @@ def render(before: Image.Image, after: Image.Image) -> Rendered:
     return Rendered(sides[0], sides[1], (left, top), files)
 
 
-def most_changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int]:
-    """The window of at most ``CROP_SIDE`` where two photos differ most: left, top, right, bottom.
+def most_changed(
+    before: Image.Image, after: Image.Image, side: int = CROP_SIDE
+) -> tuple[int, int, int, int]:
+    """Return the window where two photos differ most: left, top, right, bottom.
 
-    Where they do not differ at all, the window in the middle.
+    Where they do not differ at all, it is the one in the middle.
+
+    Args:
+        before, after: RGB photos of one size.
+        side: of the window, at most, in pixels.
     """
     width, height = before.size
-    window = (min(CROP_SIDE, width), min(CROP_SIDE, height))
+    window = (min(side, width), min(side, height))
     shrink = max(1.0, max(width, height) / _MAP_SIDE)
     size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
     changes = np.abs(_gray(before, size) - _gray(after, size))
@@ -69,26 +75,8 @@ def most_changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int
     return left, top, left + window[0], top + window[1]
 
 
-def largest_window(
-    values: npt.NDArray[np.floating[Any]], height: int, width: int
-) -> tuple[int, int]:
-    """Top and left of the window with the largest sum; of the middle one where all are alike.
-
-    Args:
-        values: (H, W).
-        height, width: of the window, at most H and W.
-    """
-    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(0, np.float64).cumsum(1)
-    sums = sums[height:] - sums[:-height]
-    sums = sums[:, width:] - sums[:, :-width]
-    if sums.max() - sums.min() < 1e-6:
-        return sums.shape[0] // 2, sums.shape[1] // 2
-    top, left = np.unravel_index(int(sums.argmax()), sums.shape)
-    return int(top), int(left)
-
-
-def spoil(photo: Image.Image) -> Image.Image:
-    """A version that nobody would prefer: blurred and compressed, visibly at any size."""
+def degrade_strongly(photo: Image.Image) -> Image.Image:
+    """Blur and compress a photo so that nobody would prefer it, visibly at any size."""
     blurred = photo.filter(ImageFilter.GaussianBlur(max(1.5, max(photo.size) / 180)))
     buffer = io.BytesIO()
     blurred.save(buffer, "JPEG", quality=8)
@@ -97,7 +85,7 @@ def spoil(photo: Image.Image) -> Image.Image:
 
 
 def content_features(photo: Image.Image) -> npt.NDArray[np.float32]:
-    """What a photo shows, roughly: colours on an 8x8 grid, (192,), to compare photos by."""
+    """Return the colours of a photo on an 8x8 grid, (192,) in 0..1, to compare content by."""
     small = photo.resize((8, 8), Image.Resampling.BOX)
     return np.asarray(small, np.float32).ravel() / np.float32(255)
 

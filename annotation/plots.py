@@ -1,4 +1,4 @@
-"""The picture of a ratings summary."""
+"""Draw a ratings summary."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipelines.figures import png_of
-from pipelines.ratings.aggregation import OUTLIER_WEIGHT, RatedPair, Rater
+from pipelines.ratings.aggregation import RatedPair
+from pipelines.ratings.reliability import OUTLIER_WEIGHT, Rater
 from pipelines.ratings.table import IMPROVABLE, RATINGS, Rating, is_opinion
 
 COLOURS = {2: "#1b6e5a", 1: "#7fbf9e", 0: "#c9c9c9", -1: "#c8553d"}
-MOST_RATERS = 25
-LONGEST_NAME = 18
+MAX_RATERS = 25
+MAX_NAME = 18
 
 
 def draw_summary(
     rows: Sequence[Rating], pairs: Sequence[RatedPair], raters: Sequence[Rater]
 ) -> bytes:
-    """Four panels as PNG: ratings per rater, mean ratings, raters' trust, spread of opinions."""
+    """Draw four panels as PNG: ratings per rater, mean ratings, raters, spread of opinions."""
     figure = Figure(figsize=(12, 8.5), layout="constrained")
     panels = figure.subplots(2, 2)
-    shown = list(raters)[:MOST_RATERS]
+    shown = list(raters)[:MAX_RATERS]
     _ratings(panels[0, 0], rows, [rater.rater for rater in shown])
     _means(panels[0, 1], pairs)
     _raters(panels[1, 0], shown)
@@ -32,8 +33,8 @@ def draw_summary(
 
 
 def _plain(name: str) -> str:
-    """The beginning of a name, without what Matplotlib takes for mathematics."""
-    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}\u2026"
+    """Shorten a name and escape what Matplotlib takes for mathematics."""
+    short = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}\u2026"
     return short.replace("$", r"\$")
 
 

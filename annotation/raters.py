@@ -1,47 +1,49 @@
-"""Who may rate: names, and the invitation file with a token for each."""
+"""Names of raters, and the invitation file with a token for each."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
+import logging
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from pipelines.ratings.table import read_lines
+from pipelines.data.tables import csv_bytes, read_csv
 from trigger.errors import DataError
-from trigger.files import write_atomically
+from trigger.files import is_file, write_atomically
 
-LONGEST_NAME = 60
-SHORTEST_TOKEN = 16
+logger = logging.getLogger(__name__)
+
+MAX_NAME = 60
+MIN_TOKEN = 16
 
 
 def clean_name(name: str) -> str:
-    """A rater's name without needless spaces.
+    """Return a rater's name with single spaces, in Unicode form NFC.
 
     Raises:
         ValueError: it is empty, too long, or would be a formula in a spreadsheet.
     """
     name = " ".join(unicodedata.normalize("NFC", name).split())
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
+    if not 1 <= len(name) <= MAX_NAME:
+        raise ValueError(f"a name has 1 to {MAX_NAME} characters")
     if not name.isprintable() or not name[0].isalnum():
         raise ValueError("a name begins with a letter or digit")
     return name
 
 
 def same_name(name: str, known: Sequence[str]) -> str:
-    """The known spelling of a name, so that "ann" and "Ann" are one rater."""
+    """Return the known spelling of a name, so that "ann" and "Ann" are one rater."""
     return next((other for other in known if other.casefold() == name.casefold()), name)
 
 
 def read_raters(path: Path) -> dict[str, str]:
-    """Read an invitation file: a CSV with the columns rater and token; see ``read_lines``.
+    """Read an invitation file: a CSV with the columns rater and token.
 
-    Where a token is missing, a random one is made and written to the file.
+    Where a token is missing, a random one is made and written to the file, which only its owner
+    may then read: whoever has a token can rate in that name.
 
     Returns:
         Token by rater.
@@ -49,8 +51,8 @@ def read_raters(path: Path) -> dict[str, str]:
     Raises:
         DataError: the file cannot be read or written, or a line is wrong.
     """
-    (_, header), *lines = read_lines(path)
-    header = [name.strip() for name in header]
+    table = read_csv(path)
+    header, lines = table.header, list(table.rows)
     if "rater" not in header or not lines:
         raise DataError(
             f"{path}: has the columns {', '.join(map(repr, header))} and {len(lines)} lines below "
@@ -68,30 +70,37 @@ def read_raters(path: Path) -> dict[str, str]:
         except ValueError as error:
             raise DataError(f"{path}, line {line}: rater is {row['rater']!r}; {error}") from error
         token = row.get("token", "").strip() or secrets.token_urlsafe(24)
-        if len(token) < SHORTEST_TOKEN:
+        if len(token) < MIN_TOKEN:
             raise DataError(
-                f"{path}, line {line}: a token has {SHORTEST_TOKEN} or more characters; leave it "
+                f"{path}, line {line}: a token has {MIN_TOKEN} or more characters; leave it "
                 f"empty to have one made"
             )
         if same_name(name, list(raters)) in raters or token in raters.values():
             raise DataError(f"{path}, line {line}: {name!r} or this token is there twice")
         raters[name] = token
+    _protect(path)
     if any(not row.get("token", "").strip() for row in rows):
-        _write_raters(path, rows, list(raters.values()))
+        columns = list(dict.fromkeys([*rows[0], "token"]))  # also other people's
+        made = [row | {"token": token} for row, token in zip(rows, raters.values(), strict=True)]
+        content = csv_bytes(columns, ([row[name] for name in columns] for row in made))
+        write_atomically(path, content)
     return raters
 
 
-def _write_raters(path: Path, rows: Sequence[dict[str, str]], tokens: Sequence[str]) -> None:
-    buffer = io.StringIO(newline="")
-    columns = list(dict.fromkeys([*rows[0], "token"]))  # those of others, too
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | {"token": token} for row, token in zip(rows, tokens, strict=True))
-    write_atomically(path, buffer.getvalue().encode())
+def _protect(path: Path) -> None:
+    """Let only its owner read a file of tokens; writing to it later keeps that."""
+    if is_file(path) and path.stat().st_mode & 0o077:
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            logger.warning(
+                "%s: holds tokens and others may read it (%s); protect it with: chmod 600 %s",
+                *(path, error.strerror, path),
+            )
 
 
 def rater_of(token: str, raters: Mapping[str, str]) -> str | None:
-    """Whose token it is; takes equally long for every wrong token."""
+    """Return whose token it is; takes equally long for every wrong token."""
     given = _digest(token)
     found = None
     for rater, known in raters.items():

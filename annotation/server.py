@@ -5,11 +5,8 @@ It serves nothing but what it listed when it started: no request names a path on
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import logging
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -17,24 +14,39 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from annotation.manifest import Manifest, Side, read_picture
-from annotation.order import Showing, plan
+from annotation.manifest import (
+    RATINGS_FILE,
+    Manifest,
+    Side,
+    check_pictures,
+    read_manifest,
+    read_picture,
+)
+from annotation.order import Showing, showings_of
 from annotation.raters import clean_name, rater_of, same_name
 from annotation.store import ID, SKIPS, Event, Store
 from pipelines.ratings.table import RATINGS
-from trigger.errors import DataError
+from trigger.errors import OptionError
+from trigger.web import (
+    ERROR_HANDLERS,
+    Guard,
+    Limits,
+    Sessions,
+    is_loopback,
+    listen,
+    read_json,
+    serve_app,
+    url_host,
+)
 
-MAX_BODY_BYTES = 64 * 1024
 MAX_EVENTS = 100
-PROBLEM = "The server has a problem; its owner can see which."
-_LOG = logging.getLogger(__name__)
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _YEAR = 365 * 24 * 3600
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -43,16 +55,6 @@ _TYPES = {
     "svg": "image/svg+xml",
     "jpg": "image/jpeg",
     "png": "image/png",
-}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -73,8 +75,67 @@ class Settings:
     hosts: frozenset[str] = frozenset()
 
 
+def serve(
+    pairs: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    tokens: Mapping[str, str] | None = None,
+    blind: bool = False,
+    fixed_sides: bool = False,
+    limits: Limits | None = None,
+    on_start: Callable[[str], None] | None = None,
+) -> int:
+    """Serve the rating page until ^C.
+
+    Args:
+        pairs: PAIRS.
+        host: address to listen at; any but this machine's own needs tokens.
+        port: 0 for any free one.
+        tokens: token by rater (see ``read_raters``); None: everyone may rate under any name.
+        blind: do not say which photo is the enhanced one.
+        fixed_sides: always show the enhanced photo on the right.
+        limits: what one client may cost the others.
+        on_start: called with the address of the page once connections are accepted.
+
+    Returns:
+        The number of answers in PAIRS.
+
+    Raises:
+        DataError: it is not a pairs folder, or pictures are missing.
+        OptionError: nothing can listen there, or tokens are needed.
+
+    Example:
+        >>> serve(Path("pairs"), port=8000)  # doctest: +SKIP
+    """
+    if not is_loopback(host) and not tokens:
+        raise OptionError(
+            f"--host {host} lets other machines in; say who may rate with --raters raters.csv "
+            "(a column 'rater' with names is enough)"
+        )
+    manifest = read_manifest(pairs)
+    check_pictures(pairs, manifest)
+    # Tokens protect under every name, such as that of a proxy in front.
+    hosts = frozenset[str]() if tokens else LOOPBACK | {url_host(host)}
+    listener = listen(host, port)
+    store = Store(pairs / RATINGS_FILE)
+    try:
+        app = make_app(pairs, manifest, store, Settings(blind, fixed_sides, tokens or {}, hosts))
+        if on_start:
+            name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+            on_start(f"http://{url_host(name)}:{listener.getsockname()[1]}/")
+        serve_app(app, listener, limits)
+    except KeyboardInterrupt:
+        pass  # ^C before the server was up
+    finally:
+        count = len(store.standing())
+        store.close()
+        listener.close()
+    return count
+
+
 def make_app(folder: Path, manifest: Manifest, store: Store, settings: Settings) -> ASGIApp:
-    """The server of one pairs folder.
+    """Return the application that serves one pairs folder.
 
     Args:
         folder: PAIRS.
@@ -94,51 +155,9 @@ def make_app(folder: Path, manifest: Manifest, store: Store, settings: Settings)
             Route("/api/work", pages.work),
             Route("/api/events", pages.events, methods=["POST"]),
         ],
-        exception_handlers={
-            HTTPException: _explain,
-            DataError: _unavailable,
-            Exception: _failed,
-        },
+        exception_handlers=ERROR_HANDLERS,
     )
-    # Around it, not as its middleware, which answers to unforeseen errors would not pass.
-    return _Guard(app, settings.hosts)
-
-
-class _Guard:
-    """Sets the security headers on every answer, and refuses what another site may have sent."""
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self._app = app
-        self._hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        problem = self._problem(Request(scope))
-        app: ASGIApp = JSONResponse({"error": problem}, 403) if problem else self._app
-        await app(scope, receive, send_guarded)
-
-    def _problem(self, request: Request) -> str | None:
-        # A web site whose name was made to point at this machine sends its own name as host.
-        host = request.headers.get("host", "")
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if self._hosts and name.lower() not in self._hosts:
-            return f"this server does not answer to the name {name!r}"
-        origin = request.headers.get("origin")
-        foreign = origin is not None and origin.partition("://")[2].lower() != host.lower()
-        if foreign and request.method not in ("GET", "HEAD"):
-            return "requests of other sites are refused"
-        return None
+    return Guard(app, settings.hosts)
 
 
 class _Pages:
@@ -146,10 +165,9 @@ class _Pages:
         self._folder = folder
         self._manifest = manifest
         self._store = store
-        self._secret = store.secret  # read once, so that no request waits for a rating being saved
         self._settings = settings
-        # Browsers share cookies between the ports of a machine, where another server may run.
-        self._cookie = f"rater-{manifest.name}"
+        # The secret is read once, so that no request waits for a rating being saved.
+        self._sessions = Sessions(store.secret, f"rater-{manifest.name}")
         self._pictures = manifest.pictures
         self._pairs = {pair.pair: pair for pair in manifest.pairs}
         web = resources.files("annotation") / "web"
@@ -184,37 +202,32 @@ class _Pages:
         )
 
     async def sign_in(self, request: Request) -> Response:
-        body = await _read_json(request)
+        body = await read_json(request)
+        token = ""
         if self._settings.tokens:
             rater = rater_of(str(body.get("token", "")), self._settings.tokens)
             if rater is None:
                 raise HTTPException(403, "This token is not on the list of raters.")
+            token = self._settings.tokens[rater]
         else:
             try:
-                rater = clean_name(str(body.get("name", "")))
+                name = clean_name(str(body.get("name", "")))
             except ValueError as error:
-                raise HTTPException(422, f"Please mend the name: {error}.") from error
-            rater = same_name(rater, await run_in_threadpool(self._store.raters))
+                raise HTTPException(422, f"Please correct the name: {error}.") from error
+            rater = same_name(name, await run_in_threadpool(self._store.raters))
         response = JSONResponse({"rater": rater})
-        response.set_cookie(
-            self._cookie,
-            self._sign(rater),
-            max_age=_YEAR,
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
+        self._sessions.start(response, request, rater, token)
         return response
 
     async def sign_out(self, request: Request) -> Response:
         response = JSONResponse({})
-        response.delete_cookie(self._cookie, httponly=True, samesite="strict")
+        self._sessions.end(response)
         return response
 
     async def work(self, request: Request) -> Response:
-        """All showings of a rater with the answers that stand; says nothing of sentinels."""
+        """All showings of a rater with the current answers; does not reveal sentinels."""
         rater = self._rater(request)
-        showings = plan(self._manifest.pairs, rater, fixed_sides=self._settings.fixed_sides)
+        showings = showings_of(self._manifest.pairs, rater, fixed_sides=self._settings.fixed_sides)
         standing = await run_in_threadpool(self._store.standing, rater)
         return JSONResponse(
             {
@@ -224,24 +237,14 @@ class _Pages:
                 "ratings": [[number, word] for number, word in RATINGS.items()],
                 "skips": SKIPS,
                 "showings": [_showing_json(showing) for showing in showings],
-                "answers": [
-                    {
-                        "id": answer.id,
-                        "pair": answer.pair,
-                        "repeat": answer.repeat,
-                        "rating": answer.rating,
-                        "skip": answer.skip,
-                        "seconds": answer.seconds,
-                    }
-                    for _, answer in standing
-                ],
+                "answers": [_answer_json(answer) for _, answer in standing],
             }
         )
 
     async def events(self, request: Request) -> Response:
         """Save events; an event is named in the reply only after it is on disk."""
         rater = self._rater(request)
-        body = await _read_json(request)
+        body = await read_json(request)
         if body.get("rater") != rater:  # in another tab, somebody else has signed in meanwhile
             raise HTTPException(401, "Somebody else is signed in. Please sign in again.")
         contents = body.get("events")
@@ -256,8 +259,8 @@ class _Pages:
                 events.append(event)
             except ValueError as error:
                 name = content.get("id") if isinstance(content, dict) else None
-                told = name if isinstance(name, str) and ID.fullmatch(name) else ""
-                refused.append({"id": told, "status": "refused", "reason": str(error)})
+                known = name if isinstance(name, str) and ID.fullmatch(name) else ""
+                refused.append({"id": known, "status": "refused", "reason": str(error)})
         outcomes = await run_in_threadpool(self._store.record, rater, events)
         return JSONResponse({"outcomes": [*(vars(outcome) for outcome in outcomes), *refused]})
 
@@ -277,21 +280,8 @@ class _Pages:
         return rater
 
     def _signed_in(self, request: Request) -> str | None:
-        cookie = request.cookies.get(self._cookie, "")
-        try:
-            rater = bytes.fromhex(cookie.partition(".")[0]).decode()
-        except ValueError:
-            return None
-        # Of bytes: it refuses to compare text that is not ASCII, which a forger may well send.
-        genuine = hmac.compare_digest(self._sign(rater).encode(), cookie.encode())
-        invited = not self._settings.tokens or rater in self._settings.tokens
-        return rater if rater and genuine and invited else None
-
-    def _sign(self, rater: str) -> str:
-        # Who takes a token off the list, or changes it, ends the sessions that began with it.
-        message = f"{rater}\0{self._settings.tokens.get(rater, '')}".encode()
-        signature = hmac.new(self._secret, message, hashlib.sha256).hexdigest()
-        return f"{rater.encode().hex()}.{signature}"
+        # Taking a token off the list, or changing it, ends the sessions that began with it.
+        return self._sessions.user(request, self._settings.tokens or None)
 
 
 def _showing_json(showing: Showing) -> dict[str, Any]:
@@ -316,37 +306,6 @@ def _side_json(side: Side) -> dict[str, str | None]:
     }
 
 
-async def _read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, at most ``MAX_BODY_BYTES``.
-
-    The content type makes browsers ask before they send it for another site, and they are
-    not given leave.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise HTTPException(415, "send application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes")
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "not JSON") from error
-    if not isinstance(content, dict):
-        raise HTTPException(400, "not a JSON object")
-    return content
-
-
-async def _explain(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _unavailable(_: Request, error: Exception) -> Response:
-    _LOG.error("%s", error)  # names files of this machine, which are no business of a rater
-    return JSONResponse({"error": PROBLEM}, 503)
-
-
-async def _failed(*_: object) -> Response:
-    return JSONResponse({"error": PROBLEM}, 500)  # the traceback is logged by who runs the server
+def _answer_json(answer: Event) -> dict[str, Any]:
+    names = ("id", "pair", "repeat", "rating", "skip", "seconds")
+    return {name: getattr(answer, name) for name in names}

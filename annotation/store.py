@@ -1,7 +1,7 @@
-"""Where ratings are kept: one SQLite file to which rows are added and never changed.
+"""Store of ratings: one SQLite file to which rows are added and never changed.
 
-An answer (rating or skip) and the undoing of an answer are both rows. The answer that stands is
-the one without an undo row. Ids come from the rater's browser, so sending a row twice is
+An answer (rating or skip) and the undoing of an answer are both rows. The current answer is the
+one that was not undone. Ids come from the rater's browser, so sending a row twice is
 harmless; a uniqueness constraint, not the browser, sees to it that one showing of a pair has one
 standing answer.
 """
@@ -26,7 +26,7 @@ from trigger.errors import DataError
 
 SKIPS = ("cannot tell", "did not load", "should not be here", "other")
 """Why a pair may be skipped."""
-LONGEST_LOOK = 24 * 3600.0
+MAX_SECONDS = 24 * 3600.0
 ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 _SCHEMA = """
@@ -91,8 +91,8 @@ class Event:
             if not ID.fullmatch(self.undoes):
                 raise ValueError("undoes is missing; it is the id of the answer taken back")
         elif self.kind == "answer":
-            if self.seconds is not None and self.seconds > LONGEST_LOOK:
-                raise ValueError(f"seconds is {self.seconds!r}; it is 0 to {LONGEST_LOOK:.0f}")
+            if self.seconds is not None and self.seconds > MAX_SECONDS:
+                raise ValueError(f"seconds is {self.seconds!r}; it is 0 to {MAX_SECONDS:.0f}")
             self.as_rating("", {})
         else:
             raise ValueError(f"kind is {self.kind!r}; it is answer or undo")

@@ -1,24 +1,71 @@
-"""What ratings say as a whole, in words."""
+"""Summarize ratings: counts, agreement, raters, disputed pairs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from pipelines.ratings.aggregation import CATEGORIES, RatedPair, Rater, disputed
+from annotation.collect import collect_ratings
+from pipelines.ratings.aggregation import RatedPair, aggregate, disputed
 from pipelines.ratings.agreement import alpha_interval, count_values, krippendorff_alpha
+from pipelines.ratings.reliability import CATEGORIES, Rater, judge_raters
 from pipelines.ratings.table import IMPROVABLE, RATINGS, Rating, is_opinion
 from trigger.console.terminal import printable
 
 SHOWN_DISPUTES = 20
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Ratings as a whole.
+
+    Attributes:
+        rows: all answers.
+        pairs: one rating per pair.
+        raters: what each rater did.
+    """
+
+    rows: Sequence[Rating]
+    pairs: Sequence[RatedPair]
+    raters: Sequence[Rater]
+
+    def text(self) -> str:
+        """Describe counts, agreement, raters and disputed pairs in lines of text."""
+        return summary_text(self.rows, self.pairs, self.raters)
+
+    def plot(self) -> bytes:
+        """Draw four panels as a PNG: ratings per rater, mean ratings, raters, spread."""
+        from annotation.plots import draw_summary  # slow to import
+
+        return draw_summary(self.rows, self.pairs, self.raters)
+
+
+def summarize_ratings(sources: Sequence[Path]) -> Summary:
+    """Summarize the answers of ratings CSVs and pairs folders.
+
+    Raises:
+        DataError: a source cannot be read, or two contradict each other.
+
+    Example:
+        >>> print(summarize_ratings([Path("pairs")]).text())  # doctest: +SKIP
+    """
+    return summarize(collect_ratings(sources))
+
+
+def summarize(rows: Sequence[Rating]) -> Summary:
+    """Summarize answers."""
+    raters = judge_raters(rows)
+    return Summary(rows, aggregate(rows, raters), raters)
+
+
 def summary_text(
     rows: Sequence[Rating], pairs: Sequence[RatedPair], raters: Sequence[Rater]
 ) -> str:
-    """Counts, agreement, raters and disputed pairs, as lines of text."""
+    """Describe counts, agreement, raters and disputed pairs in lines of text."""
     opinions = [row for row in rows if is_opinion(row)]
     lines = [
         f"{len(opinions)} ratings of {len(pairs)} pairs by {len(raters)} raters; "
@@ -69,7 +116,9 @@ def _agreement(opinions: Sequence[Rating], pairs: Sequence[RatedPair]) -> list[s
         low, high = alpha_interval(counts)
         lines.append(f"Krippendorff's alpha (ordinal): {alpha:.3f} [{low:.3f}, {high:.3f}]")
     else:
-        lines.append("Krippendorff's alpha: not defined, no pair tells raters apart yet")
+        lines.append(
+            "Krippendorff's alpha: undefined until raters differ on pairs that several rated"
+        )
     return lines
 
 

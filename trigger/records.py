@@ -8,7 +8,8 @@ from pathlib import Path
 
 LABELS_RECORD, LABELS_KIND = "run.json", "trigger labels"
 PAIRS_RECORD, PAIRS_KIND = "manifest.json", "trigger pairs"
-_KINDS = {LABELS_RECORD: LABELS_KIND, PAIRS_RECORD: PAIRS_KIND}
+SHEETS_RECORD, SHEETS_KIND = "key.json", "trigger sheets"
+_KINDS = {LABELS_RECORD: LABELS_KIND, PAIRS_RECORD: PAIRS_KIND, SHEETS_RECORD: SHEETS_KIND}
 
 
 def kind_of(folder: str, files: Collection[str]) -> str:

@@ -1,265 +1,143 @@
-"""``trigger ratings``: sum up, export, import and combine ratings."""
+"""``trigger ratings``: summarize, export, import and aggregate ratings."""
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
+import logging
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from annotation.label_studio import CHOICES, FIELDS, read_tasks, to_tasks
-from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, read_manifest
-from annotation.raters import clean_name, same_name
-from annotation.store import ID, Event, Store, ratings_of
-from annotation.summary import summary_text
-from pipelines.ratings.aggregation import AGGREGATED_COLUMNS, aggregate, judge_raters, located
-from pipelines.ratings.table import COLUMNS, Rating, csv_bytes, parse_words, read_rows, to_csv
+import click
+
+from annotation.exchange import add_ratings, aggregate_ratings, export_ratings, import_ratings
+from annotation.label_studio import CHOICES, FIELDS
+from annotation.sheets import read_answers, side_preferences
+from annotation.summary import summarize, summarize_ratings
+from pipelines.ratings.table import COLUMNS, parse_words, to_csv
 from trigger.cli.options import check_output
-from trigger.errors import DataError, OptionError
+from trigger.console.terminal import printable
+from trigger.errors import OptionError
 from trigger.files import write_atomically
 
+logger = logging.getLogger(__name__)
 SHOWN_REFUSALS = 10
+_PATH = click.Path(path_type=Path)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Subcommands of ``trigger ratings``."""
-    parser.description = "Sum up, export, import and combine ratings of before/after pairs."
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    summary = actions.add_parser("summary", help="counts, agreement, raters, disputed pairs")
-    _add_sources(summary)
-    summary.add_argument("--plot", type=Path, metavar="PNG", help="draw it, too")
-
-    export = actions.add_parser("export", help="write what was rated in the browser")
-    export.add_argument("pairs", type=Path, metavar="PAIRS", help="folder that was annotated")
-    export.add_argument(
-        "--out", type=Path, required=True, help=".csv, or .json for tasks of Label Studio"
-    )
-
-    bring = actions.add_parser(
-        "import", help="read other people's ratings: a CSV, or JSON of Label Studio"
-    )
-    bring.add_argument("file", type=Path, metavar="FILE", help=".csv or .json")
-    target = bring.add_mutually_exclusive_group(required=True)
-    target.add_argument("--out", type=Path, metavar="CSV", help="ratings CSV to write")
-    target.add_argument("--into", type=Path, metavar="PAIRS", help="pairs folder to add them to")
-    bring.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="OURS=THEIRS",
-        help=f"their name of a column; ours are {', '.join(COLUMNS)}. Of Label Studio: of a data "
-        f"field ({', '.join(FIELDS)}) or a choice ({', '.join(CHOICES)})",
-    )
-    bring.add_argument(
-        "--word",
-        action="append",
-        default=[],
-        metavar="WORD=RATING",
-        help="what a word of theirs means, such as 'much better=2'",
-    )
-
-    combine = actions.add_parser("aggregate", help="one row per pair: mean, majority, weight")
-    _add_sources(combine)
-    combine.add_argument("--out", type=Path, required=True, metavar="CSV")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Do what was asked; 1 if answers were refused."""
-    action: Callable[[argparse.Namespace], int | None] = {
-        "summary": _summary,
-        "export": _export,
-        "import": _import,
-        "aggregate": _aggregate,
-    }[args.action]
-    return action(args) or 0
-
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "sources", type=Path, nargs="+", metavar="RATINGS", help="ratings CSV or pairs folder"
+def _sources(command: F) -> F:
+    return click.argument("sources", type=_PATH, nargs=-1, required=True, metavar="RATINGS...")(
+        command
     )
 
 
-def _summary(args: argparse.Namespace) -> None:
-    if args.plot:
-        check_output(args.plot, "--plot")
-        if args.plot.suffix.lower() != ".png":
-            raise OptionError(f"--plot {args.plot}: the name must end in .png")
-    rows = _read_all(args.sources)
-    raters = judge_raters(rows)
-    pairs = aggregate(rows, raters)
-    sys.stdout.write(summary_text(rows, pairs, raters))
-    if args.plot:
-        from annotation.plots import draw_summary  # slow to import
+@click.command(epilog="\b\nExample:\n  trigger ratings summary pairs theirs.csv --plot ratings.png")
+@_sources
+@click.option("--plot", type=_PATH, metavar="PNG", help="Also draw it.")
+def summary(sources: tuple[Path, ...], plot: Path | None) -> None:
+    """Print counts, agreement, raters and disputed pairs of ratings CSVs and pairs folders."""
+    if plot:
+        check_output(plot, "--plot")
+        if plot.suffix.lower() != ".png":
+            raise OptionError(f"--plot {plot}: the name must end in .png")
+    found = summarize_ratings(sources)
+    sys.stdout.write(found.text())
+    if plot:
+        write_atomically(plot, found.plot())
+        logger.info("wrote %s", plot)
 
-        write_atomically(args.plot, draw_summary(rows, pairs, raters))
-        sys.stderr.write(f"wrote {args.plot}\n")
+
+@click.command(epilog="\b\nExample:\n  trigger ratings export pairs --out ratings.csv")
+@click.argument("pairs", type=_PATH, metavar="PAIRS")
+@click.option(
+    "--out",
+    type=_PATH,
+    required=True,
+    metavar="FILE",
+    help=".csv, or .json for tasks of Label Studio.",
+)
+def export(pairs: Path, out: Path) -> None:
+    """Write what was rated in the browser."""
+    logger.info("%d answers in %s", export_ratings(pairs, out), out)
 
 
-def _export(args: argparse.Namespace) -> None:
-    manifest = read_manifest(args.pairs)
-    rows = _read_store(args.pairs)
-    if args.out.suffix.lower() == ".json":
-        tasks = json.dumps(to_tasks(rows, manifest.pairs), indent=1, ensure_ascii=False)
-        content = f"{tasks}\n".encode()
-    elif args.out.suffix.lower() == ".csv":
-        content = to_csv(rows)
+@click.command(
+    "import",
+    epilog="\b\nExamples:\n"
+    "  trigger ratings import theirs.csv --column rating=verdict --word 'much better=2' \\\n"
+    "      --out ratings.csv\n"
+    "  trigger ratings import project.json --into pairs\n"
+    "  trigger ratings import --sheets sheets answers.csv --out ratings.csv",
+)
+@click.argument("file", type=_PATH, metavar="FILE")
+@click.option("--out", type=_PATH, metavar="CSV", help="Ratings CSV to write.")
+@click.option("--into", type=_PATH, metavar="PAIRS", help="Pairs folder to add them to.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help=f"Their name of a column; ours are {', '.join(COLUMNS)}. In a Label Studio export: of a "
+    f"data field ({', '.join(FIELDS)}) or a choice ({', '.join(CHOICES)}).",
+)
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    metavar="WORD=RATING",
+    help="What a word of theirs means, such as 'much better=2'.",
+)
+@click.option(
+    "--sheets",
+    type=_PATH,
+    metavar="SHEETS",
+    help="FILE holds answers to these sheets (CSV or JSON: pair, better A/B/same, step 0..2).",
+)
+@click.option("--rater", metavar="NAME", help="With --sheets: who answered, where FILE says not.")
+def import_(
+    file: Path,
+    out: Path | None,
+    into: Path | None,
+    columns: Sequence[str],
+    words: Sequence[str],
+    sheets: Path | None,
+    rater: str | None,
+) -> int:
+    """Read other people's ratings: a CSV, JSON of Label Studio, or answers to sheets."""
+    if (out is None) == (into is None):
+        raise click.UsageError("give either --out CSV or --into PAIRS")
+    if sheets and (columns or words):
+        raise click.UsageError("--sheets needs no --column and --word")
+    if rater is not None and not sheets:
+        raise click.UsageError("--rater goes with --sheets")
+    if sheets:
+        rows = read_answers(sheets, file, rater=rater or "")
+        sys.stdout.write(summarize(rows).text())
+        for name, (left, either) in side_preferences(rows).items():
+            sys.stdout.write(f"{printable(name)} preferred A in {left} of {either} answers\n")
     else:
-        raise OptionError(f"--out is {args.out}; it ends in .csv or .json")
-    write_atomically(args.out, content)
-    sys.stderr.write(f"{len(rows)} answers in {args.out}\n")
-
-
-def _import(args: argparse.Namespace) -> int:
-    columns = dict(_split(text) for text in args.column)
-    try:
-        words = parse_words(args.word)
-    except ValueError as error:
-        raise OptionError(f"--word: {error}") from error
-    read = read_tasks if args.file.suffix.lower() == ".json" else read_rows
-    rows = read(args.file, columns, words)
-    if args.out:
-        write_atomically(args.out, to_csv(located(args.file, rows)))
-        sys.stderr.write(f"{len(rows)} answers in {args.out}\n")
+        rows = import_ratings(file, dict(map(_split, columns)), _words(words))
+    if out:
+        write_atomically(out, to_csv(rows))
+        logger.info("%d answers in %s", len(rows), out)
         return 0
-    said, refused = _add_to_store(args.into, rows)
-    sys.stdout.write(said)
-    return 1 if refused else 0
-
-
-def _aggregate(args: argparse.Namespace) -> None:
-    rows = _read_all(args.sources)
-    pairs = aggregate(rows, judge_raters(rows))
-    write_atomically(args.out, csv_bytes(AGGREGATED_COLUMNS, map(astuple, pairs)))
-    sys.stderr.write(f"{len(pairs)} rated pairs in {args.out}\n")
-
-
-def _read_all(sources: Sequence[Path]) -> list[Rating]:
-    """All answers of several CSVs and pairs folders; the same answer twice counts once.
-
-    Raises:
-        DataError: a source cannot be read, or two have different answers of one name.
-    """
-    rows: list[Rating] = []
-    seen: dict[tuple[object, ...], tuple[Path, Rating]] = {}
-    for source in sources:
-        found = _read_store(source) if source.is_dir() else located(source, read_rows(source))
-        rows += [row for row in found if _is_new(row, source, seen)]
-    if not rows:
-        raise DataError(f"{', '.join(map(str, sources))}: nothing has been rated yet")
-    return rows
-
-
-def _is_new(row: Rating, source: Path, seen: dict[tuple[object, ...], tuple[Path, Rating]]) -> bool:
-    """Whether no source before has this answer; notes it under its id and under who gave it."""
-    said = replace(row, path="")  # where the photo lies depends on where the CSV does
-    names: dict[tuple[object, ...], str] = {}
-    if row.id:
-        names[row.id,] = (
-            f"id {row.id!r} has other content there; if both hold the same answers, give only "
-            f"one, and if both merely number their rows, delete the column 'id' in one of them"
-        )
-    if row.rater:
-        names[row.rater, row.pair, row.repeat] = (
-            f"{row.rater!r} has another answer to pair {row.pair!r} there; delete one of the two, "
-            f"number second showings in the column 'repeat', or tell two people of one name "
-            f"apart in the column 'rater'"
-        )
-    known = False
-    for name, problem in names.items():
-        if name not in seen:
-            seen[name] = source, said
-        elif seen[name][1] == said:
-            known = True
-        else:
-            raise DataError(f"{source} and {seen[name][0]} cannot be combined: {problem}")
-    return not known
-
-
-def _read_store(folder: Path) -> list[Rating]:
-    manifest = read_manifest(folder)
-    if not (folder / RATINGS_FILE).is_file():
-        raise DataError(f"{folder} has not been rated yet; start with: trigger annotate {folder}")
-    store = Store(folder / RATINGS_FILE)
-    try:
-        return ratings_of(store, manifest.pairs)
-    finally:
-        store.close()
-
-
-def _add_to_store(folder: Path, rows: Sequence[Rating]) -> tuple[str, int]:
-    """Add answers to those given in the browser; what became of them, and how many were refused."""
-    known = {pair.pair: pair for pair in read_manifest(folder).pairs}
-    for row in rows:
-        if row.pair not in known:
-            raise DataError(f"pair {row.pair!r} is not in {folder}/{MANIFEST_FILE}")
-        if row.repeat > known[row.pair].repeat:
-            raise DataError(
-                f"pair {row.pair!r}: repeat is {row.repeat}, but it is shown "
-                f"{1 + known[row.pair].repeat} times, which count from 0"
-            )
-        if not row.time:
-            raise DataError(f"pair {row.pair!r}: a time is needed to add an answer")
-    events = [_event(row) for row in rows]
-    store = Store(folder / RATINGS_FILE)
-    try:
-        outcomes = store.record_all(list(zip(_raters(rows, store.raters()), events, strict=True)))
-        standing = {event.id for _, event in store.standing()}
-    finally:
-        store.close()
-    counts = Counter(outcome.status for outcome in outcomes)
-    undone = sum(o.status == "known" and o.id not in standing for o in outcomes)
-    refused = [
-        f"  {row.rater}, pair {row.pair}: {outcome.reason}\n"
-        for row, outcome in zip(rows, outcomes, strict=True)
-        if outcome.status == "refused"
-    ]
-    said = "".join(
-        [
-            f"{counts['saved']} answers added, {counts['known'] - undone} were there already, "
-            f"{undone} left out since the rater took them back, {counts['refused']} refused\n",
-            *refused[:SHOWN_REFUSALS],
-        ]
+    assert into is not None
+    added = add_ratings(into, rows)
+    sys.stdout.write(
+        f"{added.saved} answers added, {added.known} were there already, "
+        f"{added.undone} left out since the rater took them back, {len(added.refused)} refused\n"
     )
-    return said, len(refused)
+    sys.stdout.writelines(f"  {problem}\n" for problem in added.refused[:SHOWN_REFUSALS])
+    return 1 if added.refused else 0
 
 
-def _raters(rows: Sequence[Rating], known: Sequence[str]) -> list[str]:
-    """Who gave each answer, spelled as those are who signed in or came up before."""
-    spelled = list(known)
-    names = []
-    for row in rows:
-        try:
-            names.append(same_name(clean_name(row.rater), spelled))
-        except ValueError as error:
-            raise DataError(f"pair {row.pair!r}: rater is {row.rater!r}; {error}") from error
-        if names[-1] not in spelled:
-            spelled.append(names[-1])
-    return names
-
-
-def _event(row: Rating) -> Event:
-    # An id of its own, made of what it says, makes adding the same file twice harmless.
-    made = hashlib.sha256(repr(replace(row, path="")).encode()).hexdigest()
-    try:
-        return Event(
-            id=row.id if ID.fullmatch(row.id) else made,
-            kind="answer",
-            pair=row.pair,
-            repeat=row.repeat,
-            time=row.time,
-            rating=row.rating,
-            skip=row.skip,
-            seconds=row.seconds,
-            view=row.view,
-        )
-    except ValueError as error:
-        raise DataError(f"answer {row.id!r} to pair {row.pair!r}: {error}") from error
+@click.command(epilog="\b\nExample:\n  trigger ratings aggregate pairs --out aggregated.csv")
+@_sources
+@click.option("--out", type=_PATH, required=True, metavar="CSV", help="CSV to write.")
+def aggregate(sources: tuple[Path, ...], out: Path) -> None:
+    """Write one row per pair: mean rating, majority, reliability."""
+    logger.info("%d rated pairs in %s", aggregate_ratings(sources, out), out)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -267,3 +145,10 @@ def _split(text: str) -> tuple[str, str]:
     if not equals or ours not in COLUMNS:
         raise OptionError(f"--column {text!r} is not OURS=THEIRS; ours are {', '.join(COLUMNS)}")
     return ours, theirs
+
+
+def _words(texts: Sequence[str]) -> dict[str, int]:
+    try:
+        return parse_words(texts)
+    except ValueError as error:
+        raise OptionError(f"--word: {error}") from error

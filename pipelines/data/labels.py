@@ -29,8 +29,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.data.enhanced_copies import ENHANCED_EXTENSIONS
+from pipelines.data.provenance import origins_of
 from pipelines.data.storage import Folder
 from trigger.errors import DataError, OptionError
+from trigger.files import is_file
 from trigger.records import LABELS_KIND, LABELS_RECORD
 
 KIND = LABELS_KIND
@@ -238,6 +241,41 @@ def read(
             "enhancer=, scorer=, or mixed=True for all of them)"
         )
     return table.to_pandas()
+
+
+def with_copies(folder: str | os.PathLike[str], labels: pd.DataFrame) -> pd.DataFrame:
+    """Add to labels the scene of each photo and the path of its enhanced copy.
+
+    Args:
+        folder: LABELS, on this machine.
+        labels: what ``read`` returned.
+
+    Returns:
+        The labels with the columns scene (what the photo was made from by record, else its
+        SHA-256) and enhanced (the path of the enhanced copy; "" where none was stored).
+
+    Raises:
+        DataError: a record of what photos were made from cannot be read.
+
+    Example:
+        >>> labels = with_copies("labels", read("labels"))  # doctest: +SKIP
+    """
+    recipes = [Recipe(*row) for row in labels[RECIPE_COLUMNS].itertuples(index=False)]
+    return labels.assign(
+        scene=origins_of(labels)["scene"],
+        enhanced=[
+            _enhanced_copy(os.fspath(folder), recipe, photo)
+            for recipe, photo in zip(recipes, labels["photo"], strict=True)
+        ],
+    )
+
+
+def _enhanced_copy(folder: str, recipe: Recipe, photo: str) -> str:
+    for extension in ENHANCED_EXTENSIONS.values():
+        path = os.path.join(folder, enhanced_file(recipe, photo, extension))  # noqa: PTH118
+        if is_file(path):
+            return path
+    return ""
 
 
 def read_table(

@@ -24,3 +24,25 @@ def to_pixels(values: npt.NDArray[np.floating[Any]]) -> Pixels:
     scaled = np.clip(values, 0, 1)
     scaled *= 255  # in place: a large photo should not be in memory thrice
     return np.rint(scaled, out=scaled).astype(np.uint8)
+
+
+def largest_window(
+    values: npt.NDArray[np.floating[Any]], height: int, width: int
+) -> tuple[int, int]:
+    """Return top and left of the window with the largest sum; the middle one where all are alike.
+
+    Args:
+        values: (H, W).
+        height, width: of the window, at most H and W.
+
+    Example:
+        >>> largest_window(np.eye(4)[::-1] * [0, 0, 2, 1], 2, 2)
+        (0, 2)
+    """
+    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(0, np.float64).cumsum(1)
+    sums = sums[height:] - sums[:-height]
+    sums = sums[:, width:] - sums[:, :-width]
+    if sums.max() - sums.min() < 1e-6:
+        return sums.shape[0] // 2, sums.shape[1] // 2
+    top, left = np.unravel_index(int(sums.argmax()), sums.shape)
+    return int(top), int(left)

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from annotation.pictures import largest_window
 from pipelines.data.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
+from pipelines.data.pixels import largest_window
 from pipelines.data.provenance import RECORD
 from pipelines.data.splits import is_held_out
 from pipelines.degradation.model import Kind

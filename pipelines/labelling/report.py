@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from annotation.pictures import largest_window
 from pipelines.data.enhanced_copies import ENHANCED_EXTENSIONS
 from pipelines.data.labels import (
     Recipe,
@@ -25,7 +24,7 @@ from pipelines.data.labels import (
     read_table,
     recipes_in,
 )
-from pipelines.data.pixels import Pixels
+from pipelines.data.pixels import Pixels, largest_window
 from pipelines.data.storage import Folder, read_photo_file
 from pipelines.labelling.summary import describe_deltas, draw_deltas, draw_scores
 from trigger.assessment import DEFAULT_THRESHOLD

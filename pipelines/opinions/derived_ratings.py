@@ -34,7 +34,7 @@ from pipelines.data.provenance import (
 )
 from pipelines.opinions.live_challenge import read_live_challenge
 from pipelines.opinions.tid2013 import read_scores, read_tid2013, scene_numbers
-from pipelines.ratings.table import PERFECT, check_path
+from pipelines.ratings.table import PERFECT
 from trigger.console.progress import progress
 from trigger.errors import OptionError, PhotoError
 from trigger.files import resolved, write_atomically

@@ -1,93 +1,39 @@
-"""From many opinions to one rating per pair, and what the opinions tell of the raters.
-
-Raters weigh by what they did with pairs whose answer was known (sentinels) and with pairs that
-they saw twice (repeats). Each starts as if two sentinels had been passed and two repeats been
-answered alike, so that one slip of the finger does not count for much.
-"""
+"""Aggregate the opinions of many raters to one rating per pair, with its reliability."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from statistics import median
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from pipelines.data.provenance import origins_of
-from pipelines.ratings.agreement import weighted_kappa
+from pipelines.data import tables
+from pipelines.data.tables import Table, check_width, csv_bytes, read_csv
+from pipelines.ratings.reliability import Rater, judge_raters
 from pipelines.ratings.table import (
     RATINGS,
-    SENTINELS,
     Rating,
-    check_path,
-    check_width,
     is_opinion,
     name_pair,
-    number,
-    read_lines,
+    parse_number,
     read_rows,
     whole,
 )
-from trigger.errors import DataError, PhotoError
+from trigger.errors import DataError
 from trigger.files import resolved
-from trigger.photo import photo_hash, read_photo_bytes, read_same_photo
-from trigger.threads import default_workers, map_in_order
 
-BENEFIT = 2  # sentinels passed and repeats answered alike that every rater starts with
-LOWEST_WEIGHT = 0.05
-OUTLIER_WEIGHT = 0.5
-OUTLIER_KAPPA = 0.2
-OUTLIER_DISTANCE = 0.5
-OUTLIER_BIAS = 0.75
-ENOUGH = 10  # pairs shared with others, below which nobody is called an outlier
-DISAGREEMENT = 2  # ratings of a pair that are so far apart deserve another look
-PRIOR_OPINIONS = 3  # how many opinions the common spread of opinions counts for in each pair
-LEAST_BETWEEN = 0.01  # variance between pairs, as a share of that of opinions: pairs do differ
-LOWEST_TRUST = 1e-4
-CATEGORIES = sorted(RATINGS)
-
-
-@dataclass(frozen=True)
-class Rater:
-    """What one rater did.
-
-    Attributes:
-        rater: the name.
-        ratings: how many opinions (sentinels and repeats apart).
-        skips: how many pairs were skipped.
-        seconds: median time per answer; None where no time was recorded.
-        passed: sentinels answered as they should be.
-        sentinels: sentinels answered.
-        alike: repeats answered as the first time.
-        repeats: pairs answered twice.
-        weight: 0.05..1, by sentinels and repeats.
-        shared: pairs that others rated too.
-        kappa: quadratically weighted kappa with the rounded mean of the others.
-        bias: mean difference from the others.
-        doubts: why this rater is an outlier; empty: is none.
-    """
-
-    rater: str
-    ratings: int
-    skips: int
-    seconds: float | None
-    passed: int
-    sentinels: int
-    alike: int
-    repeats: int
-    weight: float
-    shared: int
-    kappa: float
-    bias: float
-    doubts: tuple[str, ...]
+DISPUTED_SPREAD = 2  # ratings of a pair this far apart deserve another look
+PRIOR_OPINIONS = 3  # weight, in opinions, of the common variance of opinions in that of each pair
+MIN_BETWEEN = 0.01  # variance between pairs, as a share of that of opinions: pairs do differ
+MIN_WEIGHT = 1e-4
 
 
 @dataclass(frozen=True)
 class RatedPair:
-    """What all raters together said of a pair; the fields are the columns of the aggregated CSV.
+    """The rating of a pair by all raters together; the fields are columns of the aggregated CSV.
 
     Attributes:
         pair: its name.
@@ -97,10 +43,10 @@ class RatedPair:
         enhancer: name-version, or "".
         rating: mean of the opinions, weighted by rater, -1..2.
         majority: the rating with most weight behind it; None where two are equal.
-        opinions: how many raters.
-        spread: from the lowest to the highest rating.
-        weight: how far the mean can be trusted, above 0 to 1: the share of its variance that is
-            due to the pair and not to whom was asked.
+        opinions: number of raters.
+        spread: highest less lowest rating.
+        weight: reliability of the mean, above 0 to 1: the share of its variance that is due to
+            the pair and not to who was asked.
         raters: their names, joined by " + ".
 
     Raises:
@@ -131,26 +77,38 @@ class RatedPair:
 AGGREGATED_COLUMNS = tuple(field.name for field in fields(RatedPair))
 
 
-def judge_raters(rows: Sequence[Rating]) -> list[Rater]:
-    """What each named rater did, and whether it can be trusted; most ratings first."""
-    by_pair: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in rows:
-        if is_opinion(row) and row.rater and row.rating is not None:
-            by_pair[row.pair][row.rater] = row.rating
-    frequencies = Counter(row.rating for row in rows if is_opinion(row) and row.rating is not None)
-    chance = _chance_difference(frequencies)
-    raters = [
-        _judge(name, [row for row in rows if row.rater == name], by_pair, chance)
-        for name in sorted({row.rater for row in rows if row.rater})
-    ]
-    return sorted(raters, key=lambda rater: -rater.ratings)
+@dataclass(frozen=True)
+class _Opinions:
+    """Ratings of one pair, and the weight of each one's rater, both (n,)."""
+
+    values: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        return float(np.average(self.values, weights=self.weights))
+
+    @property
+    def squares(self) -> float:
+        """Sum of squared differences from the plain mean."""
+        return float(((self.values - self.values.mean()) ** 2).sum())
+
+    @property
+    def effective(self) -> float:
+        """Number of fully trusted raters that the weighted opinions are worth."""
+        kish = self.weights.sum() ** 2 / (self.weights**2).sum()  # Kish's effective sample size
+        return float(kish * self.weights.mean())
 
 
 def aggregate(rows: Sequence[Rating], raters: Sequence[Rater]) -> list[RatedPair]:
-    """One rating per pair, sorted by pair; opinions of unnamed raters weigh 1.
+    """Combine the opinions on each pair, sorted by pair; those of unnamed raters weigh 1.
 
     Raises:
         DataError: one name stands for several pairs.
+
+    Example:
+        >>> aggregate(rows, judge_raters(rows))[0].rating  # doctest: +SKIP
+        1.25
     """
     weights = {rater.rater: rater.weight for rater in raters}
     grouped: dict[str, list[Rating]] = defaultdict(list)
@@ -159,103 +117,45 @@ def aggregate(rows: Sequence[Rating], raters: Sequence[Rater]) -> list[RatedPair
             grouped[row.pair].append(row)
     for pair, group in grouped.items():
         _check_same(pair, group)
-    opinions = {pair: _opinions(group, weights) for pair, group in sorted(grouped.items())}
-    trusts = _trust(list(opinions.values()))
-    return [
-        _combine(grouped[pair], values, given, trust)
-        for (pair, (values, given)), trust in zip(opinions.items(), trusts, strict=True)
-    ]
+    groups = [group for _, group in sorted(grouped.items())]
+    opinions = [_opinions(group, weights) for group in groups]
+    reliabilities = _reliabilities(opinions)
+    return [_combine(*pair) for pair in zip(groups, opinions, reliabilities, strict=True)]
 
 
-def disputed(pairs: Sequence[RatedPair]) -> list[RatedPair]:
-    """Pairs on which raters disagree by two steps or more, the most disputed first."""
+def disputed(pairs: Iterable[RatedPair]) -> list[RatedPair]:
+    """Return pairs on which raters disagree by two steps or more, the most disputed first."""
     return sorted(
-        (pair for pair in pairs if pair.spread >= DISAGREEMENT),
+        (pair for pair in pairs if pair.spread >= DISPUTED_SPREAD),
         key=lambda pair: (-pair.spread, pair.weight, pair.pair),
     )
 
 
+def aggregated_csv(pairs: Iterable[RatedPair]) -> bytes:
+    """Return the CSV that :func:`read_rated_pairs` reads."""
+    return csv_bytes(AGGREGATED_COLUMNS, map(astuple, pairs))
+
+
 def read_rated_pairs(path: Path) -> list[RatedPair]:
-    """Read a CSV of ratings, or one that ``trigger ratings aggregate`` wrote.
+    """Read a CSV of ratings, or of aggregated ones (``trigger ratings aggregate``).
 
     Raises:
         DataError: it is neither, or a line is wrong.
     """
-    lines = read_lines(path)
-    header = [cell.strip() for cell in lines[0][1]]
-    if "opinions" not in header:
-        rows = located(path, read_rows(path))
-        pairs = aggregate(rows, judge_raters(rows))
-        if not pairs:
-            raise DataError(f"{path}: holds no ratings to learn from, only skips and sentinels")
-        return pairs
-    if missing := [name for name in AGGREGATED_COLUMNS if name not in header]:
-        raise DataError(
-            f"{path}: column {missing[0]!r} is missing; make it with: trigger ratings aggregate"
-        )
-    given: list[RatedPair] = []
-    seen: dict[str, int] = {}
-    for line, cells in lines[1:]:
-        try:
-            check_width(cells, header)
-            pair = _parse(path, dict(zip(header, cells, strict=True)))
-            if (first := seen.setdefault(pair.pair, line)) != line:
-                raise ValueError(f"pair {pair.pair!r} is on line {first} too")
-            given.append(pair)
-        except ValueError as error:
-            raise DataError(f"{path}, line {line}: {error}") from error
-    if not given:
-        raise DataError(f"{path}: holds no ratings, only a header")
-    return given
+    table = read_csv(path)
+    if "opinions" in table.header:
+        return _read_aggregated(path, table)
+    rows = located(path, read_rows(path))
+    pairs = aggregate(rows, judge_raters(rows))
+    if not pairs:
+        raise DataError(f"{path}: holds no ratings to learn from, only skips and sentinels")
+    return pairs
 
 
-def rated_photos(path: Path) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """What to learn from: the rated pairs of a CSV, raw or aggregated, whose photos are at hand.
+def located(path: Path, rows: Iterable[Rating]) -> list[Rating]:
+    """Return rows with absolute paths, from those of a CSV that are relative to its folder.
 
-    Returns:
-        One row per such pair, numbered from 0, ``AGGREGATED_COLUMNS``: photo (SHA-256), path
-        (absolute, str), rating (float, -1..2), weight (float, 0..1), scene (str; where none is
-        given what the photo was made from by record, else the SHA-256 of the photo, as in
-        labels), ... Also the path of each other pair, with what is wrong: its photo is missing,
-        unreadable, or not what was rated.
-
-    Raises:
-        DataError: as ``read_rated_pairs``, or a photo is named otherwise than in UTF-8.
-    """
-    pairs = read_rated_pairs(path)
-    for pair in pairs:
-        check_path(pair.path)
-    table = pd.DataFrame([vars(pair) for pair in pairs])
-    named = zip(table["path"], table["photo"], strict=True)
-    found = list(map_in_order(lambda pair: _identify(*pair), named, default_workers()))
-    problems = [
-        (place or "(no path given)", identity.message)
-        for place, identity in zip(table["path"], found, strict=True)
-        if isinstance(identity, PhotoError)
-    ]
-    table["photo"] = [identity if isinstance(identity, str) else "" for identity in found]
-    table = table[table["photo"] != ""].reset_index(drop=True)
-    unnamed = table[table["scene"] == ""]
-    if len(unnamed):
-        table.loc[unnamed.index, "scene"] = origins_of(unnamed)["scene"]
-    return table, problems
-
-
-def _identify(path: str, photo: str) -> str | PhotoError:
-    """Hash of a rated photo; an error where it is none or not the one that was rated."""
-    try:
-        if not photo:
-            return photo_hash(read_photo_bytes(path))
-        read_same_photo(path, photo)
-    except PhotoError as error:
-        return error
-    return photo
-
-
-def located(path: Path, rows: Sequence[Rating]) -> list[Rating]:
-    """Rows with absolute paths, from those of a CSV that are relative to its folder.
-
-    Pairs named by such a path follow it: two folders may both hold an IMG_0001.jpg.
+    Pairs named by such a path are renamed with it: two folders may both hold an IMG_0001.jpg.
     """
     return [_located(path, row) if row.path else row for row in rows]
 
@@ -267,78 +167,21 @@ def _located(path: Path, row: Rating) -> Rating:
     try:
         return replace(row, path=absolute, pair=pair)
     except ValueError as error:
-        raise DataError(f"{path}: {row.path!r} lies at {absolute!r}: {error}") from error
+        raise DataError(f"{path}: {row.path!r} is {absolute!r}: {error}") from error
 
 
 def _absolute(path: Path, photo: str) -> str:
     return str(resolved(path.parent / photo))
 
 
-def _judge(
-    name: str, rows: Sequence[Rating], by_pair: Mapping[str, Mapping[str, int]], chance: float
-) -> Rater:
-    sentinels = [row for row in rows if row.sentinel and row.rating is not None]
-    passed = sum(row.rating in SENTINELS[row.sentinel] for row in sentinels)
-    first = {row.pair: row.rating for row in rows if not row.repeat and row.rating is not None}
-    again = [
-        row.rating - first[row.pair]
-        for row in rows
-        if row.repeat and row.rating is not None and row.pair in first
-    ]
-    honesty = (passed + BENEFIT) / (len(sentinels) + BENEFIT)
-    differences = sum(difference**2 for difference in again) / chance if chance else 0.0
-    constancy = 1 - differences / (len(again) + BENEFIT)
-    weight = float(np.clip(honesty * constancy, LOWEST_WEIGHT, 1))
-    own, others = [], []
-    for opinions in by_pair.values():
-        rest = [rating for rater, rating in opinions.items() if rater != name]
-        if name in opinions and rest:
-            own.append(opinions[name])
-            others.append(sum(rest) / len(rest))
-    kappa = weighted_kappa(own, np.rint(others).astype(int), CATEGORIES)
-    differences_to_others = np.subtract(own, others) if own else np.zeros(1)
-    bias = float(differences_to_others.mean())
-    distance = float(np.abs(differences_to_others).mean())
-    doubts = []
-    if weight < OUTLIER_WEIGHT:
-        doubts.append("fails sentinels or repeats")
-    # Kappa is about 0, too, where nearly all ratings are the same, as good raters' may be.
-    if len(own) >= ENOUGH and kappa < OUTLIER_KAPPA and distance > OUTLIER_DISTANCE:
-        doubts.append("agrees with nobody")
-    if len(own) >= ENOUGH and abs(bias) > OUTLIER_BIAS:
-        doubts.append("rates higher than others" if bias > 0 else "rates lower than others")
-    times = [row.seconds for row in rows if row.seconds is not None]
-    return Rater(
-        rater=name,
-        ratings=sum(is_opinion(row) for row in rows),
-        skips=sum(row.rating is None for row in rows),
-        seconds=median(times) if times else None,
-        passed=passed,
-        sentinels=len(sentinels),
-        alike=again.count(0),
-        repeats=len(again),
-        weight=round(weight, 4),
-        shared=len(own),
-        kappa=kappa,
-        bias=bias,
-        doubts=tuple(doubts),
-    )
-
-
-def _chance_difference(frequencies: Mapping[int, int]) -> float:
-    """Mean squared difference of two ratings drawn at random."""
-    values = np.repeat(list(frequencies), list(frequencies.values()))
-    return 2 * float(values.var()) if len(values) else 0.0
-
-
 def _check_same(pair: str, rows: Sequence[Rating]) -> None:
-    """Refuse to average opinions on different photos; one photo may lie in several places."""
-    said = {
+    """Refuse to average opinions on different photos; one photo may be in several places."""
+    given = {
         "photo": {row.photo for row in rows},
         "path": {Path(row.path).name for row in rows if not row.photo},
         "enhancer": {row.enhancer for row in rows},
     }
-    for column, values in said.items():
+    for column, values in given.items():
         named = sorted(values - {""})
         if len(named) > 1:
             listed = " and ".join(map(repr, named[:2]))
@@ -348,56 +191,75 @@ def _check_same(pair: str, rows: Sequence[Rating]) -> None:
             )
 
 
-def _opinions(
-    rows: Sequence[Rating], weights: Mapping[str, float]
-) -> tuple[np.ndarray, np.ndarray]:
+def _opinions(rows: Sequence[Rating], weights: Mapping[str, float]) -> _Opinions:
     values = np.array([row.rating for row in rows], np.float64)
-    return values, np.array([weights.get(row.rater, 1.0) for row in rows])
+    return _Opinions(values, np.array([weights.get(row.rater, 1.0) for row in rows]))
 
 
-def _trust(opinions: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+def _reliabilities(pairs: Sequence[_Opinions]) -> list[float]:
     """Reliability of each pair's mean: variance between pairs / (that + variance of the mean).
 
-    Between pairs there is the variance of the means less what the means' own variance adds to it.
-    A pair's own variance is shrunk towards that of all pairs, which a few opinions cannot tell
-    better. Where no pair has two opinions nothing is known, and all weigh 1.
+    Where no pair has two opinions nothing is known, and all are 1.
     """
-    squares = [float(((values - values.mean()) ** 2).sum()) for values, _ in opinions]
-    freedom = sum(len(values) - 1 for values, _ in opinions)
+    freedom = sum(len(pair.values) - 1 for pair in pairs)
     if not freedom:
-        return [1.0] * len(opinions)
-    common = sum(squares) / freedom
-    means = [float(np.average(values, weights=given)) for values, given in opinions]
-    noises = []
-    for (values, given), square in zip(opinions, squares, strict=True):
-        variance = (PRIOR_OPINIONS * common + square) / (PRIOR_OPINIONS + len(values) - 1)
-        effective = given.sum() * given.sum() / (given**2).sum() * given.mean()
-        noises.append(float(variance / effective))
-    between = max(float(np.var(means) - np.mean(noises)), common * LEAST_BETWEEN, 1e-6)
-    return [max(between / (between + noise), LOWEST_TRUST) for noise in noises]
+        return [1.0] * len(pairs)
+    # The variance of opinions within a pair, pooled over all pairs.
+    common = sum(pair.squares for pair in pairs) / freedom
+    # The variance of each pair's mean: its own variance of opinions, shrunk towards the pooled one
+    # (a few opinions cannot tell it better), over the number of opinions that count.
+    noises = [
+        (PRIOR_OPINIONS * common + pair.squares)
+        / (PRIOR_OPINIONS + len(pair.values) - 1)
+        / pair.effective
+        for pair in pairs
+    ]
+    # Between pairs: the variance of the means less what their own variance adds to it.
+    spread = float(np.var([pair.mean for pair in pairs]) - np.mean(noises))
+    between = max(spread, common * MIN_BETWEEN, 1e-6)
+    return [max(between / (between + noise), MIN_WEIGHT) for noise in noises]
 
 
-def _combine(
-    rows: Sequence[Rating], values: np.ndarray, given: np.ndarray, trust: float
-) -> RatedPair:
+def _combine(rows: Sequence[Rating], opinions: _Opinions, reliability: float) -> RatedPair:
     votes: dict[int, float] = defaultdict(float)
-    for value, weight in zip(values, given, strict=True):
+    for value, weight in zip(opinions.values, opinions.weights, strict=True):
         votes[int(value)] += float(weight)
     best = [value for value, weight in votes.items() if weight > max(votes.values()) - 1e-9]
     named = {
-        name: next((said for row in rows if (said := getattr(row, name))), "")
+        name: next((given for row in rows if (given := getattr(row, name))), "")
         for name in ("photo", "path", "scene", "enhancer")
     }
     return RatedPair(
         pair=rows[0].pair,
         **named,
-        rating=round(float(np.average(values, weights=given)), 4),
+        rating=round(opinions.mean, 4),
         majority=best[0] if len(best) == 1 else None,
         opinions=len(rows),
-        spread=int(values.max() - values.min()),
-        weight=round(trust, 4),
+        spread=int(opinions.values.max() - opinions.values.min()),
+        weight=round(reliability, 4),
         raters=" + ".join(sorted({row.rater for row in rows if row.rater})),
     )
+
+
+def _read_aggregated(path: Path, table: Table) -> list[RatedPair]:
+    if missing := [name for name in AGGREGATED_COLUMNS if name not in table.header]:
+        raise DataError(
+            f"{path}: column {missing[0]!r} is missing; make it with: trigger ratings aggregate"
+        )
+    pairs: list[RatedPair] = []
+    seen: dict[str, int] = {}
+    for line, cells in table.rows:
+        try:
+            check_width(cells, table.header)
+            pair = _parse(path, dict(zip(table.header, cells, strict=True)))
+            if (first := seen.setdefault(pair.pair, line)) != line:
+                raise ValueError(f"pair {pair.pair!r} is on line {first} too")
+        except ValueError as error:
+            raise DataError(f"{path}, line {line}: {error}") from error
+        pairs.append(pair)
+    if not pairs:
+        raise DataError(f"{path}: holds no ratings, only a header")
+    return pairs
 
 
 def _parse(path: Path, cells: Mapping[str, str]) -> RatedPair:
@@ -407,10 +269,10 @@ def _parse(path: Path, cells: Mapping[str, str]) -> RatedPair:
         path=_absolute(path, cells["path"]) if cells["path"] else "",
         scene=cells["scene"],
         enhancer=cells["enhancer"],
-        rating=number(cells, "rating", float),
-        majority=number(cells, "majority", whole) if cells["majority"] else None,
-        opinions=number(cells, "opinions", whole),
-        spread=number(cells, "spread", whole),
-        weight=number(cells, "weight", float),
+        rating=parse_number(cells, "rating", tables.number),
+        majority=parse_number(cells, "majority", whole) if cells["majority"] else None,
+        opinions=parse_number(cells, "opinions", whole),
+        spread=parse_number(cells, "spread", whole),
+        weight=parse_number(cells, "weight", tables.number),
         raters=cells["raters"],
     )

@@ -1,4 +1,4 @@
-"""How far raters agree beyond chance."""
+"""Agreement of raters beyond chance: Krippendorff's alpha, weighted kappa."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import cohen_kappa_score
 
 Values = npt.NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval"]
 
 
 def krippendorff_alpha(counts: npt.ArrayLike, level: Level = "ordinal") -> float:
-    """Krippendorff's alpha: 1 perfect agreement, 0 that of chance, below 0 opposition.
+    """Return Krippendorff's alpha: 1 perfect agreement, 0 chance, below 0 opposition.
 
     It takes any number of raters, and units that only some of them rated; units with one value
     do not count. K. Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011.
@@ -27,6 +26,10 @@ def krippendorff_alpha(counts: npt.ArrayLike, level: Level = "ordinal") -> float
     Returns:
         Alpha, at most 1; NaN where it is undefined: nothing was rated twice, or everything got
         the same value.
+
+    Example:
+        >>> krippendorff_alpha([[2, 0], [0, 2], [2, 0]])  # three units, two raters, all alike
+        1.0
     """
     table = np.asarray(counts, np.float64)
     table = table[table.sum(1) >= 2]
@@ -46,7 +49,7 @@ def krippendorff_alpha(counts: npt.ArrayLike, level: Level = "ordinal") -> float
 def alpha_interval(
     counts: npt.ArrayLike, level: Level = "ordinal", *, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """The 95 % bootstrap interval of alpha, units being resampled; NaN where undefined."""
+    """Return the 95 % bootstrap interval of alpha over units; NaN where undefined."""
     table = np.asarray(counts, np.float64)
     table = table[table.sum(1) >= 2]
     if not len(table):
@@ -66,7 +69,7 @@ def alpha_interval(
 
 
 def count_values(units: npt.ArrayLike, values: npt.ArrayLike, categories: list[int]) -> Values:
-    """The table that ``krippendorff_alpha`` takes, from one row per rating.
+    """Count ratings into the table that ``krippendorff_alpha`` takes.
 
     Args:
         units: (n,) what was rated.
@@ -81,7 +84,9 @@ def count_values(units: npt.ArrayLike, values: npt.ArrayLike, categories: list[i
 
 
 def weighted_kappa(first: npt.ArrayLike, second: npt.ArrayLike, categories: list[int]) -> float:
-    """Cohen's kappa with quadratic weights of two raters; NaN where it is undefined."""
+    """Return Cohen's kappa of two raters with quadratic weights; NaN where undefined."""
+    from sklearn.metrics import cohen_kappa_score  # slow to import
+
     a, b = np.asarray(first), np.asarray(second)
     if not len(a) or len(set(a.tolist()) | set(b.tolist())) < 2:
         return float("nan")

@@ -1,45 +1,45 @@
-"""The ratings CSV: what people said of enhanced photos.
+"""The ratings CSV: one row per answer of a rater to a before/after pair.
 
-One row is one answer: a rating, or a pair that was skipped. Columns, all but ``rating`` and one
-of ``pair``, ``photo`` and ``path`` optional:
+An answer is a rating, or a skip. All columns are optional but ``rating`` and one of ``pair``,
+``photo`` and ``path``:
 
 ========  =====================================================================================
-id        names the answer; no two rows share one
-pair      names the before/after pair; default: the photo (or absolute path) and the enhancer
+id        of the answer; no two rows share one
+pair      name of the before/after pair; default: the photo (or absolute path) and the enhancer
 photo     SHA-256 of the photo before enhancement, 64 hexadecimal digits
 path      the photo before enhancement; relative paths start at the CSV's folder
 scene     photos of one scene stay on one side of every split; default: what
           the photo was made from by record, else the photo
 enhancer  what made the "after" photo, as name-version
-rater     who said it
+rater     who answered
 rating    2 significant improvement, 1 moderate improvement, 0 neutral, -1 regressed; empty
           where the pair was skipped
 skip      why there is no rating
 time      when, ISO 8601 with a time zone
 seconds   how long the rater looked, 0 or more
 view      how the pair was shown: key=value, separated by spaces
-sentinel  set where the answer was known before: identical, good or bad
+sentinel  for pairs whose answer is known: identical, good or bad
 repeat    0 first showing, 1 second showing to the same rater, ...; default 0
 ========  =====================================================================================
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from pipelines.data import tables
+from pipelines.data.tables import check_width, csv_bytes, read_csv
 from trigger.errors import DataError
 
 RATINGS = {2: "significant improvement", 1: "moderate improvement", 0: "neutral", -1: "regressed"}
 PERFECT = "original"
-"""The enhancer that would give back what a flawless camera had seen; see derived ratings."""
+"""The enhancer that would restore what a flawless camera had seen; see derived ratings."""
 
 IMPROVABLE = 1  # a mean rating from here on counts as "would look better"
 SENTINELS = {"identical": (0,), "good": (1, 2), "bad": (-1,)}
@@ -52,7 +52,7 @@ NUMBERS = {text: number for number in RATINGS for text in (str(number), f"{numbe
 }
 N = TypeVar("N", int, float)
 _ALLOWED = ", ".join(f"{number} ({word})" for number, word in RATINGS.items())
-_LONGEST = {"id": 64, "pair": 4500, "path": 4096, "scene": 4096, "view": 300, "skip": 200}
+_MAX_LENGTHS = {"id": 64, "pair": 4500, "path": 4096, "scene": 4096, "view": 300, "skip": 200}
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Rating:
             raise ValueError(f"view is {self.view!r}; it is key=value, separated by spaces")
         if self.time:
             check_time(self.time)
-        for name, longest in _LONGEST.items():
+        for name, longest in _MAX_LENGTHS.items():
             if len(getattr(self, name)) > longest:
                 raise ValueError(f"{name} is longer than {longest} characters")
 
@@ -117,112 +117,36 @@ def read_rows(
     columns: Mapping[str, str] | None = None,
     words: Mapping[str, int] | None = None,
 ) -> list[Rating]:
-    """Read and check a ratings CSV (comma, semicolon or tab), also one of other people.
+    """Read and check a ratings CSV, ours or other people's.
 
     Args:
-        path: the file, UTF-8. Columns that are not ours are ignored.
+        path: the file; see ``pipelines.data.tables`` for what is read. Other columns are ignored.
         columns: their name of a column by our name, such as ``{"rating": "score"}``.
         words: our rating by their word, such as ``{"much better": 2}``.
 
     Raises:
-        DataError: the file or a column is missing, or a row is wrong; the message names the
-            lines and what is wrong with each.
+        DataError: the file or a column is missing, or rows are wrong; the message names the lines
+            and what is wrong with each.
+
+    Example:
+        >>> read_rows(Path("theirs.csv"), {"path": "image", "rating": "verdict"},
+        ...           {"much better": 2})  # doctest: +SKIP
     """
-    return [row for _, row in _read(path, columns or {}, words or {})]
-
-
-def to_csv(rows: Iterable[Rating]) -> bytes:
-    """The CSV that ``read_rows`` reads back to the same rows; raises as ``csv_bytes``."""
-    return csv_bytes(COLUMNS, map(astuple, rows))
-
-
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A CSV in UTF-8; None becomes an empty cell.
-
-    Raises:
-        DataError: a cell holds the name of a file that is not UTF-8.
-    """
-    lines = [["" if cell is None else cell for cell in row] for row in rows]
-    # The module quotes a carriage return, which names of files may hold, only as a line's end.
-    ends = any("\r" in cell for row in lines for cell in row if isinstance(cell, str))
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, csv.unix_dialect if ends else csv.excel, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(lines)
-    try:
-        return buffer.getvalue().encode()
-    except UnicodeEncodeError as error:
-        raise _bad_name(error) from error
-
-
-def check_path(path: str) -> str:
-    """The path, if a table can hold it.
-
-    Raises:
-        DataError: it is not UTF-8.
-    """
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise _bad_name(error) from error
-    return path
-
-
-def _bad_name(error: UnicodeEncodeError) -> DataError:
-    name = error.object[max(error.start - 60, 0) : error.end]
-    return DataError(
-        f"the name of a file or folder is not UTF-8, near {name!r}; rename it to keep it in a table"
-    )
-
-
-def name_pair(photo: str, enhancer: str) -> str:
-    """The name of a pair that was given none, by the photo's hash or path; "" without a photo."""
-    return f"{photo} {enhancer}".strip() if photo else ""
-
-
-def is_opinion(row: Rating) -> bool:
-    """Whether a row says something new about its photo: rated, no sentinel, first showing."""
-    return row.rating is not None and not row.sentinel and not row.repeat
-
-
-def parse_words(texts: Iterable[str]) -> dict[str, int]:
-    """``["much better=2"]`` as ``{"much better": 2}``.
-
-    Raises:
-        ValueError: one is not WORD=RATING with a known rating.
-    """
-    words = {}
-    for text in texts:
-        word, equals, number = text.rpartition("=")
-        if not equals or number.strip() not in NUMBERS:
-            raise ValueError(f"{text!r} is not WORD=RATING; ratings are {_ALLOWED}")
-        words[word.strip().casefold()] = NUMBERS[number.strip()]
-    return words
-
-
-def _read(
-    path: Path, columns: Mapping[str, str], words: Mapping[str, int]
-) -> list[tuple[int, Rating]]:
-    """Rows with their line numbers."""
-    lines = read_lines(path)
-    header = [cell.strip() for cell in lines.pop(0)[1]]
-    if {"opinions", "majority"} <= set(header):
-        raise DataError(
-            f"{path}: holds ratings that were aggregated already; give those of each rater"
-        )
-    places = _places(path, header, columns)
-    words = NUMBERS | {word.casefold(): number for word, number in words.items()}
-    rows: list[tuple[int, Rating]] = []
+    table = read_csv(path)
+    if {"opinions", "majority"} <= set(table.header):
+        raise DataError(f"{path}: these ratings are aggregated already; give those of each rater")
+    places = _places(path, table.header, columns or {})
+    known = NUMBERS | {word.casefold(): number for word, number in (words or {}).items()}
+    rows: list[Rating] = []
     problems: list[str] = []
     seen: dict[tuple[object, ...], str] = {}
-    for line, cells in lines:
+    for line, cells in table.rows:
         try:
-            check_width(cells, header)
+            check_width(cells, table.header)
             # Names of files may begin or end with spaces.
             found = {n: cells[i] if n == "path" else cells[i].strip() for n, i in places.items()}
-            row = _parse(found, words)
-            check_unique(row, f"line {line}", seen)
-            rows.append((line, row))
+            rows.append(_parse(found, known))
+            check_unique(rows[-1], f"line {line}", seen)
         except ValueError as error:
             problems.append(f"{path}, line {line}: {error}")
     if len(problems) > SHOWN_PROBLEMS:
@@ -234,38 +158,87 @@ def _read(
     return rows
 
 
-def read_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The cells of all rows that are not empty, each with the line where it begins."""
+def to_csv(rows: Iterable[Rating]) -> bytes:
+    """Return the CSV that ``read_rows`` reads back to the same rows.
+
+    Raises:
+        DataError: a cell holds the name of a file that is not UTF-8.
+    """
+    return csv_bytes(COLUMNS, map(astuple, rows))
+
+
+def name_pair(photo: str, enhancer: str) -> str:
+    """Name a pair by its photo's hash or path; "" without a photo."""
+    return f"{photo} {enhancer}".strip() if photo else ""
+
+
+def is_opinion(row: Rating) -> bool:
+    """Whether a row is a first opinion on its photo: rated, no sentinel, no repeat."""
+    return row.rating is not None and not row.sentinel and not row.repeat
+
+
+def parse_words(texts: Iterable[str]) -> dict[str, int]:
+    """Parse ``WORD=RATING`` options.
+
+    Raises:
+        ValueError: one is not WORD=RATING with a known rating.
+
+    Example:
+        >>> parse_words(["Much better=2"])
+        {'much better': 2}
+    """
+    words = {}
+    for text in texts:
+        word, equals, number = text.rpartition("=")
+        if not equals or number.strip() not in NUMBERS:
+            raise ValueError(f"{text!r} is not WORD=RATING; ratings are {_ALLOWED}")
+        words[word.strip().casefold()] = NUMBERS[number.strip()]
+    return words
+
+
+def parse_number(cells: Mapping[str, str], name: str, kind: Callable[[str], N]) -> N:
+    """Parse the cell of that name; raises ValueError where it is not of that kind."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets put a mark at the beginning
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such CSV") from error
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); give a readable CSV"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a readable CSV ({error}); save it as UTF-8") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True
-    )
-    lines: list[tuple[int, list[str]]] = []
-    begin = 1
+        return kind(cells[name])
+    except ValueError:
+        kinds = "whole number" if kind is whole else "number"
+        raise ValueError(f"{name} is {cells[name]!r}; it is a {kinds}") from None
+
+
+def whole(text: str) -> int:
+    """Parse a whole number, also as pandas writes it."""
+    return int(text.removesuffix(".0"))
+
+
+def check_unique(row: Rating, place: str, seen: dict[tuple[object, ...], str]) -> None:
+    """Note in ``seen`` where an answer came up.
+
+    Raises:
+        ValueError: its id, or an answer of this rater to this showing, came up elsewhere.
+    """
+    if row.id and (first := seen.setdefault(("id", row.id), place)) != place:
+        raise ValueError(f"id {row.id!r} is that of {first} too; delete one of the two")
+    if not row.rater:
+        return
+    if (first := seen.setdefault((row.rater, row.pair, row.repeat), place)) != place:
+        raise ValueError(
+            f"{row.rater!r} answered the same pair on {first}; delete one of the two, or "
+            f"number second showings in the column 'repeat'"
+        )
+
+
+def check_time(text: str) -> None:
+    """Raise ValueError unless the text is a time with a zone."""
     try:
-        for cells in reader:
-            if cells:
-                lines.append((begin, cells))
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path}, line {begin}: not a readable CSV ({error})") from error
-    if not lines:
-        raise DataError(f"{path}: not a readable CSV (it is empty)")
-    return lines
+        aware = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        raise ValueError(f"time is {text!r}; it is ISO 8601 with a zone: 2025-05-01T12:30:00Z")
 
 
 def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
-    """Where each of our columns is."""
+    """Return the place of each of our columns."""
     for ours, theirs in columns.items():
         if ours not in COLUMNS:
             raise DataError(f"there is no column {ours!r}; columns are {', '.join(COLUMNS)}")
@@ -301,53 +274,6 @@ def _parse(cells: dict[str, str], words: Mapping[str, int]) -> Rating:
         pair=text["pair"] or name_pair(photo or text["path"], text["enhancer"]),
         photo=photo,
         rating=words[rating] if rating else None,
-        seconds=number(text, "seconds", float) if text["seconds"] else None,
-        repeat=number(text, "repeat", whole) if text["repeat"] else 0,
+        seconds=parse_number(text, "seconds", tables.number) if text["seconds"] else None,
+        repeat=parse_number(text, "repeat", whole) if text["repeat"] else 0,
     )
-
-
-def number(text: Mapping[str, str], name: str, kind: Callable[[str], N]) -> N:
-    """The cell of that name as a number of that kind; raises ValueError where it is none."""
-    try:
-        return kind(text[name])
-    except ValueError:
-        kinds = "number" if kind is float else "whole number"
-        raise ValueError(f"{name} is {text[name]!r}; it is a {kinds}") from None
-
-
-def whole(text: str) -> int:
-    """A whole number, also as pandas writes it."""
-    return int(text.removesuffix(".0"))  # of pandas, as with ratings
-
-
-def check_unique(row: Rating, place: str, seen: dict[tuple[object, ...], str]) -> None:
-    """Note in ``seen`` where an answer came up.
-
-    Raises:
-        ValueError: its id, or an answer of this rater to this showing, came up elsewhere.
-    """
-    if row.id and (first := seen.setdefault(("id", row.id), place)) != place:
-        raise ValueError(f"id {row.id!r} is that of {first} too; delete one of the two")
-    if not row.rater:
-        return
-    if (first := seen.setdefault((row.rater, row.pair, row.repeat), place)) != place:
-        raise ValueError(
-            f"{row.rater!r} answered the same pair on {first}; delete one of the two, or "
-            f"number second showings in the column 'repeat'"
-        )
-
-
-def check_width(cells: Sequence[str], header: Sequence[str]) -> None:
-    """Raise ValueError unless a line has as many cells as the header."""
-    if len(cells) != len(header):
-        raise ValueError(f"has {len(cells)} cells, but the header has {len(header)}")
-
-
-def check_time(text: str) -> None:
-    """Raise ValueError unless the text is a time with a zone."""
-    try:
-        aware = datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        aware = False
-    if not aware:
-        raise ValueError(f"time is {text!r}; it is ISO 8601 with a zone: 2025-05-01T12:30:00Z")

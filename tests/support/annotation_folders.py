@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image, ImageFilter
 
+from pipelines.data.labels import write_labels
 from trigger.cli.app import main
 
 Photographs = Mapping[str, npt.NDArray[np.uint8]]
@@ -56,6 +55,8 @@ def make_labels(folder: Path, photographs: Photographs, count: int, large: bool 
                 "width": photo.width,
                 "height": photo.height,
                 "input_score": 5 + i / count,
+                "input_distribution": None,
+                "enhanced_score": 4 + 3.5 * i / count,
                 "delta": -1 + 2.5 * i / count,
                 "enhancer": "test",
                 "enhancer_version": "1",
@@ -64,8 +65,7 @@ def make_labels(folder: Path, photographs: Photographs, count: int, large: bool 
                 "preprocessing": "test",
             }
         )
-    (folder / "labels" / "labels").mkdir()
-    pq.write_table(pa.Table.from_pylist(rows), folder / "labels" / "labels" / "0.parquet")
+    write_labels(folder / "labels", "0", rows)
     (folder / "labels" / "run.json").write_text(json.dumps({"kind": "trigger labels"}))
     return folder / "labels"
 
@@ -73,7 +73,7 @@ def make_labels(folder: Path, photographs: Photographs, count: int, large: bool 
 def make_pairs(folder: Path, photographs: Photographs, count: int = 24) -> Path:
     """PAIRS of ``count`` pairs, two of them repeated, three sentinels; one photo is large."""
     labels = make_labels(folder, photographs, count, large=True)
-    arguments = ["pairs", str(labels), "--out", str(folder / "pairs"), "-n", str(count)]
+    arguments = ["pairs", "make", str(labels), "--out", str(folder / "pairs"), "-n", str(count)]
     assert main([*arguments, "--sentinels", "0.125", "--repeats", "0.085"]) == 0
     return folder / "pairs"
 

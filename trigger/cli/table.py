@@ -47,10 +47,32 @@ COMMANDS: dict[str, Entry | Group] = {
         "pipelines.commands.evaluate", "Compare a model's scores with ratings.", "pipelines"
     ),
     "export": Entry("export.commands.export", "Convert a model to TFLite and check it.", "export"),
-    "pairs": Entry("annotation.pairs", "Choose before/after pairs to rate.", "annotation"),
+    "pairs": Group(
+        "Before/after pairs: choose them, print them on sheets.",
+        {
+            "make": Entry(
+                "annotation.commands.pairs", "Choose pairs to rate.", "annotation", "make"
+            ),
+            "sheets": Entry(
+                "annotation.commands.pairs",
+                "Make blind sheets for raters without a browser.",
+                "annotation",
+                "sheets",
+            ),
+        },
+    ),
     "annotate": Entry("annotation.commands.annotate", "Rate pairs in the browser.", "annotation"),
-    "ratings": Entry(
-        "annotation.commands.ratings", "Sum up, convert and combine ratings.", "annotation"
+    "ratings": Group(
+        "Ratings: summarize, export, import and aggregate them.",
+        {
+            name: Entry("annotation.commands.ratings", help, "annotation", function)
+            for name, function, help in (
+                ("summary", "summary", "Print counts, agreement and raters."),
+                ("export", "export", "Write what was rated in the browser."),
+                ("import", "import_", "Read other people's ratings."),
+                ("aggregate", "aggregate", "Write one row per pair."),
+            )
+        },
     ),
     "derive-ratings": Entry(
         "pipelines.commands.derive_ratings", "Derive ratings from human scores.", "pipelines"

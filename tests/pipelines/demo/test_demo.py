@@ -32,7 +32,7 @@ from pipelines.demo.photos import (
     rating_of,
 )
 from pipelines.enhancers import enhance_pixels, load_enhancer
-from pipelines.ratings.aggregation import rated_photos
+from pipelines.ratings.photos import rated_photos
 from pipelines.ratings.table import RATINGS
 from trigger.cli import app as cli
 from trigger.errors import OptionError, TriggerError

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipelines.opinions.derived_ratings import rating_of, rating_of_score
 from pipelines.opinions.tid2013 import LEVEL_PSNR, TYPES, read_scores
-from pipelines.ratings.aggregation import rated_photos
+from pipelines.ratings.photos import rated_photos
 from trigger.cli.app import main
 from trigger.errors import DataError
 from trigger.photo import photo_hash

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.data.tables import csv_bytes
 from pipelines.ratings.table import (
     RATINGS,
     SENTINELS,
     Rating,
-    csv_bytes,
     parse_words,
     read_rows,
     to_csv,

@@ -18,8 +18,6 @@ from annotation.summary import summary_text
 from pipelines.ratings.aggregation import (
     aggregate,
     disputed,
-    judge_raters,
-    rated_photos,
     read_rated_pairs,
 )
 from pipelines.ratings.agreement import (
@@ -29,6 +27,8 @@ from pipelines.ratings.agreement import (
     krippendorff_alpha,
     weighted_kappa,
 )
+from pipelines.ratings.photos import rated_photos
+from pipelines.ratings.reliability import judge_raters
 from pipelines.ratings.table import Rating, read_rows, to_csv
 from trigger.cli.app import main
 from trigger.errors import DataError

@@ -19,13 +19,14 @@ import pytest
 from annotation_folders import WAIT, Client, Server, answer, make_pairs, serving, undo
 
 from annotation.manifest import RATINGS_FILE, read_manifest
-from annotation.order import plan
+from annotation.order import showings_of
 from annotation.raters import read_raters
-from annotation.server import PROBLEM, Settings, make_app
+from annotation.server import Settings, make_app
 from annotation.store import Event, Outcome, Store
 from pipelines.ratings.table import read_rows
 from trigger.cli.app import main
 from trigger.errors import DataError
+from trigger.web import SERVER_PROBLEM
 
 RATERS = 20
 EACH = 8  # answers of each of them; every one waits for the disk
@@ -172,7 +173,7 @@ def test_an_unforeseen_error_is_told_in_the_same_way(
         asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
     store.close()
     start, body = sent
-    assert (start["status"], json.loads(body["body"])) == (500, {"error": PROBLEM})
+    assert (start["status"], json.loads(body["body"])) == (500, {"error": SERVER_PROBLEM})
     headers = dict(start["headers"])
     assert headers[b"content-security-policy"].startswith(b"default-src 'none'")
     assert headers[b"cache-control"] == b"no-store"
@@ -257,7 +258,7 @@ def test_repeats_come_neither_soon_nor_late_and_on_a_side_of_their_own(pairs: Pa
     many = [replace(first, pair=f"{i:016}", repeat=i < 40) for i in range(400)]
     places = {
         (showing.pair.pair, showing.repeat): (place, showing.after)
-        for place, showing in enumerate(plan(many, "Ann", fixed_sides=False))
+        for place, showing in enumerate(showings_of(many, "Ann", fixed_sides=False))
     }
     both = [(places[name, 0], places[name, 1]) for name, repeat in places if repeat]
     assert len(both) == 40
