@@ -32,6 +32,7 @@ from pipelines.data.provenance import (
     put_in_place,
     record_rows,
 )
+from pipelines.data.tables import check_path, frame_bytes
 from pipelines.opinions.live_challenge import read_live_challenge
 from pipelines.opinions.tid2013 import read_scores, read_tid2013, scene_numbers
 from pipelines.ratings.table import PERFECT
@@ -114,7 +115,7 @@ def derive_ratings(
         table["scene"] = origins_of(located)["scene"]
         table["enhancer"] = PERFECT
         table = table[["path", "rating", "scene", "rater", "enhancer"]]
-        write_atomically(out / "ratings.csv", table.to_csv(index=False).encode())
+        write_atomically(out / "ratings.csv", frame_bytes(table))
     return table
 
 
