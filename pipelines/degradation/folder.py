@@ -38,7 +38,8 @@ from pipelines.degradation.model import (
 from trigger.console.progress import progress
 from trigger.errors import DataError, PhotoError
 from trigger.files import write_atomically
-from trigger.photo import encode, photo_hash, read_photo, read_photo_bytes
+from trigger.photo import photo_hash, read_photo, read_photo_bytes
+from trigger.photo.encode import encode
 
 logger = logging.getLogger(__name__)
 

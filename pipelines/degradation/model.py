@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_pixels
 from trigger.errors import OptionError
-from trigger.photo import encode
+from trigger.photo.encode import encode
 
 Kernel = Literal["none", "motion", "disk", "gaussian"]
 Kind = Literal["none", "noise", "blur", "jpeg", "saturation", "mixed"]

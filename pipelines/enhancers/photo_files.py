@@ -12,7 +12,7 @@ from pipelines.enhancers.metadata import bmp, jpeg, png, webp
 from pipelines.enhancers.metadata.carrier import Carry
 from pipelines.enhancers.metadata.exif import renew_thumbnail
 from trigger.errors import PhotoError
-from trigger.photo import encode
+from trigger.photo.encode import encode
 from trigger.photo.formats import detect_format, explain, load_pixels, open_header
 from trigger.photo.upright import as_stored, orientation
 
@@ -99,7 +99,7 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
         encoded = encode(stored, fmt, **settings)
         how = Carry(
             renew_exif=lambda exif: renew_thumbnail(exif, stored),
-            keep_profile=stays_gray or not gray,
+            profile=b"" if gray and not stays_gray else None,
         )
         return _carry(encoded, data, fmt, how, stored.size)
     except PhotoError:

@@ -1,4 +1,4 @@
-"""How close a repaired photo is to its original, as papers measure it."""
+"""Fidelity of a photo to its original: PSNR, SSIM and PSNR-B."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from pipelines.data.pixels import Pixels
 
 BLOCK = 8
 CAPPED_PSNR = 60.0
-"""Identical photos count as this; an infinite mean would say nothing."""
+"""The value for identical photos, so that means stay finite."""
+
+
+def psnr(original: Pixels, photo: Pixels) -> float:
+    """Return PSNR over RGB in dB, infinite for identical photos; (H, W, 3) uint8 of one size."""
+    with np.errstate(divide="ignore"):
+        return float(peak_signal_noise_ratio(original, photo))
 
 
 def capped_psnr(original: Pixels, photo: Pixels) -> float:
-    """PSNR over RGB in dB, at most ``CAPPED_PSNR``; (H, W, 3) uint8 of the same size."""
-    with np.errstate(divide="ignore"):
-        return min(float(peak_signal_noise_ratio(original, photo)), CAPPED_PSNR)
+    """Return PSNR over RGB in dB, at most ``CAPPED_PSNR``; (H, W, 3) uint8 of one size."""
+    return min(psnr(original, photo), CAPPED_PSNR)
 
 
 def similarity(original: Pixels, photo: Pixels) -> float:
-    """Structural similarity of luminance, at most 1, which means identical.
+    """Return the structural similarity of luminance; 1 means identical.
 
     With the weights of Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861.
 
@@ -41,7 +46,7 @@ def similarity(original: Pixels, photo: Pixels) -> float:
 
 
 def windowed_similarity(original: Pixels, photo: Pixels) -> float:
-    """SSIM with a uniform 8x8 window at every position, mean over the three channels.
+    """Return SSIM with a uniform 8x8 window at every position, mean over the three channels.
 
     Wang et al., IEEE TIP 2004, doi:10.1109/TIP.2003.819861, with the constants given there.
     Own code because scikit-image takes odd windows only.
@@ -68,7 +73,7 @@ def windowed_similarity(original: Pixels, photo: Pixels) -> float:
 
 
 def psnr_b(original: Pixels, photo: Pixels) -> float:
-    """PSNR that also counts blocking, in dB, mean over the three channels.
+    """Return PSNR that also counts blocking, in dB, mean over the three channels.
 
     Yim & Bovik, "Quality assessment of deblocked images", IEEE TIP 2011,
     doi:10.1109/TIP.2010.2061859: the blocking effect factor, by how much more the photo steps

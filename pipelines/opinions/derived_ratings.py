@@ -39,7 +39,8 @@ from pipelines.ratings.table import PERFECT
 from trigger.console.progress import progress
 from trigger.errors import OptionError, PhotoError
 from trigger.files import resolved, write_atomically
-from trigger.photo import encode, photo_hash, read_photo_bytes
+from trigger.photo import photo_hash, read_photo_bytes
+from trigger.photo.encode import encode
 
 # Points of TID2013's 0..9 scale. 0.3 is the spread of its scores; one point is the step from
 # "barely visible" to "visible", 2.5 the step to "annoying".

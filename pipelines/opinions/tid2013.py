@@ -24,10 +24,12 @@ from PIL import Image
 
 from pipelines.data.pixels import Pixels, to_float, to_pixels
 from pipelines.enhancers.classical.shrinkage import SHRINKAGE, shrink
+from pipelines.evaluation.fidelity import psnr
 from pipelines.opinions import FLAWLESS
 from pipelines.opinions.score_table import read_score_table
 from trigger.errors import DataError
-from trigger.photo import encode, read_photo
+from trigger.photo import read_photo
+from trigger.photo.encode import encode
 
 LAYOUT = "folder of the originals, kodakNN.png, and mos.csv (columns kodak, type, level, mos_0_9)"
 TOLERANCE = 1.0  # dB
@@ -73,12 +75,6 @@ class RatedPhoto:
 def to_score(mos: float) -> float:
     """TID2013's 0..9 to the common 1..10, originals at :data:`FLAWLESS`."""
     return float(np.clip(1 + mos * (FLAWLESS - 1) / ORIGINAL_MOS, 1, 10))
-
-
-def psnr(a: Pixels, b: Pixels) -> float:
-    """Peak signal-to-noise ratio of two uint8 photos in dB, at most 100."""
-    error = np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2)
-    return float(min(100.0, 10 * np.log10(255**2 / max(float(error), 1e-9))))
 
 
 def _rounded(values: npt.NDArray[np.floating[Any]]) -> Pixels:

@@ -8,14 +8,12 @@ Example:
 
 from trigger.photo.content import photo_hash, read_photo_bytes, read_same_photo
 from trigger.photo.decoder import Photo, PhotoSource, Pixels, read_photo
-from trigger.photo.encode import encode
 from trigger.photo.search import find_photos
 
 __all__ = [
     "Photo",
     "PhotoSource",
     "Pixels",
-    "encode",
     "find_photos",
     "photo_hash",
     "read_photo",

@@ -14,11 +14,11 @@ class Carry:
 
     Attributes:
         renew_exif: puts the new thumbnail into EXIF data, whose length stays.
-        keep_profile: whether the ICC profile still holds for the new pixels.
+        profile: the ICC profile for the new pixels, empty for none; None: that of the original.
     """
 
     renew_exif: Renew
-    keep_profile: bool = True
+    profile: bytes | None = None
 
 
 def size_in_words(data: bytes) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageOps
 
-from trigger.photo import encode
+from trigger.photo.encode import encode
 
 PREFIX = b"Exif\0\0"
 _JPEG_START, _JPEG_LENGTH = 0x0201, 0x0202

@@ -75,6 +75,7 @@ def carry(encoded: bytes, original: bytes, how: Carry) -> bytes:
     (jfif,), position = split(encoded)[0], encoded.index(b"\xff\xdb")
     if not any(segment.holds(_APP0, _JFIF) for segment in kept):
         kept.insert(0, jfif)
+    kept += _profile_segments(how.profile or b"")
     if not _is_kept_trailer(trailer):
         trailer = b""
     return b"\xff\xd8" + b"".join(map(bytes, kept)) + encoded[position:] + trailer
@@ -128,7 +129,7 @@ def _kept(segments: list[Segment], how: Carry, given_up: bool) -> Iterator[Segme
     for segment in segments:
         content = segment.content
         if _belongs_to_old_pixels(segment) or (
-            segment.holds(_APP2, _PROFILE) and not how.keep_profile
+            segment.holds(_APP2, _PROFILE) and how.profile is not None
         ):
             continue
         if segment.holds(_APP0, _JFIF):  # its thumbnail shows the old pixels
@@ -146,6 +147,16 @@ def _kept(segments: list[Segment], how: Carry, given_up: bool) -> Iterator[Segme
             yield Segment(_APP1, _XMP + packet) if fits else segment
         else:
             yield segment
+
+
+def _profile_segments(profile: bytes) -> list[Segment]:
+    """Cut an ICC profile into as many segments as it takes."""
+    size = _MAX_CONTENT - len(_PROFILE) - 2
+    parts = [profile[start : start + size] for start in range(0, len(profile), size)]
+    return [
+        Segment(_APP2, _PROFILE + bytes([number, len(parts)]) + part)
+        for number, part in enumerate(parts, start=1)
+    ]
 
 
 def _belongs_to_old_pixels(segment: Segment) -> bool:

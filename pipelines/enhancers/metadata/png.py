@@ -19,6 +19,7 @@ _KNOWN = frozenset(  # chunks that hold for any pixels, though their names say o
     {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
     | {b"pCAL", b"sTER", b"tIME", *_OF_COLOUR_TYPE}
 )
+_SPACE = frozenset({b"iCCP", b"sRGB"})  # at most one of them may be there
 _CREDENTIALS, _SIGNED = b"caBX", b"dSIG"
 
 
@@ -83,6 +84,8 @@ def carry(encoded: bytes, original: bytes, how: Carry) -> bytes:
     same_type = header.content[_BIT_DEPTH : _COLOUR_TYPE + 1] == old[0].content[_BIT_DEPTH:10]
     first = next((place for place, chunk in enumerate(old) if chunk.kind == b"IDAT"), len(old))
     before, after = (list(_kept(part, how, same_type)) for part in (old[:first], old[first:]))
+    if how.profile:
+        before.insert(0, Chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(how.profile)))
     *body, end = pixels
     chunks = [header, *before, *body, *after, end]
     return encoded[:_SIGNATURE] + b"".join(map(bytes, chunks))
@@ -99,7 +102,7 @@ def _kept(chunks: list[Chunk], how: Carry, same_type: bool) -> Iterator[Chunk]:
             continue
         if chunk.kind in _OF_COLOUR_TYPE and not same_type:
             continue
-        if chunk.kind == b"iCCP" and not how.keep_profile:
+        if chunk.kind in _SPACE and how.profile is not None:
             continue
         if chunk.kind == b"eXIf":
             yield Chunk(chunk.kind, how.renew_exif(chunk.content))

@@ -64,6 +64,8 @@ def carry(encoded: bytes, original: bytes, how: Carry, size: tuple[int, int]) ->
         size: width and height of the picture.
     """
     kept = list(_kept(split(original)[0], how))
+    if how.profile:
+        kept.append(Chunk(_PROFILE, how.profile))
     if not kept:
         return encoded
     flags = sum({_FLAGS.get(chunk.kind, 0) for chunk in kept})
@@ -80,7 +82,7 @@ def _kept(chunks: list[Chunk], how: Carry) -> Iterator[Chunk]:
     for chunk in chunks:
         if chunk.kind in _ENCODING or chunk.kind == _CREDENTIALS:
             continue
-        if chunk.kind == _PROFILE and not how.keep_profile:
+        if chunk.kind == _PROFILE and how.profile is not None:
             continue
         if chunk.kind == _EXIF:
             yield Chunk(_EXIF, how.renew_exif(chunk.content))

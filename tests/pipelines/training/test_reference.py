@@ -7,7 +7,7 @@ import pytest
 from skimage.data import astronaut
 
 from pipelines.opinions.derived_ratings import rating_of
-from pipelines.opinions.tid2013 import LEVEL_PSNR, ORIGINAL_MOS, TYPES, psnr, remake, to_score
+from pipelines.opinions.tid2013 import LEVEL_PSNR, ORIGINAL_MOS, TYPES, remake, to_score
 from pipelines.training.scorer.judge import ReferenceJudge, damage
 
 PHOTO = astronaut()[:192, 128:320]
@@ -39,4 +39,3 @@ def test_the_judge_learns_to_rank_damage() -> None:
 def test_ratings_follow_the_human_gain() -> None:
     assert [rating_of(gain) for gain in (-1.0, 0.0, 1.0, 2.4, 3.0)] == [-1, 0, 1, 1, 2]
     assert to_score(ORIGINAL_MOS) == pytest.approx(8.2)
-    assert psnr(PHOTO, PHOTO) == 100
