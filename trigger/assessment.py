@@ -14,6 +14,7 @@ from trigger.errors import OptionError, PhotoError, PhotoReason
 from trigger.model import Model, load_model
 from trigger.photo import PhotoSource, read_photo
 from trigger.photo.decoder import is_photo_source
+from trigger.photo.limits import DEFAULT_LIMITS, Limits
 from trigger.threads import default_workers, map_in_order
 from trigger.views import check_views, show
 
@@ -87,6 +88,7 @@ class Trigger:
         model: Model | str | os.PathLike[str] | None = None,
         *,
         views: str = "whole",
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """Load the model (the packaged one by default).
 
@@ -96,6 +98,7 @@ class Trigger:
             views: what the model is shown of a photo: the ``whole``, or also ``tiles`` of large
                 ones at full resolution, which finds fine noise and compression that the reduced
                 whole hides, at the cost of decoding at full resolution and five inferences.
+            limits: of size, memory and time for decoding one photo.
 
         Raises:
             OptionError: the threshold is not a finite number, or the views are unknown.
@@ -103,6 +106,7 @@ class Trigger:
         """
         self.threshold = check_threshold(threshold)
         self.views = check_views(views)
+        self.limits = limits
         self.model = model if isinstance(model, Model) else load_model(model)
 
     def __repr__(self) -> str:
@@ -117,7 +121,7 @@ class Trigger:
         begin = time.perf_counter()
         preprocessing = self.model.preprocessing
         at_least = preprocessing.at_least if self.views == "whole" else None
-        decoded = read_photo(photo, name=name, at_least=at_least)
+        decoded = read_photo(photo, name=name, at_least=at_least, limits=self.limits)
         shown, weights = show(decoded.image, preprocessing, self.views)
         ready = time.perf_counter()
         score = float(self.model.score(shown) @ weights)

@@ -30,6 +30,7 @@ PhotoReason = Literal[
     "not-a-photo",
     "unsupported-format",
     "too-many-pixels",
+    "too-slow",
     "too-small",
     "truncated",
     "corrupt",

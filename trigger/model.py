@@ -55,9 +55,9 @@ class Model:
             )
         # A flatbuffer holds a buffer as its length and its bytes; parsing it takes packages that
         # not every runtime brings.
-        version = STANDARD.version.encode()
-        stored = struct.pack("<I", len(version)) + version
-        if PREPROCESSING_ENTRY in data and stored not in data:
+        known = (version.encode() for version in STANDARD.accepted_versions)
+        stored = (struct.pack("<I", len(version)) + version for version in known)
+        if PREPROCESSING_ENTRY in data and not any(buffer in data for buffer in stored):
             raise ModelError(
                 f"{name}: was exported for another preprocessing than {STANDARD.version}, which "
                 "this version has, and would give wrong scores. Export it again with: "
@@ -105,7 +105,7 @@ def load_model(model: str | os.PathLike[str] | None = None, *, sha256: str | Non
     record, data = read_packaged(Path(__file__).parent / "models", PACKAGED)
     name = f"{record['name']} {record['version']}"
     _check_hash(data, name, sha256)
-    if record["preprocessing"] != STANDARD.version:
+    if not STANDARD.accepts(record["preprocessing"]):
         raise ModelError(
             f"the packaged model needs preprocessing {record['preprocessing']}, but this version "
             f"has {STANDARD.version}. Reinstall with: pip install --force-reinstall . in the "

@@ -1,6 +1,15 @@
 """The one preprocessing: what every model of this project sees of a photo.
 
-Named and versioned, because the choice of resize moves scores more than float16 weights do.
+It is named and versioned, because the choice of resize moves scores more than float16 weights do.
+
+* Version 1 took colors as stored, whatever the photo's ICC profile said.
+* Version 2 takes sRGB: ``read_photo`` converts photos with other profiles. Photos without a profile
+  or with that of sRGB, nearly all that models were trained on, give the same input in both.
+
+So models made for version 1 are valid and are used with version 2 inputs. Labels and ratings made
+with version 1 differ from those of version 2 only for photos with another profile, such as Display
+P3 (by 0.08 on average on the scale of ratings): where many photos have one, do not mix the two
+versions in a training set; label again.
 """
 
 from __future__ import annotations
@@ -18,6 +27,10 @@ from trigger.errors import OptionError
 class Preprocessing:
     """Squeeze a photo into a square, with Pillow's antialiased bilinear filter.
 
+    Example:
+        >>> STANDARD.apply(np.zeros((300, 400, 3), np.uint8)).shape
+        (448, 448, 3)
+
     Attributes:
         size: side of the square, in pixels.
     """
@@ -30,8 +43,29 @@ class Preprocessing:
 
     @property
     def version(self) -> str:
-        """The name stored with every model and label; equal names mean the same operation."""
-        return f"upright-bilinear-{self.size}-v1"
+        """The name stored with every model and label.
+
+        Equal names mean the same operation, ``read_photo``'s part included: upright, sRGB.
+        """
+        return f"{self._name}-v2"
+
+    def accepts(self, version: str) -> bool:
+        """Whether a model made for a version of the preprocessing may be given this one's output.
+
+        Example:
+            >>> STANDARD.accepts("upright-bilinear-448-v1"), STANDARD.accepts("other")
+            (True, False)
+        """
+        return version in self.accepted_versions
+
+    @property
+    def accepted_versions(self) -> tuple[str, ...]:
+        """Versions whose models this preprocessing serves, its own first."""
+        return self.version, f"{self._name}-v1"
+
+    @property
+    def _name(self) -> str:
+        return f"upright-bilinear-{self.size}"
 
     @property
     def at_least(self) -> int:
@@ -43,7 +77,7 @@ class Preprocessing:
         return 2 * self.size
 
     def apply(self, photo: npt.NDArray[np.uint8] | Image.Image) -> npt.NDArray[np.uint8]:
-        """Resize an upright RGB photo to (size, size, 3) uint8.
+        """Resize an upright sRGB photo to (size, size, 3) uint8.
 
         Args:
             photo: (H, W, 3) uint8 with H and W >= 1, or the same as a Pillow image (which

@@ -12,8 +12,10 @@ from pipelines.enhancers.metadata import bmp, jpeg, png, webp
 from pipelines.enhancers.metadata.carrier import Carry
 from pipelines.enhancers.metadata.exif import renew_thumbnail
 from trigger.errors import PhotoError
+from trigger.photo.color import from_srgb
 from trigger.photo.encode import encode
-from trigger.photo.formats import detect_format, explain, load_pixels, open_header
+from trigger.photo.explain import explain
+from trigger.photo.formats import detect_format, open_header, silence
 from trigger.photo.upright import as_stored, orientation
 
 WRITABLE = "JPEG, PNG, WebP and BMP"
@@ -71,11 +73,11 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
     EXIF, XMP, IPTC, comments, texts, ICC profile, resolution and colour chunks are carried over
     byte for byte, but for the EXIF thumbnail, which is renewed in its place. Pixels are turned to
     the orientation that the EXIF data state. JPEG and lossy WebP get quality 95 (JPEG without
-    chroma subsampling). Gray photos stay gray unless they were given colours, for which their ICC
-    profile does not hold.
+    chroma subsampling). Gray photos stay gray unless they were given colours. Pixels are converted
+    to the space of the ICC profile; if that cannot be done, they are written as sRGB without it.
 
     Args:
-        pixels: (H, W, 3) uint8, upright.
+        pixels: (H, W, 3) uint8, upright sRGB, as ``read_photo`` gives them.
         data: content of the original, which ``check_writable`` has accepted.
         name: what errors call it.
 
@@ -86,20 +88,22 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
     try:
         with open_header(data, fmt, name) as original:
             if fmt == "PNG":
-                load_pixels(original, data, fmt)  # its EXIF data may follow the pixels
-            stored = as_stored(Image.fromarray(pixels), orientation(original))
+                with silence():
+                    original.load()  # its EXIF data may follow the pixels
+            turn = orientation(original)
+            own_profile = original.info.get("icc_profile") or b""
             gray = original.mode in ("L", "LA", "La")
             dpi = original.info.get("dpi")
         stays_gray = gray and bool(np.ptp(pixels, axis=2).mean() < TINT)
-        if stays_gray:
-            stored = stored.convert("L")
+        image, profile = from_srgb(Image.fromarray(pixels), own_profile, gray=stays_gray)
+        stored = as_stored(image, turn)
         settings = _SETTINGS[fmt] | ({"dpi": dpi} if fmt == "BMP" and dpi else {})
         if fmt == "WebP" and webp.is_lossless(data):
             settings["lossless"] = True
         encoded = encode(stored, fmt, **settings)
         how = Carry(
             renew_exif=lambda exif: renew_thumbnail(exif, stored),
-            profile=b"" if gray and not stays_gray else None,
+            profile=None if profile == own_profile else profile,
         )
         return _carry(encoded, data, fmt, how, stored.size)
     except PhotoError:
@@ -126,7 +130,8 @@ def _check_picture(image: ImageFile.ImageFile, data: bytes, fmt: str, name: str)
     if fmt == "PNG" and (bits := png.bit_depth(data)) > 8:
         raise _refusal(name, f"its {bits} bits per channel would be cut to 8")
     if image.has_transparency_data:
-        load_pixels(image, data, fmt)
+        with silence():
+            image.load()
         with_alpha = image if "A" in image.getbands() else image.convert("RGBA")
         if with_alpha.getchannel("A").getextrema() != (255, 255):
             raise _refusal(name, "its transparency would be lost")

@@ -32,8 +32,8 @@ def test_a_photo_of_the_right_size_is_left_alone(photographs: dict[str, np.ndarr
 
 
 def test_the_version_names_what_decides_the_pixels() -> None:
-    assert STANDARD.version == "upright-bilinear-448-v1"
-    assert Preprocessing(224).version == "upright-bilinear-224-v1"
+    assert STANDARD.version == "upright-bilinear-448-v2"
+    assert Preprocessing(224).version == "upright-bilinear-224-v2"
 
 
 def test_nonsense_is_refused() -> None:

@@ -8,9 +8,11 @@ Example:
 
 from trigger.photo.content import photo_hash, read_photo_bytes, read_same_photo
 from trigger.photo.decoder import Photo, PhotoSource, Pixels, read_photo
+from trigger.photo.limits import Limits
 from trigger.photo.search import find_photos
 
 __all__ = [
+    "Limits",
     "Photo",
     "PhotoSource",
     "Pixels",

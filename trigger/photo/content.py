@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trigger.errors import PhotoError
+from trigger.photo.limits import DEFAULT_LIMITS
 
-MAX_FILE_BYTES = 256 * 2**20
 _CHUNK_BYTES = 2**20  # a file asked for 256 MiB at once would reserve that much memory
 
 
-def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> bytes:
-    """Read the content of a photo file, at most ``MAX_FILE_BYTES``.
+def read_photo_bytes(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    max_bytes: int = DEFAULT_LIMITS.file_bytes,
+) -> bytes:
+    """Read the content of a photo file.
 
     Args:
         path: of the file.
         name: what errors call the photo; by default its path.
+        max_bytes: larger files are refused.
 
     Raises:
         PhotoError: missing, directory, permission, empty, too-large or unreadable (also pipes
@@ -46,7 +51,7 @@ def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> b
                 "unreadable", name, "is a pipe, socket or device; a photo must be a regular file."
             )
         with Path(file_name).open("rb") as file:
-            return read_to_end(file, name)
+            return read_to_end(file, name, max_bytes)
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError("missing", name, "no such file; check the path.") from None
     except PermissionError:
@@ -57,8 +62,8 @@ def read_photo_bytes(path: str | os.PathLike[str], name: str | None = None) -> b
         raise PhotoError("unreadable", name, f"cannot be read: {error}") from None
 
 
-def read_to_end(file: BinaryIO, name: str) -> bytes:
-    """Read the content of an open photo file, at most ``MAX_FILE_BYTES``.
+def read_to_end(file: BinaryIO, name: str, max_bytes: int = DEFAULT_LIMITS.file_bytes) -> bytes:
+    """Read the content of an open photo file, at most ``max_bytes``.
 
     Raises:
         PhotoError: empty, too-large or unreadable.
@@ -66,10 +71,10 @@ def read_to_end(file: BinaryIO, name: str) -> bytes:
     chunks = []
     size = 0
     try:
-        while size <= MAX_FILE_BYTES and (chunk := file.read(_CHUNK_BYTES)):
+        while size <= max_bytes and (chunk := file.read(_CHUNK_BYTES)):
             chunks.append(chunk)
             size += len(chunk)
-        return check_size(b"".join(chunks), name)
+        return check_size(b"".join(chunks), name, max_bytes)
     except (TypeError, UnicodeDecodeError):
         raise PhotoError(
             "unreadable", name, "is a file opened as text; open it in binary mode: open(path, 'rb')"
@@ -81,17 +86,17 @@ def read_to_end(file: BinaryIO, name: str) -> bytes:
         raise PhotoError("unreadable", name, f"cannot be read ({kind}: {error}).") from error
 
 
-def check_size(data: bytes, name: str) -> bytes:
-    """Return the content of a photo file unless it is empty or larger than ``MAX_FILE_BYTES``.
+def check_size(data: bytes, name: str, max_bytes: int) -> bytes:
+    """Return the content of a photo file unless it is empty or larger than ``max_bytes``.
 
     Raises:
         PhotoError: empty or too-large.
     """
     if not data:
         raise PhotoError("empty", name, "is empty (0 bytes); copy or download it again.")
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > max_bytes:
         raise PhotoError(
-            "too-large", name, f"is larger than the allowed {MAX_FILE_BYTES // 2**20} MiB."
+            "too-large", name, f"is larger than the allowed {max_bytes / 2**20:g} MiB."
         )
     return data
 

@@ -2,7 +2,7 @@
 
 Pillow's format classes are used directly instead of ``Image.open``: the content decides which
 one, so no parser outside this list ever sees a byte, and Pillow's process-wide pixel limit and
-its warnings stay out of the way. ``trigger.photo.decoder`` applies the limits and decodes.
+its warnings stay out of the way. ``trigger.photo.pixels`` decodes what is opened here.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import Literal
 
 from PIL import (
-    BmpImagePlugin,
     GifImagePlugin,
-    Image,
     ImageFile,
     JpegImagePlugin,
-    PngImagePlugin,
     TiffImagePlugin,
-    TiffTags,
     WebPImagePlugin,
 )
 
 from trigger.errors import PhotoError
+from trigger.photo.bmp import Bmp
+from trigger.photo.png import Png
+from trigger.photo.tiff import Tiff, select_photo
 
 SUPPORTED = "JPEG, PNG, WebP, AVIF, HEIF, TIFF, BMP and GIF"
 
@@ -56,7 +53,6 @@ _OTHER_MAGIC = {
     b"II*\0": "camera raw",  # Canon's, after TIFF has been looked for
 }
 _CANON_RAW = b"CR"  # behind the TIFF header; its first picture is a preview
-_REDUCED_RESOLUTION, _DNG_VERSION = 254, 50706
 
 # catch_warnings swaps process-wide state, so only one thread at a time may be inside it.
 _warnings_lock = threading.Lock()
@@ -71,10 +67,10 @@ class _Jpeg(JpegImagePlugin.JpegImageFile):
 
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": _Jpeg,
-    "PNG": PngImagePlugin.PngImageFile,
+    "PNG": Png,
     "WebP": WebPImagePlugin.WebPImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": Tiff,
+    "BMP": Bmp,
     "GIF": GifImagePlugin.GifImageFile,
 }
 
@@ -135,78 +131,11 @@ def open_header(data: bytes, fmt: str, name: str) -> ImageFile.ImageFile:
         return plugin(io.BytesIO(data))
     if fmt == "HEIF":
         _check_item_names(data)
-    with _silence():
+    with silence():
         image = plugin(io.BytesIO(data))
-    tags = getattr(image, "tag_v2", {})
-    if _DNG_VERSION in tags or tags.get(_REDUCED_RESOLUTION) == 1:
-        raise PhotoError(
-            "unsupported-format",
-            name,
-            "is a camera raw file, whose first picture is only a preview. "
-            "Develop it and export it as JPEG or PNG.",
-        )
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            select_photo(image, name)
     return image
-
-
-def load_pixels(image: ImageFile.ImageFile, data: bytes, fmt: str) -> None:
-    """Decode the pixels of an opened photo in place; Pillow's warnings are dropped."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        with _silence():  # all tags are read now, so that the decoder, which takes long, has none
-            dict(image.tag_v2)
-            exif = image.getexif()
-            for group in TiffTags.TAGS_V2_GROUPS:
-                if group in exif:
-                    exif.get_ifd(group)
-    # A PNG that calls itself animated may be a bad one.
-    with _silence() if fmt == "PNG" and b"acTL" in data else contextlib.nullcontext():
-        image.load()
-
-
-def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
-    """Turn what Pillow raised into the PhotoError that a person can act on.
-
-    Args:
-        error: what Pillow raised.
-        data: content of the file; empty where it is not known.
-        fmt: as found.
-        name: what the error calls the photo.
-    """
-    text = " ".join(str(error).split())
-    lower = text.lower()
-    if isinstance(error, MemoryError | Image.DecompressionBombError):
-        return PhotoError(
-            "too-many-pixels", name, f"this {fmt} photo needs more memory than there is ({text})."
-        )
-    if "not identified by this driver" in lower:  # the header parsed, but width x height is 0
-        return PhotoError(
-            "too-small", name, f"this {fmt} file holds no pixels: its width or height is 0."
-        )
-    if isinstance(error, EOFError) or "truncated" in lower or (data and _is_cut_short(data, fmt)):
-        return PhotoError(
-            "truncated",
-            name,
-            f"this {fmt} file is cut short ({text}). A photo with missing parts is not judged; "
-            "copy or download it again.",
-        )
-    if "max_text" in lower:
-        return PhotoError(
-            "unsupported-format",
-            name,
-            f"this {fmt} file holds more text or a larger ICC profile than is read ({text}). "
-            "Save a copy without metadata.",
-        )
-    if any(hint in lower for hint in ("unsupported", "unknown", "cannot handle", "not support")):
-        return PhotoError(
-            "unsupported-format",
-            name,
-            f"this kind of {fmt} file is not supported ({text}). Export it as JPEG or PNG.",
-        )
-    return PhotoError(
-        "corrupt",
-        name,
-        f"this {fmt} file is damaged ({type(error).__name__}: {text}). "
-        "Copy it again, or open and save it anew.",
-    )
 
 
 def _optional_plugin(fmt: str, name: str) -> type[ImageFile.ImageFile]:
@@ -234,28 +163,6 @@ def _optional_plugin(fmt: str, name: str) -> type[ImageFile.ImageFile]:
     )
 
 
-def _is_cut_short(data: bytes, fmt: str) -> bool:
-    """Whether the container promises more bytes than there are (for decoders that do not say)."""
-    if fmt == "WebP":
-        return int.from_bytes(data[4:8], "little") + 8 > len(data)
-    if fmt in {"AVIF", "HEIF"}:
-        position = 0
-        while position + 8 <= len(data):
-            (size,) = struct.unpack_from(">L", data, position)
-            if size == 0:  # this box goes on to the end of the file
-                return False
-            if size == 1:
-                size = int.from_bytes(data[position + 8 : position + 16], "big")
-            position += max(size, 8)
-        return position != len(data)
-    if fmt == "TIFF":  # the directory of tags often stands at the end
-        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-        start = int.from_bytes(data[4:8], order)
-        entries = int.from_bytes(data[start : start + 2], order)
-        return start + 2 + 12 * entries > len(data)
-    return False
-
-
 def _check_item_names(data: bytes) -> None:
     """Raise ValueError for HEIF items whose type or name is not text: pi_heif crashes on them."""
     for box in re.finditer(rb"(....)infe([\2\3])", data, re.DOTALL):
@@ -265,7 +172,8 @@ def _check_item_names(data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
+    """Drop the warnings that Pillow gives of odd metadata."""
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

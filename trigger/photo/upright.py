@@ -1,19 +1,12 @@
-"""From whatever Pillow decoded to upright 8-bit RGB."""
+"""Read the EXIF orientation and turn images upright."""
 
 from __future__ import annotations
 
 import struct
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-BACKGROUND = (255, 255, 255)
-"""What shows through transparent pixels: white, as on most pages."""
-
-_ORIENTATION_TAG, _BITS_PER_SAMPLE_TAG = 0x0112, 258
-_PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 262, 0
-_SAMPLE_FORMAT_TAG, _UNSIGNED = 339, 1
+_ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -73,43 +66,7 @@ def as_stored(upright: Image.Image, orientation: int) -> Image.Image:
     return upright if turn is None else upright.transpose(turn)
 
 
-def to_upright_rgb(image: Image.Image) -> Image.Image:
-    """Return the upright RGB image (the same object if it is one); colours as stored, no ICC.
-
-    16-bit gray is scaled to 8 bits, integer and float gray by the smallest usual white
-    (1, 255, 65535, ...) that 99 % of the samples stay below. Transparency is flattened on
-    ``BACKGROUND``; CMYK, palettes, YCbCr and LAB are converted by Pillow.
-    """
-    turn = _TRANSPOSE.get(orientation(image))
-    upright = image if turn is None else image.transpose(turn)
-    tags = getattr(image, "tag_v2", {})
-    if upright.mode.startswith("I;16"):
-        white = 2 ** tags.get(_BITS_PER_SAMPLE_TAG, (16,))[0] - 1
-        values = np.asarray(upright)
-        if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:  # Pillow sees to that for 8 bits only
-            values = white - values
-        return _gray_to_rgb(values, float(white))
-    if upright.mode == "I" and tags.get(_SAMPLE_FORMAT_TAG, (0,))[0] == _UNSIGNED:
-        return _gray_to_rgb(np.asarray(upright).view(np.uint32), 255.0, 65535.0, 2.0**32 - 1)
-    if upright.mode == "I" and tags.get(_BITS_PER_SAMPLE_TAG) == (16,):  # signed
-        return _gray_to_rgb(np.asarray(upright), 2.0**15 - 1)
-    if upright.mode == "I":
-        return _gray_to_rgb(np.asarray(upright), 255.0, 65535.0, 2.0**31 - 1)
-    if upright.mode == "F":
-        return _gray_to_rgb(np.asarray(upright), 1.0, 255.0, 65535.0)
-    if not upright.has_transparency_data:
-        return upright if upright.mode == "RGB" else upright.convert("RGB")
-    if upright.mode == "La":
-        upright = upright.convert("LA")
-    rgba = upright.convert("RGBA")
-    flat = Image.new("RGB", rgba.size, BACKGROUND)
-    flat.paste(rgba, mask=rgba.getchannel("A"))
-    return flat
-
-
-def _gray_to_rgb(values: npt.NDArray[np.generic], *whites: float) -> Image.Image:
-    gray = np.nan_to_num(values.astype(np.float32))
-    fitting = (white for white in whites[:-1] if np.mean(gray <= white) >= 0.99)
-    white = next(fitting, whites[-1])
-    scaled = np.clip(gray / white, 0, 1) * 255
-    return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
+def to_upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn an image upright that a file of this EXIF orientation (1 to 8) stores."""
+    turn = _TRANSPOSE.get(orientation)
+    return image if turn is None else image.transpose(turn)

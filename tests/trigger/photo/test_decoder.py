@@ -27,6 +27,7 @@ import trigger.photo.content
 import trigger.photo.decoder
 from trigger.errors import OptionError, PhotoError
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.photo.limits import DEFAULT_LIMITS, Limits
 
 LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -74,9 +75,9 @@ def tiff(grey: np.ndarray, photometric: int) -> bytes:
     return b"II*\0" + struct.pack("<L", 8 + grey.nbytes) + grey.tobytes() + directory
 
 
-def reason_of(source: object) -> str:
+def reason_of(source: object, limits: Limits = DEFAULT_LIMITS) -> str:
     with pytest.raises(PhotoError) as caught:
-        read_photo(source)  # type: ignore[arg-type]
+        read_photo(source, limits=limits)  # type: ignore[arg-type]
     assert str(caught.value).strip()
     return caught.value.reason
 
@@ -434,22 +435,23 @@ def test_unreadable_permissions(
 
 
 def test_too_large_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trigger.photo.content, "MAX_FILE_BYTES", 100)
+    limits = Limits(file_bytes=100)
     monkeypatch.setattr(trigger.photo.content, "_CHUNK_BYTES", 50)
     path = tmp_path / "large.jpg"
     for size, reason in ((101, "too-large"), (100, "not-a-photo")):
         path.write_bytes(b"\xff" * size)
-        assert reason_of(path) == reason_of(path.read_bytes()) == reason
+        assert reason_of(path, limits) == reason_of(path.read_bytes(), limits) == reason
 
 
 def test_a_photo_that_fits_into_no_memory_is_not_called_damaged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def load(*_: object) -> None:
+    def load(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(trigger.photo.decoder, "load_pixels", load)
-    assert reason_of(SAMPLES[0]) == "too-many-pixels"
+    monkeypatch.setattr(trigger.photo.decoder, "load_jpeg", load)
+    jpeg = next(sample for sample in SAMPLES if sample[:2] == b"\xff\xd8")
+    assert reason_of(jpeg) == "too-many-pixels"
 
 
 def test_things_that_are_no_source(tmp_path: Path) -> None:
