@@ -50,7 +50,7 @@ def open_file(location: str) -> BinaryIO:
 
 
 def read_photo_file(location: str) -> bytes:
-    """Read the content of a photo file, at most ``MAX_FILE_BYTES``.
+    """Read the content of a photo file, at most ``Limits.file_bytes``.
 
     Raises:
         PhotoError: it cannot be read, or is too large.
