@@ -69,14 +69,14 @@ def target_of(args: argparse.Namespace) -> Target | None:
 def find_threshold(
     improvable: npt.NDArray[np.bool_], scores: Values, target: Target
 ) -> float | None:
-    """The threshold that reaches a target on these photos, or None where there is none.
+    """Return the threshold that reaches a target on these photos, or None if none does.
 
     Precision and alert rate are reached with as many alerts as possible, recall with as few. The
     threshold lies midway between the lowest score that alerts and the next one, so that rounding
     (of a file in float16, say) changes no decision.
 
     Args:
-        improvable: (n,) what people said; n >= 1.
+        improvable: (n,) whether people called each photo moderately improved or better; n >= 1.
         scores: (n,) scores of the same photos, finite.
         target: what to reach.
     """
@@ -102,7 +102,7 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
     """As ``find_threshold``, for a target that must be reached.
 
     Raises:
-        DataError: no threshold reaches it; the message says how far one comes.
+        DataError: no threshold reaches it; the message says what can be reached.
     """
     threshold = find_threshold(improvable, scores, target)
     if threshold is not None:
