@@ -3,8 +3,9 @@
 ``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
 [--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
 published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
-(libjpeg, 4:2:0) and repaired by enhancers and by the networks that ``pipelines.training.enhancers.train``
-wrote into DIR, named by it: those that learned one quality at that one, others at all.
+(libjpeg, 4:2:0) and repaired by enhancers and by the networks that
+``trigger train-enhancer`` wrote into DIR, named by it: those that learned one quality at that one,
+others at all.
 
 PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
 photos. Parameters and multiply-adds per pixel are those of the network; CPU seconds per megapixel
