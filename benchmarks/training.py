@@ -42,10 +42,11 @@ from pipelines.data.provenance import origins_of
 from pipelines.data.splits import is_held_out
 from pipelines.evaluation.metrics import interval, resample_scenes
 from pipelines.ratings.photos import read_rated
-from pipelines.training import loop as fitting
 from pipelines.training.averaging import average, refit_head
 from pipelines.training.baseline import training_targets, with_auxiliary_heads
+from pipelines.training.batches import CROP_SIDE, PhotoBatches
 from pipelines.training.finetuning.head import RatedPhotos, fit_best_head, read_head
+from pipelines.training.loop import fit
 from pipelines.training.networks import (
     ALPHA,
     PACKAGED_TRUNK,
@@ -118,7 +119,7 @@ class Variant:
     loss: Loss = HUBER_AND_A_FIFTH
     start: Literal["imagenet", "packaged", "random"] = "imagenet"
     mean_of: str = ""
-    side: int = fitting.SIDE
+    side: int = CROP_SIDE
     scales: int = 1
     negatives: bool = False
     taught: bool = False
@@ -170,7 +171,7 @@ VARIANTS = {
 def trained(
     variant: Variant,
     init: str,
-    batches: fitting.PhotoBatches,
+    batches: PhotoBatches,
     means: npt.NDArray[np.float32],
     epochs: int,
     out: Path,
@@ -192,11 +193,11 @@ def trained(
     return fitted(build, batches, variant.loss, LEARNING_RATE, epochs, out / "trigger.keras")
 
 
-def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) -> keras.Model:
+def teacher(init: str, batches: PhotoBatches, epochs: int, out: Path) -> keras.Model:
     """The larger network, trained on the same photos; read from ``out`` if that was done before."""
 
     def build() -> tuple[keras.Model, keras.Model, keras.Model]:
-        model = build_teacher(fitting.SIDE)
+        model = build_teacher(CROP_SIDE)
         warm_start(model, init)
         return model, model, build_teacher(STANDARD.size)
 
@@ -207,7 +208,7 @@ def teacher(init: str, batches: fitting.PhotoBatches, epochs: int, out: Path) ->
 
 def fitted(
     build: Callable[[], tuple[keras.Model, keras.Model, keras.Model]],
-    batches: fitting.PhotoBatches,
+    batches: PhotoBatches,
     loss: Loss,
     learning_rate: float,
     epochs: int,
@@ -227,7 +228,7 @@ def fitted(
         make_folder(file.parent)
         keras.utils.set_random_seed(0)
         trained, model, whole = build()
-        fitting.fit(
+        fit(
             trained,
             batches,
             loss=loss,
@@ -236,6 +237,7 @@ def fitted(
             epochs=epochs,
             out=file.parent,
             finish=partial(save_whole, model, whole, file, {}),
+            show_progress=True,
         )
     return load_network(file)
 
@@ -333,10 +335,18 @@ def main() -> int:
     scenes = labels.loc[~judged, "scene"].drop_duplicates().sample(frac=args.share, random_state=0)
     labels = labels[judged | labels["scene"].isin(scenes)].reset_index(drop=True)
     photos, rejected = preprocess_photos(
-        list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
+        list(labels["path"]),
+        list(labels["photo"]),
+        args.out / "photos.npy",
+        "preprocessing",
+        show_progress=True,
     )
     rated_pixels, unreadable = preprocess_photos(
-        list(rated["path"]), list(rated["photo"]), args.out / "rated.npy", "rated photos"
+        list(rated["path"]),
+        list(rated["photo"]),
+        args.out / "rated.npy",
+        "rated photos",
+        show_progress=True,
     )
     for row, reason in unreadable.items():
         raise DataError(f"{args.ratings}: {rated['path'][row]} cannot be read: {reason}")
@@ -350,11 +360,11 @@ def main() -> int:
         folder = folder_of(args.out, variant.mean_of or name)
         answers = targets[rows] if variant.negatives else targets[rows, :2]
         if variant.taught:
-            batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
+            batches = PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
             large = teacher(args.teacher, batches, args.epochs, args.out / "teacher")
             answers = np.mean([answers, predict_in_slices(large, photos, rows)], axis=0)
             predictions[TEACHER] = predict_in_slices(large, photos, unseen)[:, 0]
-        batches = fitting.PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
+        batches = PhotoBatches(photos, rows, answers, BATCH_SIZE, 0, side=variant.side)
         means = answers.mean(axis=0)
         network = trained(variant, args.init, batches, means, args.epochs, folder)
         if variant.mean_of:

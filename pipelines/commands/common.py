@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pipelines.evaluation.thresholds import MEASURES, Target
+from trigger.cli.options import POSITIVE, POSITIVE_FLOAT, SEED
 from trigger.errors import OptionError
+
+if TYPE_CHECKING:
+    from pipelines.training.options import LoopOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,3 +42,32 @@ def target_options(command: F) -> F:
             help=f"Choose the threshold: {meaning}.",
         )(decorated)
     return decorated
+
+
+def loop_options(defaults: LoopOptions, seeded: str) -> Callable[[F], F]:
+    """Add --epochs, --batch-size, --learning-rate and --seed to a command that trains.
+
+    Args:
+        defaults: values unless others are given.
+        seeded: what the seed determines, for the help text.
+    """
+
+    def decorate(command: F) -> F:
+        for name, kind, about in reversed(
+            (
+                ("epochs", POSITIVE, "Passes over the training data."),
+                ("batch_size", POSITIVE, "Photos per step."),
+                ("learning_rate", POSITIVE_FLOAT, "Peak learning rate of the cosine schedule."),
+                ("seed", SEED, f"Seed of {seeded}."),
+            )
+        ):
+            command = click.option(
+                f"--{name.replace('_', '-')}",
+                type=kind,
+                default=getattr(defaults, name),
+                show_default=True,
+                help=about,
+            )(command)
+        return command
+
+    return decorate

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from trigger.console.terminal import leave_out
 from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash, read_photo_bytes
+
+logger = logging.getLogger(__name__)
 
 MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for all
 
@@ -18,7 +20,7 @@ def identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
         try:
             yield photo, photo_hash(read_photo_bytes(photo))
         except PhotoError as error:
-            leave_out(error)
+            logger.warning("skipped %s", error)
 
 
 def leave_out_missing(source: Path, missing: Sequence[tuple[str, str]], of: int, mend: str) -> None:
@@ -34,7 +36,7 @@ def leave_out_missing(source: Path, missing: Sequence[tuple[str, str]], of: int,
         DataError: more than a tenth are missing.
     """
     for path, reason in dict(missing).items():
-        leave_out(f"{path}: {reason}")
+        logger.warning("skipped %s: %s", path, reason)
     if len(missing) > MOST_MISSING * of:
         path, reason = missing[0]
         raise DataError(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from pipelines.data.disk_array import new_disk_array
+from trigger.console.progress import progress
 from trigger.errors import PhotoError
 from trigger.photo import read_photo, read_same_photo
 from trigger.preprocessing import STANDARD
@@ -17,7 +17,12 @@ from trigger.threads import default_workers, map_in_order
 
 
 def preprocess_photos(
-    paths: Sequence[str], hashes: Sequence[str], cache: Path, description: str
+    paths: Sequence[str],
+    hashes: Sequence[str],
+    cache: Path,
+    description: str,
+    *,
+    show_progress: bool = False,
 ) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
     """Decode and preprocess photos as ``Trigger`` does.
 
@@ -28,6 +33,7 @@ def preprocess_photos(
         hashes: content hash of each; a photo that has another by now is rejected.
         cache: ``.npy`` file to write; made afresh.
         description: words for the progress bar.
+        show_progress: draw it on stderr if that is a terminal.
 
     Returns:
         (len(paths), 448, 448, 3) uint8 and the rejected rows, which are zero, with their reasons.
@@ -49,7 +55,7 @@ def preprocess_photos(
             photos[row] = STANDARD.apply(photo.pixels)
 
     rows = map_in_order(preprocess, range(len(paths)), default_workers())
-    for _ in tqdm(rows, description, len(paths), unit="photo", disable=None):
+    for _ in progress(rows, description, total=len(paths), shown=show_progress):
         pass
     photos.flush()
     return np.load(cache, mmap_mode="r"), rejected

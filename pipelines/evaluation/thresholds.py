@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,38 +44,17 @@ class Target:
         return f"{self.measure.replace('_', ' ')} of {bound} {self.value:g}"
 
 
-def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """The options ``--target-precision``, ``--target-recall``, ``--target-alert-rate``."""
-    group = parser.add_mutually_exclusive_group()
-    for measure, meaning in MEASURES.items():
-        group.add_argument(
-            f"--target-{measure.replace('_', '-')}",
-            type=float,
-            metavar="SHARE",
-            help=f"choose the threshold: {meaning}",
-        )
-
-
-def target_of(args: argparse.Namespace) -> Target | None:
-    """What the options ask for; None where none was given."""
-    for measure in MEASURES:
-        value = getattr(args, f"target_{measure}")
-        if value is not None:
-            return Target(measure, value)
-    return None
-
-
 def find_threshold(
     improvable: npt.NDArray[np.bool_], scores: Values, target: Target
 ) -> float | None:
-    """Return the threshold that reaches a target on these photos, or None if none does.
+    """The threshold that reaches a target on these photos, or None where there is none.
 
     Precision and alert rate are reached with as many alerts as possible, recall with as few. The
     threshold lies midway between the lowest score that alerts and the next one, so that rounding
     (of a file in float16, say) changes no decision.
 
     Args:
-        improvable: (n,) whether people called each photo moderately improved or better; n >= 1.
+        improvable: (n,) what people said; n >= 1.
         scores: (n,) scores of the same photos, finite.
         target: what to reach.
     """
@@ -102,7 +80,7 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
     """As ``find_threshold``, for a target that must be reached.
 
     Raises:
-        DataError: no threshold reaches it; the message says what can be reached.
+        DataError: no threshold reaches it; the message says how far one comes.
     """
     threshold = find_threshold(improvable, scores, target)
     if threshold is not None:

@@ -1,10 +1,10 @@
-"""``trigger train``: the network that predicts delta, from labels."""
+"""Train the trigger network to predict delta from labels."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from typing import Any
+import logging
+from os import PathLike
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,17 +12,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.available import leave_out_missing
+from pipelines.data.json_records import to_json
 from pipelines.data.labels import read
 from pipelines.data.lock import working_in
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.provenance import origins_of
 from pipelines.data.splits import is_held_out
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES
-from pipelines.evaluation.metrics import agreement
 from pipelines.models.record import MADE_WITH
-from pipelines.training import loop as fitting
-from pipelines.training import plots
+from pipelines.training import loop
 from pipelines.training.averaging import average, refit_head
+from pipelines.training.baseline_report import TrainingReport, draw_scatter, make_report
+from pipelines.training.batches import CROP_SIDE, PhotoBatches
 from pipelines.training.finetuning.head import read_head
 from pipelines.training.networks import (
     build_trigger,
@@ -31,125 +32,129 @@ from pipelines.training.networks import (
     save_network,
     warm_start,
 )
-from trigger.cli.options import local_path
-from trigger.errors import DataError, OptionError
+from pipelines.training.options import TrainOptions
+from trigger.errors import DataError
 from trigger.files import write_atomically
-from trigger.preprocessing import STANDARD
+
+logger = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``trigger train``."""
-    parser.description = (
-        "Train the trigger network to predict delta from labels. A fifth of all scenes is held "
-        "out for the report. An interrupted training goes on where it stopped. Writes "
-        "baseline.keras, report.json, predictions.csv, scatter.png, log.csv and tensorboard/."
-    )
-    parser.epilog = "example: trigger train labels --out baseline --init packaged --epochs 10"
-    parser.add_argument("labels", type=local_path, help="folder that 'trigger label' wrote")
-    parser.add_argument(
-        "--out", type=local_path, required=True, help="folder for model, logs, report"
-    )
-    for part in ("enhancer", "scorer"):
-        parser.add_argument(
-            f"--{part}",
-            metavar="NAME",
-            help=f"only labels of this {part}, 'NAME' or 'NAME VERSION'; needed where the folder "
-            f"holds labels of several",
-        )
-    parser.add_argument(
-        "--init",
-        default="packaged",
-        help="starting weights of the trunk: packaged, imagenet (downloaded by Keras), a "
-        "MobileNetV2 .weights.h5 file, or a .keras file of a trigger, whose head is kept too "
-        "(default: packaged)",
-    )
-    parser.add_argument(
-        "--average",
-        action="store_true",
-        help="save the mean of the weights that training starts and ends with, under a head fitted "
-        "to it: often better for photos unlike the labelled ones (arXiv:2109.01903). Needs the "
-        "weights of a trigger to start from",
-    )
-    fitting.add_options(parser, epochs=10, seeded="order, mirroring and squares")
+def train(
+    labels: str | PathLike[str],
+    out: str | PathLike[str],
+    options: TrainOptions | None = None,
+    *,
+    show_progress: bool = False,
+) -> TrainingReport:
+    """Train the trigger network to predict delta; a fifth of all scenes is held out.
+
+    Writes ``baseline.keras``, ``report.json``, ``predictions.csv``, ``scatter.png``, ``log.csv``
+    and ``tensorboard/``. An interrupted training resumes where it stopped.
+
+    Args:
+        labels: folder that ``trigger label`` wrote.
+        out: folder for the results; made if it does not exist.
+        options: starting weights and schedule.
+        show_progress: print a line per epoch, and draw a progress bar on stderr if that is a
+            terminal.
+
+    Returns:
+        What ``report.json`` holds.
+
+    Raises:
+        DataError: the labels cannot be used, or are too few.
+        ModelError: the starting weights cannot be read, or are of another network.
+        OptionError: ``out`` holds the starting weights, or another training that was interrupted.
+
+    Example:
+        >>> from pipelines.training import TrainOptions, train
+        >>> report = train("labels", "baseline", TrainOptions(epochs=10))  # doctest: +SKIP
+        >>> report.held_out.spearman  # doctest: +SKIP
+        0.87
+    """
+    options = options or TrainOptions()
+    labels, out = Path(labels), Path(out)
+    loop.check_start_outside(out, "--init", options.init)
+    table = read(labels, enhancer=options.enhancer, scorer=options.scorer).reset_index(drop=True)
+    table = table.join(origins_of(table))
+    with working_in(out):
+        return _train(labels, table, out, options, show_progress)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train and report."""
-    if args.average and (args.init == "imagenet" or args.init.endswith(".weights.h5")):
-        raise OptionError(
-            "--average needs the weights of a trigger as --init, 'packaged' or a .keras file, got "
-            f"{args.init!r}: the mean with weights for another task is of no use"
-        )
-    fitting.keep_start(args.out, "--init", args.init)
-    labels = _read_labels(args)
-    with working_in(args.out):
-        _train(labels, args)
-    return 0
-
-
-def _train(labels: pd.DataFrame, args: argparse.Namespace) -> None:
-    keras.utils.set_random_seed(args.seed)
-    model, whole = build_trigger(fitting.SIDE), build_trigger()
-    copied = warm_start(model, args.init)
+def _train(
+    source: Path, labels: pd.DataFrame, out: Path, options: TrainOptions, show_progress: bool
+) -> TrainingReport:
+    keras.utils.set_random_seed(options.seed)
+    model, whole = build_trigger(CROP_SIDE), build_trigger()
+    copied = warm_start(model, options.init)
     start = model.get_weights()
-    photos, labels = _photos_of(labels, args)
+    photos, labels = _photos_of(source, labels, out, show_progress)
     labels["held_out"] = labels["scene"].map(is_held_out)
     learned = labels[~labels["held_out"]]
-    if len(learned) < args.batch_size or len(learned) == len(labels):
-        raise DataError(
-            f"{args.labels}: {len(learned)} labels to train on and {len(labels) - len(learned)} "
-            f"held out; training needs at least {args.batch_size} and 1: label more photos"
-        )
-    rows = learned.index.to_numpy()
+    _check_counts(source, labels, options)
     targets = training_targets(learned)
-    print(  # noqa: T201
-        f"{copied:,} of {model.count_params():,} parameters from {args.init}; "
-        f"{len(learned)} labels to train on, {len(labels) - len(learned)} held out"
+    logger.info(
+        "%s of %s parameters from %s; %d labels to train on, %d held out",
+        f"{copied:,}",
+        f"{model.count_params():,}",
+        options.init,
+        len(learned),
+        len(labels) - len(learned),
     )
+    report: list[TrainingReport] = []
 
     def finish() -> None:
         whole.set_weights(model.get_weights())
-        if args.average:
+        if options.average:
             average(whole, start)
         features = predict_in_slices(cut_trunk(whole), photos, labels.index.to_numpy())
-        if args.average:
+        if options.average:
             scenes = learned["scene"].to_numpy(np.str_)
             refit_head(whole, features[~labels["held_out"]], targets[:, 0], scenes)
-        save_network(whole, args.out / "baseline.keras", _origin(labels))
-        scores = read_head(whole).scores(features.astype(np.float64))
-        _write_reports(labels.assign(score=scores), args)
+        made_with = {part: str(labels[part].iloc[0]) for part in MADE_WITH}
+        save_network(whole, out / "baseline.keras", made_with)
+        scored = labels.assign(score=read_head(whole).scores(features.astype(np.float64)))
+        report.append(make_report(scored, made_with, options))
+        _write_reports(out, scored, report[0])
 
-    fitting.fit(
+    loop.fit(
         with_auxiliary_heads(model, targets.mean(axis=0)),
-        fitting.PhotoBatches(photos, rows, targets, args.batch_size, args.seed, side=fitting.SIDE),
+        PhotoBatches(
+            photos,
+            learned.index.to_numpy(),
+            targets,
+            options.batch_size,
+            options.seed,
+            side=CROP_SIDE,
+        ),
         loss="mean_squared_error",
         metrics=[delta_error],
-        learning_rate=args.learning_rate,
-        epochs=args.epochs,
-        out=args.out,
+        learning_rate=options.learning_rate,
+        epochs=options.epochs,
+        out=out,
         finish=finish,
+        show_progress=show_progress,
     )
-    (args.out / "photos.npy").unlink()
-
-
-def _read_labels(args: argparse.Namespace) -> pd.DataFrame:
-    """Labels of one recipe with scene and kind of their photos, numbered from 0."""
-    labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
-    return labels.join(origins_of(labels))
+    (out / "photos.npy").unlink()
+    return report[0]
 
 
 def _photos_of(
-    labels: pd.DataFrame, args: argparse.Namespace
+    source: Path, labels: pd.DataFrame, out: Path, show_progress: bool
 ) -> tuple[npt.NDArray[np.uint8], pd.DataFrame]:
-    """Photos (N, 448, 448, 3) of labels, and the labels without those whose photo has gone.
+    """Photos (N, 448, 448, 3) of labels, and the labels without those whose photo is missing.
 
-    What is left keeps its number, which is the row of its photo.
+    The index of a label stays the row of its photo.
     """
     photos, rejected = preprocess_photos(
-        list(labels["path"]), list(labels["photo"]), args.out / "photos.npy", "preprocessing"
+        list(labels["path"]),
+        list(labels["photo"]),
+        out / "photos.npy",
+        "preprocessing",
+        show_progress=show_progress,
     )
     leave_out_missing(
-        args.labels,
+        source,
         [(labels["path"][row], reason) for row, reason in rejected.items()],
         len(labels),
         "Put them back, or label them where they are now into another folder",
@@ -157,22 +162,34 @@ def _photos_of(
     return photos, labels.drop(index=list(rejected))
 
 
+def _check_counts(source: Path, labels: pd.DataFrame, options: TrainOptions) -> None:
+    held_out = int(labels["held_out"].sum())
+    learned = len(labels) - held_out
+    if learned < options.batch_size or held_out == 0:
+        raise DataError(
+            f"{source}: {learned} labels to train on and {held_out} held out; training needs at "
+            f"least {options.batch_size} and 1: label more photos"
+        )
+
+
 def training_targets(labels: pd.DataFrame) -> npt.NDArray[np.float32]:
-    """What training predicts of each photo: delta, the score of the photo itself, and whether it is
-    a hard negative, one column for each kind of them; (n, 2 + kinds).
+    """Targets (n, 2 + kinds) of training: delta, score of the photo, and one column per kind of
+    hard negative, which is 1 for photos of that kind.
     """
     negatives = [labels["kind"] == kind for kind in HARD_NEGATIVES]
     return np.column_stack([labels["delta"], labels["input_score"], *negatives]).astype(np.float32)
 
 
 def with_auxiliary_heads(trigger: keras.Model, means: npt.NDArray[np.float32]) -> keras.Model:
-    """The trigger with outputs beside delta for all else in ``training_targets``.
+    """Add outputs for the other columns of :func:`training_targets`, for training only.
 
-    What a photo can gain depends on how good it is already. Learning both, at equal weight, keeps
-    in the 112 features what people's ratings are about, and steadies delta, which alone is a small
-    difference of two scores. Hard negatives look poor, too, and a head can only tell them from poor
-    photos if the features hold them apart by more than photos differ among each other. Only
-    training sees these heads; they start at the mean targets.
+    Multi-task learning: the score keeps in the 112 features what ratings are about, and
+    regularises delta, a small difference of two scores. Hard negatives look poor, too; the head
+    can only tell them from poor photos if the features separate them.
+
+    Args:
+        trigger: network with one output.
+        means: (2 + kinds,) mean targets, where the new outputs start.
     """
     auxiliary = keras.layers.Dense(
         len(means) - 1,
@@ -189,50 +206,9 @@ def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> ke
     return keras.ops.abs(measured[:, 0] - predicted[:, 0])
 
 
-def _origin(labels: pd.DataFrame) -> dict[str, str]:
-    """What the labels were made with; ``read`` gives those of one recipe."""
-    return {part: str(labels[part].iloc[0]) for part in MADE_WITH}
-
-
-def _write_reports(labels: pd.DataFrame, args: argparse.Namespace) -> None:
+def _write_reports(out: Path, labels: pd.DataFrame, report: TrainingReport) -> None:
     columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
     table = labels[columns].to_csv(index=False)
-    write_atomically(args.out / "predictions.csv", table.encode())
-    report = _report(labels, args)
-    write_atomically(args.out / "report.json", json.dumps(report, indent=2).encode())
-    for side in ("train", "held_out"):
-        figures = report[side]
-        print(  # noqa: T201
-            f"{side.replace('_', ' ')}: n {figures['n']}, Pearson {_show(figures['pearson'])}, "
-            f"Spearman {_show(figures['spearman'])}"
-        )
-
-
-def _report(labels: pd.DataFrame, args: argparse.Namespace) -> dict[str, Any]:
-    sides = {}
-    report: dict[str, Any] = {
-        "options": {"init": args.init, "epochs": args.epochs, "batch_size": args.batch_size}
-        | {"learning_rate": args.learning_rate, "seed": args.seed, "average": args.average},
-        "preprocessing": STANDARD.version,
-        "labels": _origin(labels),
-    }
-    for side, mask in (("train", ~labels["held_out"]), ("held_out", labels["held_out"])):
-        predicted = labels.loc[mask, "score"].to_numpy()
-        measured = labels.loc[mask, "delta"].to_numpy()
-        report[side] = agreement(predicted, measured)
-        report[side]["scenes"] = int(labels.loc[mask, "scene"].nunique())
-        report[side]["by_kind"] = {
-            str(kind): {
-                "n": len(rows),
-                "mean_delta": float(rows["delta"].mean()),
-                "mean_score": float(rows["score"].mean()),
-            }
-            for kind, rows in labels[mask].groupby("kind")
-        }
-        sides[side.replace("_", " ")] = (predicted, measured)
-    plots.scatter(args.out / "scatter.png", sides, "Measured and predicted delta")
-    return report
-
-
-def _show(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
+    write_atomically(out / "predictions.csv", table.encode())
+    write_atomically(out / "report.json", to_json(report))
+    draw_scatter(out / "scatter.png", labels)

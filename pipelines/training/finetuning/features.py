@@ -1,4 +1,4 @@
-"""What the trunk sees in photos, kept by photo hash so that no photo is looked at twice."""
+"""Trunk features of photos, cached by content hash."""
 
 from __future__ import annotations
 
@@ -20,19 +20,26 @@ Values = npt.NDArray[np.float64]
 
 
 def trunk_features(
-    trunk: keras.Model, paths: Sequence[str], hashes: Sequence[str], cache: Path
+    trunk: keras.Model,
+    paths: Sequence[str],
+    hashes: Sequence[str],
+    cache: Path,
+    *,
+    show_progress: bool = False,
 ) -> tuple[Values, dict[str, str]]:
-    """Features of photos, from the cache where it holds them.
+    """Compute trunk features of photos, or take them from the cache.
 
     Args:
         trunk: what ``cut_trunk`` returns.
         paths: photo files.
         hashes: content hash of each.
-        cache: ``.npz`` file, made or added to. It belongs to one trunk and one preprocessing;
-            what it holds of others is dropped.
+        cache: ``.npz`` file to create or extend. It belongs to one trunk and one preprocessing;
+            features of others in it are dropped.
+        show_progress: draw a progress bar on stderr if that is a terminal.
 
     Returns:
-        Features (n, 112), and unreadable paths with their reasons; features of these are zero.
+        Features (n, 112) float64, and the reasons by path of unreadable photos, whose features
+        are zero.
     """
     rejected: dict[str, str] = {}
     identity = _identity(trunk)
@@ -41,16 +48,16 @@ def trunk_features(
         digest: path for digest, path in zip(hashes, paths, strict=True) if digest not in known
     }
     if missing:
-        looked_at = list(missing.values())
+        new = list(missing.values())
         scratch = cache.with_suffix(".npy")
         try:
             photos, unreadable = preprocess_photos(
-                looked_at, list(missing), scratch, "preprocessing"
+                new, list(missing), scratch, "preprocessing", show_progress=show_progress
             )
             found = predict_in_slices(trunk, photos)
         finally:
             scratch.unlink(missing_ok=True)
-        rejected = {looked_at[row]: why for row, why in unreadable.items()}
+        rejected = {new[row]: why for row, why in unreadable.items()}
         known |= {
             digest: features
             for row, (digest, features) in enumerate(zip(missing, found, strict=True))
@@ -63,7 +70,7 @@ def trunk_features(
 
 
 def _identity(trunk: keras.Model) -> str:
-    """Names the weights and the preprocessing that features depend on."""
+    """Fingerprint of the weights and the preprocessing, on which features depend."""
     digest = hashlib.sha256(STANDARD.version.encode())
     for weight in trunk.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
@@ -77,7 +84,7 @@ def _load(cache: Path, identity: str) -> dict[str, npt.NDArray[np.float32]]:
                 return {}
             return dict(zip(stored["photos"].tolist(), stored["features"], strict=True))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return {}  # missing or damaged: it is made again
+        return {}  # missing or damaged: compute all features again
 
 
 def _save(cache: Path, identity: str, known: dict[str, npt.NDArray[np.float32]]) -> None:

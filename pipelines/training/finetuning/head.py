@@ -1,9 +1,8 @@
-"""The head of the trigger: its 113 parameters, fitted to ratings in closed form.
+"""Ridge regression for the trigger's head: 113 parameters, fitted to ratings in closed form.
 
-The trunk stays as it is, so a photo is its 112 features, and the best head has a closed form: the
-baseline's own prediction, rescaled by least squares to the scale of the ratings, plus a
-ridge-regularised correction (Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634). No
-optimiser, no learning rate, the same result every time.
+The trunk is frozen, so each photo is represented by its 112 features. The head is the baseline's
+prediction, rescaled to the scale of the ratings by least squares, plus a ridge-regularised
+correction (Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
 from pipelines.data.splits import fold_of
@@ -26,28 +26,30 @@ from trigger.interface import IMPROVABILITY
 Values = npt.NDArray[np.float64]
 RIDGES = np.logspace(-1, 5, 13)
 INNER_FOLDS = 5
+EPSILON = 1e-12
+"""Smallest variance that is divided by."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """Weights (112,) and bias."""
+    """The last layer of the trigger: kernel (112,) float64 and bias."""
 
     kernel: Values
     bias: float
 
     def scores(self, features: Values) -> Values:
-        """Scores (n,) of features (n, 112)."""
+        """Compute scores (n,) of features (n, 112)."""
         return features @ self.kernel + self.bias
 
 
 @dataclass(frozen=True)
 class RatedPhotos:
-    """What a head learns from.
+    """Rated photos as training data of a head.
 
     Attributes:
-        features: (n, 112) of the trunk.
+        features: (n, 112) float64 features of the trunk.
         ratings: (n,) mean ratings, -1..2.
-        weights: (n,) how far each rating can be trusted, above 0 to 1.
+        weights: (n,) sample weights, above 0 to 1.
         scenes: (n,) names of scenes.
     """
 
@@ -66,18 +68,18 @@ class RatedPhotos:
 
     @property
     def improvable(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether people see a moderate improvement or better."""
+        """(n,) bool: the mean rating is a moderate improvement or better."""
         return self.ratings >= IMPROVABLE
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What cross-validation over scenes chose.
+    """Result of the cross-validation over scenes that selects the ridge.
 
     Attributes:
-        ridge: the strength with the least weighted squared error.
-        scores: (n,) each photo's score by a head of that strength that was fitted without its
-            fold of scenes; thresholds are chosen on these.
+        ridge: regularisation strength with the smallest weighted squared error.
+        scores: (n,) out-of-fold scores: each photo's by the head that was fitted without its
+            fold of scenes. Thresholds are chosen on these.
     """
 
     ridge: float
@@ -86,12 +88,12 @@ class Tuning:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """How heads do on photos whose scenes they did not see.
+    """Out-of-fold scores and alerts of nested cross-validation.
 
     Attributes:
-        scores: (n,) scores.
-        alerts: (n,) whether each reaches the threshold of its fold.
-        thresholds: of each fold; infinite where none reached the target.
+        scores: (n,) out-of-fold scores.
+        alerts: (n,) bool: the score reaches the threshold of its fold.
+        thresholds: one per fold; infinite where none reached the target.
     """
 
     scores: Values
@@ -100,7 +102,7 @@ class CrossValidation:
 
 
 def freeze_trunk(model: keras.Model) -> int:
-    """Make only the head trainable and return its number of parameters, always 113.
+    """Freeze all layers but the head; returns the number of trainable parameters, always 113.
 
     Raises:
         ModelError: the model is another network.
@@ -117,51 +119,67 @@ def freeze_trunk(model: keras.Model) -> int:
 
 
 def read_head(model: keras.Model) -> Head:
-    """The head of a trigger network."""
+    """Read the head of a trigger network."""
     weights = model.get_layer(IMPROVABILITY).get_weights()
     kernel, bias = (np.asarray(weight, np.float64) for weight in weights)
     return Head(kernel[:, 0], float(bias[0]))
 
 
 def write_head(model: keras.Model, head: Head) -> None:
-    """Give a network another head."""
+    """Replace the head of a trigger network."""
     weights = [head.kernel[:, None].astype(np.float32), np.array([head.bias], np.float32)]
     model.get_layer(IMPROVABILITY).set_weights(weights)
 
 
 def fit_head(rated: RatedPhotos, baseline: Head, ridge: float) -> Head:
-    """The head that fits ratings best while staying near the rescaled baseline.
+    """Fit a head to ratings that stays near the rescaled baseline.
 
-    With w the weights, minimises sum w (rating - a baseline - b)^2 over a >= 0 and b, and then
+    With weights w it minimises sum w (rating - a baseline - b)^2 over a >= 0 and b, and then
     sum w (rating - features @ k - c)^2 + ridge |k - a kernel|^2 over k and c.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> features = rng.normal(size=(200, 112))
+        >>> ratings = features[:, 0] + 0.5
+        >>> rated = RatedPhotos(features, ratings, np.ones(200), np.arange(200).astype(str))
+        >>> head = fit_head(rated, Head(np.zeros(112), 0.0), ridge=1e-3)
+        >>> round(head.kernel[0], 2), round(head.bias, 2)
+        (1.0, 0.5)
     """
     return _fit_heads(rated, baseline, np.array([ridge]))[0]
 
 
 def _fit_heads(rated: RatedPhotos, baseline: Head, ridges: Values) -> list[Head]:
-    """One head per ridge. One eigendecomposition serves all."""
+    """Fit one head per ridge; they share one decomposition."""
+    # The distance to the rescaled baseline is penalised, so fit what it leaves unexplained.
+    slope = _slope(rated, baseline)
+    residuals = rated.ratings - slope * (rated.features @ baseline.kernel)
+    # scikit-learn takes one ridge per target: give it the same target once for each.
+    targets = np.tile(residuals[:, None], len(ridges))
+    regression = Ridge(alpha=ridges, solver="cholesky")
+    regression.fit(rated.features, targets, sample_weight=rated.weights)
+    return [
+        Head(slope * baseline.kernel + change, float(bias))
+        for change, bias in zip(
+            np.atleast_2d(regression.coef_), np.atleast_1d(regression.intercept_), strict=True
+        )
+    ]
+
+
+def _slope(rated: RatedPhotos, baseline: Head) -> float:
+    """Slope, at least 0, of the weighted regression of ratings on the baseline's scores."""
     weights = rated.weights / rated.weights.sum()
-    center = weights @ rated.features
-    features = rated.features - center
-    ratings = rated.ratings - weights @ rated.ratings
-    start = features @ baseline.kernel
+    scores = baseline.scores(rated.features)
+    centered = scores - weights @ scores
+    covariance = (weights * centered) @ (rated.ratings - weights @ rated.ratings)
     # A baseline that ranks backwards must not be trusted with a negative slope.
-    slope = max(float((weights * start) @ ratings / max((weights * start) @ start, 1e-12)), 0.0)
-    gram = features.T @ (features * rated.weights[:, None])
-    moments = features.T @ (rated.weights * (ratings - slope * start))
-    values, vectors = np.linalg.eigh(gram)
-    turned = vectors.T @ moments
-    heads = []
-    for ridge in ridges:
-        kernel = slope * baseline.kernel + vectors @ (turned / (np.maximum(values, 0) + ridge))
-        heads.append(Head(kernel, float(weights @ rated.ratings - center @ kernel)))
-    return heads
+    return max(float(covariance / max((weights * centered) @ centered, EPSILON)), 0.0)
 
 
-def tune(rated: RatedPhotos, baseline: Head) -> Tuning:
-    """Choose the ridge over up to five folds of scenes."""
+def select_ridge(rated: RatedPhotos, baseline: Head) -> Tuning:
+    """Choose the ridge by cross-validation over up to five folds of scenes."""
     scenes = len(set(rated.scenes))
-    if scenes < 2:  # one scene cannot tell what carries over: trust the baseline
+    if scenes < 2:  # nothing to validate on: stay with the baseline
         ridge = float(RIDGES[-1])
         return Tuning(ridge, fit_head(rated, baseline, ridge).scores(rated.features))
     scores = np.empty((len(RIDGES), len(rated)))
@@ -175,17 +193,17 @@ def tune(rated: RatedPhotos, baseline: Head) -> Tuning:
 
 
 def fit_best_head(rated: RatedPhotos, baseline: Head) -> Head:
-    """The head of the ridge that ``tune`` chooses, fitted to all."""
-    return fit_head(rated, baseline, tune(rated, baseline).ridge)
+    """Fit a head to all photos with the ridge that :func:`select_ridge` chooses."""
+    return fit_head(rated, baseline, select_ridge(rated, baseline).ridge)
 
 
 def cross_validate(rated: RatedPhotos, baseline: Head, target: Target | None) -> CrossValidation:
-    """Nested: in each of five folds of scenes, ridge and threshold are chosen by the other four.
+    """Nested cross-validation: for each of five folds, the other four choose ridge and threshold.
 
     Args:
-        rated: scenes of at least two folds.
+        rated: photos whose scenes fall into at least two folds.
         baseline: the head to start from.
-        target: what thresholds must reach; None: they are all 0.4.
+        target: what thresholds must reach; None: all use the default threshold.
     """
     folds = np.array([fold_of(scene) for scene in rated.scenes])
     scores = np.empty(len(rated))
@@ -193,7 +211,7 @@ def cross_validate(rated: RatedPhotos, baseline: Head, target: Target | None) ->
     thresholds = []
     for fold in sorted(set(folds)):
         train, test = rated[folds != fold], folds == fold
-        tuning = tune(train, baseline)
+        tuning = select_ridge(train, baseline)
         threshold: float | None = DEFAULT_THRESHOLD
         if target:
             threshold = find_threshold(train.improvable, tuning.scores, target)

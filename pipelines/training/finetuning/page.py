@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.evaluation.calibration import Bin
+from pipelines.data.json_records import from_builtins
 from pipelines.evaluation.metrics import at_threshold
+from pipelines.evaluation.records import Alerts, AlertsAtThreshold, Interval
 from pipelines.evaluation.thresholds import Measure, Target, find_threshold
 from pipelines.models.record import enhancer_of
 from pipelines.ratings.table import IMPROVABLE
-from pipelines.training.finetuning.learning_curve import Point
 from pipelines.training.finetuning.plots import (
     draw_learning_curve,
     draw_precision_recall,
@@ -23,7 +23,7 @@ from pipelines.training.finetuning.plots import (
     draw_ratings,
     draw_thresholds,
 )
-from pipelines.training.finetuning.report import share, too_few
+from pipelines.training.finetuning.report import FineTuningReport, share
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.errors import PhotoError
 from trigger.pages import Picture, embed, render
@@ -62,25 +62,24 @@ class _Mistakes:
     worst: list[_Photo]
 
 
-def finetune_page(rated: pd.DataFrame, report: dict[str, Any]) -> str:
+def finetune_page(rated: pd.DataFrame, report: FineTuningReport) -> str:
     """Return the page, as HTML with everything it shows inside.
 
     Args:
         rated: as ``make_report`` takes it, with path and enhancer.
-        report: what ``make_report`` returned, with ``labels`` and ``enhancers``.
+        report: what ``make_report`` returned.
     """
     improvable, scores = _improvable(rated), rated["cross-validated"].to_numpy()
-    threshold = report["threshold"]["value"]
-    points = [Point(**entry) for entry in report["learning_curve"]]
-    bins = [Bin(**entry) for entry in report["calibration_cross_validated"]]
+    threshold = report.threshold.value
+    points, bins = report.learning_curve, report.calibration_cross_validated
     comparison, curves = _before_after(rated, report)
     false_alerts, missed = _mistakes(rated)
     return render(
         "finetuning_report.html.j2",
-        parameters=report["trainable_parameters"],
+        parameters=report.trainable_parameters,
         improvable=IMPROVABLE,
         overview=_overview(report),
-        warning=too_few(report),
+        warning=report.few_scenes_note,
         comparison=comparison,
         curves=curves,
         learning=[
@@ -88,12 +87,12 @@ def finetune_page(rated: pd.DataFrame, report: dict[str, Any]) -> str:
             for p in points
         ],
         learning_curve=embed(
-            draw_learning_curve(points, report["held_out"]["scores"]["baseline"]["auc_pr"])
+            draw_learning_curve(points, report.held_out.scores["baseline"].auc_pr)
         ),
         ratings=embed(draw_ratings(bins)),
         chances=embed(draw_probability(bins, threshold)),
         threshold=threshold,
-        target=report["threshold"]["target"],
+        target=report.threshold.target,
         measured=_measured(report),
         targets=_targets(improvable, scores),
         thresholds=embed(draw_thresholds(improvable, scores, threshold)),
@@ -103,37 +102,37 @@ def finetune_page(rated: pd.DataFrame, report: dict[str, Any]) -> str:
     )
 
 
-def _overview(report: dict[str, Any]) -> dict[str, object]:
-    held_out = report["held_out"]["scores"]
+def _overview(report: FineTuningReport) -> dict[str, object]:
+    held_out = report.held_out.scores
     return {
-        "rated photos": sum(report["photos"].values()),
-        "opinions": report["opinions"],
-        "AUC-PR, baseline": f"{held_out['baseline']['auc_pr']:.3f}",
-        "AUC-PR, fine-tuned": f"{held_out['fine-tuned']['auc_pr']:.3f}",
-        "threshold": f"{report['threshold']['value']:.3g}",
+        "rated photos": report.photos.train + report.photos.held_out,
+        "opinions": report.opinions,
+        "AUC-PR, baseline": f"{held_out['baseline'].auc_pr:.3f}",
+        "AUC-PR, fine-tuned": f"{held_out['fine-tuned'].auc_pr:.3f}",
+        "threshold": f"{report.threshold.value:.3g}",
     }
 
 
 def _before_after(
-    rated: pd.DataFrame, report: dict[str, Any]
+    rated: pd.DataFrame, report: FineTuningReport
 ) -> tuple[list[Row], dict[str, Picture]]:
     """Rows and curves that compare baseline and fine-tuned, by the photos they are of."""
     held_out = rated[rated["held_out"]]
     sides = (
-        ("held-out scenes", held_out, "fine-tuned", report["held_out"]),
-        ("all scenes, cross-validated", rated, "cross-validated", report["cross_validated"]),
+        ("held-out scenes", held_out, "fine-tuned", report.held_out),
+        ("all scenes, cross-validated", rated, "cross-validated", report.cross_validated),
     )
     rows: list[Row] = []
     curves = {}
     for title, photos, column, figures in sides:
-        for name, entry in figures["scores"].items():
+        for name, entry in figures.scores.items():
             gain = ""
-            if "gain" in entry:
-                gain = f"{entry['gain']:+.3f}{_between(entry['gain_interval'], '+')}"
+            if isinstance(entry.gain, float):
+                gain = f"{entry.gain:+.3f}{_between(entry.gain_interval or None, '+')}"
             rows.append(
                 (
-                    *(title, figures["n"], figures["scenes"], f"{figures['prevalence']:.3f}"),
-                    *(name, f"{entry['auc_pr']:.3f}{_between(entry['interval'])}", gain),
+                    *(title, figures.n, figures.scenes, f"{figures.prevalence:.3f}"),
+                    *(name, f"{entry.auc_pr:.3f}{_between(entry.interval)}", gain),
                 )
             )
         scores = {"baseline": photos["baseline"], "fine-tuned": photos[column]}
@@ -144,19 +143,24 @@ def _before_after(
     return rows, curves
 
 
-def _measured(report: dict[str, Any]) -> list[Row]:
+def _measured(report: FineTuningReport) -> list[Row]:
     """What the model's own threshold gives."""
-    chosen = report["threshold"]
-    crossed = {"threshold": None if chosen["target"] else DEFAULT_THRESHOLD}
+    held_out, chosen = report.at_threshold_held_out, report.threshold
+    fixed = None if chosen.target else DEFAULT_THRESHOLD
     return [
-        _alerts_row("held-out scenes", report["at_threshold_held_out"]),
-        _alerts_row("all scenes, cross-validated", crossed | chosen["cross_validated"]),
+        _alerts_row("held-out scenes", held_out, held_out.threshold),
+        _alerts_row("all scenes, cross-validated", chosen.cross_validated, fixed),
     ]
 
 
 def _targets(improvable: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> list[Row]:
     """What other thresholds give."""
-    rows = [_alerts_row("default", at_threshold(improvable, scores, DEFAULT_THRESHOLD))]
+
+    def row(title: str, threshold: float) -> Row:
+        figures = at_threshold(improvable, scores, threshold)
+        return _alerts_row(title, from_builtins(Alerts, figures, "evaluation"), threshold)
+
+    rows = [row("default", DEFAULT_THRESHOLD)]
     for figure, values in TARGETS:
         for value in values:
             target = Target(figure, value)
@@ -164,13 +168,12 @@ def _targets(improvable: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]
             if threshold is None:
                 rows.append((str(target), "not reached", "", "", ""))
             else:
-                rows.append(_alerts_row(str(target), at_threshold(improvable, scores, threshold)))
+                rows.append(row(str(target), threshold))
     return rows
 
 
-def _alerts_row(title: str, figures: Mapping[str, float | None]) -> Row:
-    threshold = figures["threshold"]
-    shares = [share(figures[name]) for name in ("precision", "recall", "alert_rate")]
+def _alerts_row(title: str, figures: Alerts | AlertsAtThreshold, threshold: float | None) -> Row:
+    shares = [share(value) for value in (figures.precision, figures.recall, figures.alert_rate)]
     return (title, "one per fold" if threshold is None else f"{threshold:.3f}", *shares)
 
 
@@ -201,13 +204,13 @@ def _photo(row: Mapping[Any, Any]) -> _Photo:
     return _Photo(row["path"], score, rating, row["opinions"], picture, problem)
 
 
-def _provenance(report: dict[str, Any]) -> dict[str, object]:
-    rated = ", ".join(f"{name or 'unknown'} ({n})" for name, n in report["enhancers"].items())
+def _provenance(report: FineTuningReport) -> dict[str, object]:
+    rated = ", ".join(f"{name or 'unknown'} ({n})" for name, n in report.enhancers.items())
     return {
         "ratings of the enhancer": rated,
-        "model learned from labels of": enhancer_of(report["labels"]) or "unknown",
-        "ridge": f"{report['ridge']:g}",
-        "parameters fitted": report["trainable_parameters"],
+        "model learned from labels of": enhancer_of(report.labels) or "unknown",
+        "ridge": f"{report.ridge:g}",
+        "parameters fitted": report.trainable_parameters,
     }
 
 
@@ -215,5 +218,5 @@ def _improvable(rated: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return (rated["rating"] >= IMPROVABLE).to_numpy()
 
 
-def _between(interval: list[float] | None, sign: str = "") -> str:
+def _between(interval: Interval | None, sign: str = "") -> str:
     return "" if interval is None else f" ({interval[0]:{sign}.3f} to {interval[1]:{sign}.3f})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from sklearn.metrics import precision_recall_curve
 
 from pipelines.evaluation.calibration import Bin
 from pipelines.evaluation.metrics import at_threshold
+from pipelines.evaluation.records import Comparison
 from pipelines.figures import png_of
 from pipelines.training.finetuning.learning_curve import Point
 
@@ -23,27 +23,27 @@ STEPS = 200
 
 
 def draw_precision_recall(
-    improvable: npt.NDArray[np.bool_], scores: Mapping[str, Values], report: dict[str, Any]
+    improvable: npt.NDArray[np.bool_], scores: Mapping[str, Values], figures: Comparison
 ) -> bytes:
     """Precision-recall curves of baseline and fine-tuned, and what random scores reach.
 
     Args:
         improvable: (n,) what people said.
         scores: named (n,) scores.
-        report: what ``compare_average_precision`` returned for them.
+        figures: their comparison.
     """
     figure, axis = _figure()
     for colour, (name, values) in zip(COLOURS, scores.items(), strict=True):
         precision, recall, _ = precision_recall_curve(improvable, values)
-        area = report["scores"][name]["auc_pr"]
+        area = figures.scores[name].auc_pr
         axis.step(recall, precision, where="post", color=colour, label=f"{name}: {area:.3f}")
-    axis.axhline(report["prevalence"], color=RED, linestyle=":", label="random (prevalence)")
+    axis.axhline(figures.prevalence, color=RED, linestyle=":", label="random (prevalence)")
     axis.set(
         xlabel="recall",
         ylabel="precision",
         xlim=(0, 1),
         ylim=(0, 1.02),
-        title=f"{report['n']} rated photos of {report['scenes']} scenes",
+        title=f"{figures.n} rated photos of {figures.scenes} scenes",
     )
     axis.legend(title="area under the curve", loc="lower left")
     return png_of(figure)

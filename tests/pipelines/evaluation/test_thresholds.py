@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,12 +13,10 @@ from pipelines.evaluation.thresholds import (
     MEASURES,
     Measure,
     Target,
-    add_target_options,
     choose_threshold,
     find_threshold,
-    target_of,
 )
-from trigger.errors import DataError, OptionError
+from trigger.errors import DataError
 
 rated = st.lists(st.tuples(st.booleans(), st.sampled_from([-0.5, 0.0, 0.4, 0.41, 2.0])), min_size=1)
 
@@ -63,16 +59,3 @@ def test_a_threshold_keeps_its_distance_from_scores() -> None:
     assert choose_threshold(improvable, scores, Target("alert_rate", 0.7)) == pytest.approx(0.3)
     neighbours: npt.NDArray[np.float64] = np.array([np.nextafter(1, 2), 1])
     assert choose_threshold(np.array([True, False]), neighbours, Target("precision", 1)) > 1
-
-
-def test_one_target_is_read_from_the_command_line() -> None:
-    parser = argparse.ArgumentParser()
-    add_target_options(parser)
-    assert target_of(parser.parse_args([])) is None
-    args = parser.parse_args(["--target-alert-rate", "0.1"])
-    assert target_of(args) == Target("alert_rate", 0.1)
-    assert str(target_of(args)) == "alert rate of at most 0.1"
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--target-recall", "0.5", "--target-precision", "0.5"])
-    with pytest.raises(OptionError, match=r"--target-alert-rate is 20\.0; it is a share"):
-        target_of(parser.parse_args(["--target-alert-rate", "20"]))

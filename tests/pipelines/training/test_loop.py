@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines.training.loop import FINGERPRINT, PhotoBatches, fit
+from pipelines.training.batches import PhotoBatches
+from pipelines.training.loop import FINGERPRINT, fit
 from trigger.errors import OptionError
 
 RNG = np.random.default_rng(0)
@@ -138,7 +139,7 @@ def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         train(tmp_path)
     record.write_bytes(stored)
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(OptionError, match=r"latest.*cannot be read.*start anew delete"):
+    with pytest.raises(OptionError, match=r"latest.*unreadable.*start over, delete"):
         train(tmp_path)
 
 
@@ -174,8 +175,8 @@ def test_neighbours_of_a_group_stay_together_and_every_row_comes_once() -> None:
 
 def test_some_rows_come_in_every_epoch_and_a_share_of_the_others() -> None:
     rows = np.arange(32)
-    often = rows < 8
-    batches = PhotoBatches(PHOTOS, rows, rows.astype(np.float32), 8, 0, None, often, 0.5)
+    always_shown = rows < 8
+    batches = PhotoBatches(PHOTOS, rows, rows.astype(np.float32), 8, 0, None, always_shown, 0.5)
     seen = []
     for epoch in range(8):
         batches.start_epoch(epoch)

@@ -28,13 +28,14 @@ from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.splits import is_held_out
 from pipelines.data.storage import Folder
 from pipelines.evaluation import metrics
+from pipelines.evaluation.records import AveragePrecision, Comparison
 from pipelines.figures import png_of
 from pipelines.models.record import MADE_WITH, read_record, write_record
 from pipelines.training import baseline as train
+from pipelines.training.batches import PhotoBatches
 from pipelines.training.finetuning import features as trunk_features
 from pipelines.training.finetuning import page as finetune_page
 from pipelines.training.finetuning.finetune import check_enhancers
-from pipelines.training.loop import PhotoBatches
 from pipelines.training.networks import build_trigger, cut_trunk, warm_start
 from trigger.cli.app import main
 from trigger.errors import DataError, ModelError
@@ -227,11 +228,9 @@ def test_each_curve_is_of_the_photos_that_it_is_said_to_be_of(
     monkeypatch.setattr(finetune_page, "draw_precision_recall", draw)
     columns = ["held_out", "rating", "baseline", "fine-tuned", "cross-validated"]
     rows = [(True, 1.0, 0.1, 0.4, 0.7), (False, 0.0, 0.2, 0.5, 0.8), (False, 2.0, 0.3, 0.6, 0.9)]
-    entry = {"auc_pr": 0.5, "interval": [0.25, 0.75]}
-    figures = {"n": 3, "scenes": 2, "prevalence": 0.5, "scores": {"baseline": entry}}
-    compared, curves = finetune_page._before_after(
-        pd.DataFrame(rows, columns=columns), {"held_out": figures, "cross_validated": figures}
-    )
+    figures = Comparison(3, 2, 0.5, {"baseline": AveragePrecision(0.5, (0.25, 0.75))})
+    report: Any = SimpleNamespace(held_out=figures, cross_validated=figures)
+    compared, curves = finetune_page._before_after(pd.DataFrame(rows, columns=columns), report)
     assert drawn == [
         {"baseline": [0.1], "fine-tuned": [0.4]},
         {"baseline": [0.1, 0.2, 0.3], "fine-tuned": [0.7, 0.8, 0.9]},
@@ -240,9 +239,9 @@ def test_each_curve_is_of_the_photos_that_it_is_said_to_be_of(
     assert len(curves) == 2
 
 
-def test_one_photo_in_ten_may_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_photo_in_ten_may_be_missing(caplog: pytest.LogCaptureFixture) -> None:
     leave_out_missing(Path("r.csv"), [("a.png", "is gone.")], 10, "Put it back")
-    assert "left out a.png: is gone." in capsys.readouterr().err
+    assert "skipped a.png: is gone." in caplog.text
     with pytest.raises(DataError, match=r"r.csv: 2 of 19 photos .* a.png: is gone. Put it back"):
         leave_out_missing(Path("r.csv"), [("a.png", "is gone.")] * 2, 19, "Put it back")
 
@@ -306,6 +305,7 @@ def test_ratings_of_another_enhancer_are_refused_unless_forced(
     finished: SimpleNamespace,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(DataError, match=r"2 of 'blur-1', 1 of 'denoise-4', but .* 'denoise-3'"):
         check_enhancers(Path("r.csv"), ["blur-1", "denoise-4", "blur-1", ""], RECORD)
@@ -314,7 +314,7 @@ def test_ratings_of_another_enhancer_are_refused_unless_forced(
     with pytest.raises(DataError, match=r"1 of 'real-sr-1'"):
         check_enhancers(Path("r.csv"), ["real-sr-1"], versioned)
     check_enhancers(Path("r.csv"), ["blur-1"], {})
-    assert "does not say" in capsys.readouterr().err
+    assert "does not say" in caplog.text
     other = (made / "ratings.csv").read_text().replace("denoise-3", "sharpen-1")
     (made / "other.csv").write_text(other)
     assert finetune(made, tmp_path / "out", ratings="other.csv") == 1
@@ -345,7 +345,7 @@ def test_ratings_that_cannot_be_learned_from_say_why(
     changed = "photo,path,rating\n" + f"{'a' * 64},0-0.png,1\n"
     (made / "changed.csv").write_text(changed)
     assert finetune(made, tmp_path, ratings="changed.csv") == 1
-    assert "0-0.png: is another photo by now" in capsys.readouterr().err
+    assert "0-0.png: the file has changed" in capsys.readouterr().err
     assert not (tmp_path / "finetuned.keras").exists()
 
 
@@ -356,7 +356,7 @@ def test_a_target_out_of_reach_costs_nothing_else(
     assert finetune(made, tmp_path, "--target-alert-rate", "0.01") == 1
     said = capsys.readouterr().err
     assert "no threshold reaches alert rate of at most 0.01" in said
-    assert "All else is written, with the threshold 0.4" in said
+    assert "Everything else has been written, with the threshold 0.4" in said
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["threshold"]["target"] is None
     assert report["held_out"] == finished.report["held_out"]
@@ -373,8 +373,8 @@ def test_a_rated_photo_that_is_broken_is_named_and_left_out(
     write_rows(made / "some.csv", [*rows, *broken])
     assert finetune(made, tmp_path, "--target-recall", "0.9", ratings="some.csv") == 0
     said = capsys.readouterr().err
-    assert f"left out {made}/broken.png: is not a photo" in said
-    assert f"left out {made}/gone.png: no such file" in said
+    assert f"skipped {made}/broken.png: is not a photo" in said
+    assert f"skipped {made}/gone.png: no such file" in said
     assert json.loads((tmp_path / "report.json").read_text()) == finished.report
 
 
@@ -382,7 +382,7 @@ def test_finetuning_into_the_folder_of_the_baseline_is_refused(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert finetune(made, made) == 2
-    assert "would write over its reports" in capsys.readouterr().err
+    assert "would overwrite its reports" in capsys.readouterr().err
 
 
 def test_a_model_without_a_record_has_none(tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def trained(
     with pytest.MonkeyPatch.context() as patch:
         use_models(patch)
         label(folder / "photos", folder / "labels")
-        patch.setattr(train.fitting, "fit", fit)
+        patch.setattr(train.loop, "fit", fit)
         command = ["train", str(folder / "labels"), "--out", str(seen.out), "--batch-size", "2"]
         assert main([*command, *options]) == 0
     return seen
@@ -501,5 +501,5 @@ def test_photos_that_are_not_what_was_labelled_end_training(
     shutil.copy(other, changed)
     assert main(["train", str(tmp_path / "labels"), "--out", str(tmp_path / "out")]) == 1
     message = capsys.readouterr().err
-    assert f"1 of 3 photos cannot be used, first {changed}: is another photo by now" in message
+    assert f"1 of 3 photos cannot be used, first {changed}: the file has changed" in message
     assert "label them where they are now into another folder" in message

@@ -23,7 +23,7 @@ from pipelines.training.finetuning.head import (
     cross_validate,
     fit_head,
     read_head,
-    tune,
+    select_ridge,
     write_head,
 )
 from pipelines.training.finetuning.learning_curve import draw, learning_curve
@@ -114,9 +114,12 @@ def test_heads_are_read_and_written() -> None:
 
 
 def test_little_noise_wants_a_weak_ridge_and_much_a_strong_one() -> None:
-    assert tune(make_rated(noise=0.05), NOTHING).ridge < tune(make_rated(noise=3.0), NOTHING).ridge
+    assert (
+        select_ridge(make_rated(noise=0.05), NOTHING).ridge
+        < select_ridge(make_rated(noise=3.0), NOTHING).ridge
+    )
     one_scene = replace(make_rated(), scenes=np.full(400, "the same"))
-    assert tune(one_scene, NOTHING).ridge == 1e5
+    assert select_ridge(one_scene, NOTHING).ridge == 1e5
 
 
 def test_photos_of_next_to_no_weight_do_not_choose_the_ridge() -> None:
@@ -124,7 +127,7 @@ def test_photos_of_next_to_no_weight_do_not_choose_the_ridge() -> None:
     first = np.arange(600) < 200
     ratings = np.where(first, clear.ratings, noisy.ratings)
     rated = replace(clear, ratings=ratings, weights=np.where(first, 1, 1e-6))
-    assert tune(rated, NOTHING).ridge == tune(rated[first], NOTHING).ridge
+    assert select_ridge(rated, NOTHING).ridge == select_ridge(rated[first], NOTHING).ridge
 
 
 def test_what_a_fold_says_never_reaches_its_own_scores_or_threshold() -> None:
@@ -147,7 +150,9 @@ def test_thresholds_are_found_on_scores_of_heads_that_have_not_seen_the_photos()
     folds = np.array([fold_of(scene) for scene in rated.scenes])
     for fold, threshold in enumerate(cross_validate(rated, NOTHING, target).thresholds):
         others = rated[folds != fold]
-        assert threshold == find_threshold(others.improvable, tune(others, NOTHING).scores, target)
+        assert threshold == find_threshold(
+            others.improvable, select_ridge(others, NOTHING).scores, target
+        )
 
 
 def test_a_fold_without_a_threshold_that_reaches_the_target_raises_no_alerts() -> None:
