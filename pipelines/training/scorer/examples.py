@@ -1,27 +1,29 @@
-"""The scorer's training set: photos as the network sees them, each with a human-scaled score.
+"""Training examples of the scorer: preprocessed photos with scores on the human scale.
 
 Three sources, on one scale (see :mod:`pipelines.opinions`):
 
-* LIVE Challenge photos with their opinions, and each degraded twice with every degradation but
+* LIVE Challenge photos with their opinions, and each degraded twice by every degradation but
   overexposure;
 * TID2013 distortions, made again, with theirs;
-* clean photos with degradations, and what enhancers and clumsy filters make of them, and with
-  distortions of TID2013 (as KADIS-700k does, Lin et al. 2020, arXiv:2001.08113).
+* clean photos with degradations, what enhancers and excessive filters make of them, and
+  distortions of TID2013 (as in KADIS-700k, Lin et al. 2020, arXiv:2001.08113).
 
-No person rated what is made here. :class:`~pipelines.training.scorer.judge.ReferenceJudge`, fitted on TID2013,
-grades it against the original, and the grade scales the original's own score. So the scorer learns
-for a thousand scenes what is worse than what, what restoration gains, and that over-sharpened or
-over-smoothed is worse than untouched. LIVE Challenge photos are only degraded, not restored: they
-have noise and blur of their own, whose removal the judge would take for damage.
+No person rated the photos that are made here. A full-reference model fitted on TID2013
+(:mod:`~pipelines.training.scorer.judge`) scores them against the original, scaled by the
+original's own score. So the scorer learns on a thousand scenes which version is better, what
+restoration gains, and that over-sharpened or over-smoothed photos are worse than untouched ones.
+LIVE Challenge photos are degraded but not restored: the model would take the removal of their own
+noise and blur for distortion.
 
-Each source photo becomes an ``.npz`` file, or two, so that an interrupted build goes on where it
-stopped. Files are named by all that they are made from, so that a folder shared by trainings never
-gives examples of another photo, of other opinions or of another enhancer.
+Each source photo becomes one or two ``.npz`` files, so that an interrupted build resumes. File
+names contain a hash of everything that the content depends on, so that trainings can share a
+folder.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +33,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from pipelines.data.available import identified
 from pipelines.data.disk_array import write_npz
@@ -51,18 +52,24 @@ from pipelines.opinions.tid2013 import (
     remake,
     scene_numbers,
 )
-from pipelines.training.scorer.judge import ReferenceJudge, damage
+from pipelines.training.scorer.judge import distortion_features
 from pipelines.training.scorer.losses import TYPICAL_DEVIATION
-from trigger.console.terminal import leave_out
+from trigger.console.progress import progress
 from trigger.errors import PhotoError
 from trigger.files import make_folder
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
 from trigger.preprocessing import STANDARD
 
+logger = logging.getLogger(__name__)
+
 CROP = 512
-STRENGTHS = 2  # versions of one degradation, so that strong can be told from mild
-DISTORTIONS = 6  # types of TID2013 that each clean photo shows, in two levels each
-RESTORED_BY = ("classical", "restorer")  # one or the other, so that the scorer is partial to none
+"""Side of the crop of large photos, in pixels."""
+STRENGTHS = 2
+"""Versions of each degradation, so that the scorer learns to rank strengths."""
+DISTORTIONS = 6
+"""Types of TID2013 per clean photo, in two levels each."""
+RESTORED_BY = ("classical", "restorer")
+"""Enhancers, one of which is drawn for each version, so that the scorer favours neither."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +82,9 @@ class Examples:
         kinds: (n,) what each is: ``live``, ``tid-TYPE-LEVEL`` or ``VIEW/original``, and
             ``VIEW/KIND-STRENGTH/degraded`` or the like for what was made from it; the strength of
             kind ``tid`` is TYPE times 10 plus LEVEL.
-        scores: (n,) float32 mean opinion 1..10; NaN where the judge still has to grade.
-        deviations: (n,) float32 spread of opinions.
-        damage: (n, 18) float32 damage against the original; NaN where there is none.
+        scores: (n,) float32 mean opinion 1..10; NaN where no person rated the photo.
+        deviations: (n,) float32 standard deviation of opinions.
+        distortion: (n, 18) float32 distortion features against the original.
     """
 
     scene: str
@@ -85,7 +92,7 @@ class Examples:
     kinds: npt.NDArray[np.str_]
     scores: npt.NDArray[np.float32]
     deviations: npt.NDArray[np.float32]
-    damage: npt.NDArray[np.float32]
+    distortion: npt.NDArray[np.float32]
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
@@ -96,7 +103,7 @@ class Examples:
             kinds=self.kinds,
             scores=self.scores,
             deviations=self.deviations,
-            damage=self.damage,
+            distortion=self.distortion,
         )
 
     @staticmethod
@@ -106,24 +113,44 @@ class Examples:
             return Examples(str(arrays["scene"]), *(arrays[name] for name in _ARRAYS))
 
 
-_ARRAYS = ("photos", "kinds", "scores", "deviations", "damage")
+_ARRAYS = ("photos", "kinds", "scores", "deviations", "distortion")
 
 
 def count_examples(path: Path) -> int:
-    """How many examples a file holds, without reading its photos."""
+    """Count the examples in a file without reading its photos.
+
+    Raises:
+        KeyError: the file was written by another version.
+    """
     with np.load(path) as arrays:
+        if missing := set(_ARRAYS).difference(arrays.files):
+            raise KeyError(*missing)
         return len(arrays["kinds"])
 
 
 def build_examples(
-    live: Path | None, tid: Path, clean: list[Path], out: Path, seed: int
+    live: Path | None,
+    tid: Path,
+    clean: Sequence[Path],
+    out: Path,
+    seed: int,
+    *,
+    show_progress: bool = False,
 ) -> list[Path]:
-    """Build what is missing in ``out`` and return all example files, sorted.
+    """Build the example files that are missing in ``out``; returns all of them, sorted.
 
-    Photos that cannot be read are named on standard error and left out.
+    Photos that cannot be read are skipped with a warning.
+
+    Args:
+        live: folder of LIVE Challenge; None: do without.
+        tid: folder of TID2013.
+        clean: flawless photos, or folders of them.
+        out: folder for the example files; made if it does not exist.
+        seed: of everything random.
+        show_progress: draw a progress bar on stderr if that is a terminal.
 
     Raises:
-        DataError: TID2013 or LIVE Challenge is not there.
+        DataError: files of TID2013 or LIVE Challenge are missing.
     """
     cv2.setNumThreads(1)
     make_folder(out)
@@ -131,10 +158,12 @@ def build_examples(
     missing = {path: job for path, job in jobs.items() if not _is_whole(path)}
     with worker_processes() as pool:
         results = pool.map(_build_one, missing.items())
-        bar = tqdm(results, "scorer examples", len(missing), unit="scene", disable=None)
+        bar = progress(
+            results, "scorer examples", total=len(missing), unit="scenes", shown=show_progress
+        )
         for path, problem in zip(missing, bar, strict=True):
             if problem:
-                leave_out(problem)
+                logger.warning("skipped %s", problem)
                 del jobs[path]
     return sorted(jobs)
 
@@ -142,16 +171,16 @@ def build_examples(
 def _is_whole(path: Path) -> bool:
     try:
         return count_examples(path) > 0
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return False
 
 
 def plan_examples(
-    live: Path | None, tid: Path, clean: list[Path], seed: int
+    live: Path | None, tid: Path, clean: Sequence[Path], seed: int
 ) -> dict[str, Callable[[], Examples]]:
-    """Name of each example file, after all that its content depends on, and how it is built.
+    """Names of all example files, each with the function that builds its content.
 
-    Photos whose file cannot be read are named on standard error and left out.
+    Photos whose file cannot be read are skipped with a warning.
     """
     jobs: dict[str, Callable[[], Examples]] = {}
     opinions = read_scores(tid)
@@ -179,7 +208,7 @@ def _file_name(source: str, photo: str, *facts: object) -> str:
 
 
 def _build_one(item: tuple[Path, Callable[[], Examples]]) -> str:
-    """Returns why it could not be, where the photo is broken."""
+    """Build and save the examples of a scene; returns the reason where its photo is broken."""
     cv2.setNumThreads(1)
     path, build = item
     try:
@@ -207,7 +236,7 @@ def _live_scene(rated: RatedPath, seed: int) -> Examples:
         np.array(kinds),
         scores,
         np.full(len(kinds), rated.deviation, np.float32),
-        np.stack([damage(photo, reference) for photo in photos]),
+        np.stack([distortion_features(photo, reference) for photo in photos]),
     )
 
 
@@ -221,7 +250,7 @@ def _tid_scene(folder: Path, number: int) -> Examples:
         np.array([f"tid-{photo.type}-{photo.level}" for photo in rated]),
         np.array([photo.score for photo in rated], np.float32),
         np.full(len(rated), TYPICAL_DEVIATION, np.float32),
-        np.stack([damage(photo, reference) for photo in photos]),
+        np.stack([distortion_features(photo, reference) for photo in photos]),
     )
 
 
@@ -232,22 +261,22 @@ def _clean_scene(path: Path, seed: int) -> Examples:
     pixels = read_photo(data, name=str(path)).pixels
     kinds: list[str] = []
     photos: list[Pixels] = []
-    damages: list[npt.NDArray[np.float32]] = []
+    distortion: list[npt.NDArray[np.float32]] = []
     for view, original in _views(pixels, rng):
         reference = STANDARD.apply(original)
         for kind, version in _versions(original, rng):
             photo = STANDARD.apply(version)
             kinds.append(f"{view}/{kind}")
             photos.append(photo)
-            damages.append(damage(photo, reference))
-    return _made_from_flawless(scene, kinds, photos, damages)
+            distortion.append(distortion_features(photo, reference))
+    return _made_from_flawless(scene, kinds, photos, distortion)
 
 
 def _distorted_scene(path: Path, seed: int) -> Examples:
     data = read_photo_bytes(path)
     scene = photo_hash(data)
     rng = np.random.default_rng([seed, int(scene[:12], 16), 1])
-    # The crop where there is one: reduced to 448 pixels, fine distortions of the whole would fade.
+    # The crop if there is one: reduced to 448 pixels, the whole would lose fine distortions.
     *_, (_, original) = _views(read_photo(data, name=str(path)).pixels, rng)
     kinds, photos = ["distorted/original"], [STANDARD.apply(original)]
     for chosen in rng.choice(len(TYPES), DISTORTIONS, replace=False):
@@ -257,14 +286,14 @@ def _distorted_scene(path: Path, seed: int) -> Examples:
             if abs(reached - LEVEL_PSNR[level]) <= TOLERANCE:
                 kinds.append(f"distorted/tid-{kind.number * 10 + level}/degraded")
                 photos.append(STANDARD.apply(distorted))
-    damages = [damage(photo, photos[0]) for photo in photos]
-    return _made_from_flawless(scene, kinds, photos, damages)
+    distortion = [distortion_features(photo, photos[0]) for photo in photos]
+    return _made_from_flawless(scene, kinds, photos, distortion)
 
 
 def _made_from_flawless(
-    scene: str, kinds: list[str], photos: list[Pixels], damages: list[npt.NDArray[np.float32]]
+    scene: str, kinds: list[str], photos: list[Pixels], distortion: list[npt.NDArray[np.float32]]
 ) -> Examples:
-    """Examples that the judge has yet to grade, but for the originals."""
+    """Examples of which only the originals have a score yet."""
     scores = [FLAWLESS if kind.endswith("/original") else np.nan for kind in kinds]
     return Examples(
         scene,
@@ -272,12 +301,12 @@ def _made_from_flawless(
         np.array(kinds),
         np.array(scores, np.float32),
         np.full(len(kinds), TYPICAL_DEVIATION, np.float32),
-        np.stack(damages),
+        np.stack(distortion),
     )
 
 
 def _views(pixels: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixels]]:
-    """The whole photo and, where it is large, a crop at its native resolution."""
+    """Yield the whole photo and, where it is large, a crop at full resolution."""
     yield "whole", pixels
     height, width = pixels.shape[:2]
     if min(height, width) > CROP:
@@ -286,7 +315,7 @@ def _views(pixels: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixe
 
 
 def _versions(original: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pixels]]:
-    """The original, degraded and restored versions, and clumsy processing of each sort."""
+    """Yield the original, degraded, restored, over-sharpened and over-smoothed versions."""
     enhancers = _enhancers()
 
     def restored(photo: Pixels) -> Pixels:
@@ -313,7 +342,7 @@ def _enhancers() -> list[Enhancer]:
 def _degraded(
     values: FloatPhoto, kinds: Sequence[Kind], rng: np.random.Generator
 ) -> Iterator[tuple[str, Pixels]]:
-    """Each degradation in several random strengths, named ``KIND-STRENGTH``."""
+    """Yield each degradation in several random strengths, named ``KIND-STRENGTH``."""
     for kind in kinds:
         for strength in range(STRENGTHS):
             yield f"{kind}-{strength}", degrade(values, random_factors(kind, rng), rng)
@@ -324,22 +353,3 @@ def _oversharpen(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     soft = cv2.GaussianBlur(values, (0, 0), float(rng.uniform(0.7, 2.5)))
     sharp = values + float(rng.uniform(1, 4)) * (values - soft)
     return to_pixels(sharp)
-
-
-def grade(
-    scores: npt.NDArray[np.float32], damages: npt.NDArray[np.float32], judge: ReferenceJudge
-) -> npt.NDArray[np.float32]:
-    """Fill in the scores that no person gave, for the examples of one scene.
-
-    Args:
-        scores: (n,) with the original's score first and NaN where the judge has to grade.
-        damages: (n, 18) against the original.
-        judge: knows what a flawless original loses; one that starts lower has less to lose.
-    """
-    open_rows = np.isnan(scores)
-    if not open_rows.any():
-        return scores
-    graded = scores.copy()
-    left = (judge.score(damages[open_rows]) - 1) / (FLAWLESS - 1)
-    graded[open_rows] = 1 + np.minimum(left, 1) * (scores[0] - 1)
-    return graded

@@ -1,4 +1,4 @@
-"""From a mean and a spread to the distribution of opinions 1..10, and the loss between two."""
+"""Distributions of opinions 1..10, and the losses of the scorer."""
 
 from __future__ import annotations
 
@@ -7,29 +7,33 @@ import numpy as np
 import numpy.typing as npt
 
 BINS = np.arange(1, 11)
-# The usual spread of opinions on one photo (LIVE Challenge: median 19.6 of 100).
 TYPICAL_DEVIATION = 1.76
-# At an error of one point the difference pulls about four times as hard as the distance.
+"""Standard deviation of opinions on one photo; the median of LIVE Challenge, 19.6 of 100."""
 DIFFERENCE_WEIGHT = 0.2
+"""Weight of the difference loss; at an error of a point its gradient is about four times larger."""
 
 
 def distribution(score: float, deviation: float = TYPICAL_DEVIATION) -> npt.NDArray[np.float32]:
-    """A discretised normal over 1..10 whose mean is exactly the score.
+    """Discretise a normal distribution over 1..10 so that its mean is the score.
 
     Args:
         score: mean opinion, 1..10.
         deviation: standard deviation of the opinions before they are cut to 1..10.
 
     Returns:
-        (10,) float32 summing to 1. Near the ends of the scale the centre of the normal is moved
-        until the mean of what remains is the score.
+        (10,) float32 that sums to 1.
+
+    Example:
+        >>> distribution(5.5).round(2).tolist()[4:6]
+        [0.22, 0.22]
     """
     score = float(np.clip(score, 1.05, 9.95))
+    # Cut off at 1 and 10, a normal has its mean elsewhere: find its centre by bisection.
     low, high = -40.0, 51.0
     for _ in range(60):
         centre = (low + high) / 2
         logits = -0.5 * ((BINS - centre) / deviation) ** 2
-        shares = np.exp(logits - logits.max())
+        shares = np.exp(logits - logits.max())  # softmax
         shares /= shares.sum()
         if float(shares @ BINS) < score:
             low = centre
@@ -54,10 +58,17 @@ def mean_opinion(shares: keras.KerasTensor) -> keras.KerasTensor:
 def opinion_loss(expected: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
     """:func:`squared_emd`, plus the error of the score difference between batch neighbours.
 
-    Labels are differences of scores. Two versions of one photo share most of what the network
-    gets wrong about that photo, so the squared distance alone hardly sees the small difference
-    between them; put next to each other in the batch, they are compared directly (a ranking loss
-    between versions of one photo is from Liu et al., RankIQA, ICCV 2017, arXiv:1707.08347).
+    Labels are differences of scores. Two versions of one photo share most of their error, which
+    hides the small difference between them from the squared distance alone; as neighbours in the
+    batch they are compared directly (a ranking loss between versions of one photo: Liu et al.,
+    RankIQA, ICCV 2017, arXiv:1707.08347).
+
+    Args:
+        expected: (N, 10) distributions.
+        predicted: (N, 10).
+
+    Returns:
+        (N,).
     """
     error = mean_opinion(predicted) - mean_opinion(expected)
     differences = keras.ops.abs(error - keras.ops.roll(error, 1, axis=0))

@@ -1,101 +1,51 @@
-"""``trigger train-scorer``: a scorer from photos that people rated."""
+"""Train a quality scorer on photos that people rated."""
 
 from __future__ import annotations
 
-import argparse
-import json
+import dataclasses
+import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.data.disk_array import new_disk_array
+from pipelines.data.json_records import to_json
 from pipelines.data.lock import working_in
-from pipelines.data.splits import FOLDS, is_held_out
 from pipelines.models.record import read_record
-from pipelines.opinions import live_challenge, tid2013
 from pipelines.scorers import mean_score
-from pipelines.training import loop as fitting
+from pipelines.training import loop
+from pipelines.training.batches import CROP_SIDE, PhotoBatches
 from pipelines.training.networks import build_nima, predict_in_slices, save_whole, warm_start
+from pipelines.training.options import Architecture, ScorerOptions
 from pipelines.training.scorer.alexnet import build_alexnet_rank, rank_loss
-from pipelines.training.scorer.examples import Examples, build_examples, count_examples, grade
-from pipelines.training.scorer.judge import ReferenceJudge
+from pipelines.training.scorer.example_table import ExampleTable, gather
+from pipelines.training.scorer.examples import build_examples
 from pipelines.training.scorer.losses import distribution, mean_error, opinion_loss
-from pipelines.training.scorer.report import report_agreement
-from trigger.cli.options import local_path, positive_float
-from trigger.errors import DataError, OptionError
+from pipelines.training.scorer.report import ExampleCounts, ScorerReport, make_report
+from trigger.errors import OptionError
 from trigger.files import write_atomically
 from trigger.preprocessing import STANDARD
+
+logger = logging.getLogger(__name__)
 
 Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class ExampleTable:
-    """All examples in one place; photos (n, 448, 448, 3) uint8, the rest (n,)."""
-
-    photos: npt.NDArray[np.uint8]
-    scenes: npt.NDArray[np.str_]
-    kinds: npt.NDArray[np.str_]
-    scores: npt.NDArray[np.float32]
-    deviations: npt.NDArray[np.float32]
-    held_out: npt.NDArray[np.bool_]
-
-
-def gather(files: list[Path], cache: Path, fold: int = 0) -> ExampleTable:
-    """Bring example files together and grade what only the judge can grade.
-
-    The judge is fitted on TID2013 scenes that are not held out.
-
-    Args:
-        files: what :func:`~pipelines.training.scorer.examples.build_examples` wrote.
-        cache: ``.npy`` file to write; photos are mapped from it, so that they need not fit in
-            memory.
-        fold: which fifth of the scenes is held out, 0..4.
-    """
-    counts = [count_examples(path) for path in files]
-    shape = (sum(counts), STANDARD.size, STANDARD.size, 3)
-    photos = new_disk_array(cache, np.uint8, shape)
-    facts: list[Examples] = []
-    for path, end in zip(files, np.cumsum(counts), strict=True):
-        examples = Examples.load(path)
-        photos[end - len(examples.kinds) : end] = examples.photos
-        facts.append(replace(examples, photos=photos[:0]))
-    photos.flush()
-    rated = [e for e in facts if e.kinds[0].startswith("tid-") and not is_held_out(e.scene, fold)]
-    if not rated:
-        raise DataError(
-            "all scenes of TID2013 are held out, so nothing is left to grade by; give --tid a "
-            "mos.csv that scores more of kodak01.png to kodak24.png, with these beside it"
-        )
-    judge = ReferenceJudge().fit(
-        np.concatenate([e.damage for e in rated]), np.concatenate([e.scores for e in rated])
-    )
-    scenes = np.array([e.scene for e in facts]).repeat(counts)
-    return ExampleTable(
-        np.load(cache, mmap_mode="r"),
-        scenes,
-        np.concatenate([e.kinds for e in facts]),
-        np.concatenate([grade(e.scores, e.damage, judge) for e in facts]),
-        np.concatenate([e.deviations for e in facts]),
-        np.array([is_held_out(scene, fold) for scene in scenes]),
-    )
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A network that can be trained to score.
+class Recipe:
+    """How the network of an architecture is trained.
 
     Attributes:
         build: the network with fresh weights, for photos of that many pixels a side.
         loss: of targets and predictions.
-        metric: what the log tells besides.
-        targets: (n,) scores and (n,) deviations to what the network is to predict.
-        trunk: starting weights unless others are given; None: it always starts from scratch.
+        metric: logged with the loss.
+        targets: (n,) scores and (n,) deviations to what the network predicts.
+        trunk: default starting weights; None: it always starts from scratch.
     """
 
     build: Callable[[int], keras.Model]
@@ -109,18 +59,143 @@ def _distributions(scores: Values, deviations: Values) -> Values:
     return np.stack([distribution(*row) for row in zip(scores, deviations, strict=True)])
 
 
-ARCHITECTURES = {
-    "nima": Architecture(build_nima, opinion_loss, mean_error, _distributions, "imagenet"),
-    "alexnet-rank": Architecture(
+RECIPES: dict[Architecture, Recipe] = {
+    "nima": Recipe(build_nima, opinion_loss, mean_error, _distributions, "imagenet"),
+    "alexnet-rank": Recipe(
         build_alexnet_rank, rank_loss, "mae", lambda scores, _: scores[:, None], None
     ),
 }
 
 
+def train_scorer(
+    tid: str | PathLike[str],
+    out: str | PathLike[str],
+    options: ScorerOptions | None = None,
+    *,
+    show_progress: bool = False,
+) -> ScorerReport:
+    """Train a scorer on TID2013, LIVE Challenge and degraded photos; a fold of scenes is held out.
+
+    Writes ``ARCHITECTURE.keras``, ``report.json``, ``log.csv`` and ``tensorboard/``. An interrupted
+    training resumes where it stopped.
+
+    Args:
+        tid: folder of TID2013: originals and scores, see :mod:`pipelines.opinions.tid2013`.
+        out: folder for the results; made if it does not exist.
+        options: further photos, network and schedule.
+        show_progress: print a line per epoch, and draw progress bars on stderr if that is a
+            terminal.
+
+    Returns:
+        What ``report.json`` holds.
+
+    Raises:
+        DataError: opinions or photos are missing.
+        ModelError: the starting weights cannot be read, or are of another network.
+        OptionError: the starting weights are in ``out`` or have seen other scenes, or ``out``
+            holds another training that was interrupted.
+
+    Example:
+        >>> from pipelines.training import ScorerOptions, train_scorer
+        >>> options = ScorerOptions(architecture="alexnet-rank", epochs=8)
+        >>> report = train_scorer("rated/tid2013", "scorer", options)  # doctest: +SKIP
+        >>> report.tid2013_held_out.spearman  # doctest: +SKIP
+        0.71
+    """
+    options = options or ScorerOptions()
+    tid, out = Path(tid), Path(out)
+    if options.init:
+        _check_fold(options.init, options.fold)
+        loop.check_start_outside(out, "--init", options.init)
+    with working_in(out):
+        return _train(tid, out, options, show_progress)
+
+
+def _train(tid: Path, out: Path, options: ScorerOptions, show_progress: bool) -> ScorerReport:
+    recipe = RECIPES[options.architecture]
+    keras.utils.set_random_seed(options.seed)
+    model, whole = recipe.build(CROP_SIDE), recipe.build(STANDARD.size)
+    if recipe.trunk:
+        warm_start(model, options.init or recipe.trunk)
+    files = build_examples(
+        options.live,
+        tid,
+        options.clean,
+        options.examples or out / "examples",
+        options.seed,
+        show_progress=show_progress,
+    )
+    table = gather(files, out / "photos.npy", options.fold)
+    train = np.flatnonzero(~table.held_out)
+    report: list[ScorerReport] = []
+
+    def finish() -> None:
+        record = {"fold": str(options.fold)}
+        save_whole(model, whole, out / f"{options.architecture}.keras", record)
+        rows = np.flatnonzero(table.held_out | table.rated_by_people)
+        predicted = score_both_ways(whole, table.photos, rows)
+        report.append(
+            make_report(
+                _described(tid, out, options),
+                ExampleCounts(len(train), int(table.held_out.sum())),
+                table.scenes[rows],
+                table.kinds[rows],
+                table.held_out[rows],
+                table.scores[rows],
+                predicted,
+            )
+        )
+        write_atomically(out / "report.json", to_json(report[0]))
+
+    loop.fit(
+        model,
+        _batches(table, train, recipe, options),
+        loss=recipe.loss,
+        metrics=[recipe.metric],
+        learning_rate=options.learning_rate,
+        epochs=options.epochs,
+        out=out,
+        finish=finish,
+        show_progress=show_progress,
+    )
+    (out / "photos.npy").unlink()
+    return report[0]
+
+
+def _check_fold(init: str, fold: int) -> None:
+    """Refuse starting weights that were trained on scenes that are held out here."""
+    if not init.endswith(".keras"):
+        return
+    held_out = read_record(Path(init)).get("fold", "0")
+    if held_out != str(fold):
+        raise OptionError(
+            f"{init} held out fold {held_out}, so it has seen scenes of fold {fold}; give "
+            f"--fold {held_out}, or other weights to start from"
+        )
+
+
+def _batches(
+    table: ExampleTable, rows: npt.NDArray[np.intp], recipe: Recipe, options: ScorerOptions
+) -> PhotoBatches:
+    """Batches in which versions of one photo by one degradation are neighbours."""
+    families = [_family(table.scenes[row], table.kinds[row]) for row in rows]
+    return PhotoBatches(
+        table.photos,
+        rows,
+        recipe.targets(table.scores[rows], table.deviations[rows]),
+        options.batch_size,
+        options.seed,
+        np.unique(families, return_inverse=True)[1],
+        always_shown=table.rated_by_people[rows],
+        sampled_share=options.graded_share,
+        side=CROP_SIDE,
+    )
+
+
 def _family(scene: str, kind: str) -> str:
-    """What is to be compared in training: all that one degradation made of one photo."""
+    """Name of the group that a photo is compared with: versions by one degradation."""
     view, _, version = kind.partition("/")
-    if not version:  # a photo that people rated: LIVE by itself, TID2013 with its other levels
+    if not version:  # rated by people: LIVE alone, TID2013 with the other levels of the type
         return f"{scene} {kind.rpartition('-')[0]}"
     return f"{scene} {view} {re.split('[-/]', version)[0]}"
 
@@ -128,146 +203,14 @@ def _family(scene: str, kind: str) -> str:
 def score_both_ways(
     model: keras.Model, photos: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float32]:
-    """Mean scores (n,) of photos and their mirror images, as the packaged scorer gives them."""
+    """Mean scores (n,) of photos and their mirror images, as the packaged scorer computes them."""
     sides = (photos, photos[:, :, ::-1])
     scores = [mean_score(predict_in_slices(model, side, rows)) for side in sides]
     return np.mean(scores, axis=0)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``trigger train-scorer``."""
-    parser.description = (
-        "Train a scorer on LIVE Challenge, re-made TID2013 and graded clean photos. A fifth of all "
-        "scenes is held out. An interrupted training goes on where it stopped."
-    )
-    parser.epilog = (
-        "example: trigger train-scorer --live rated/live_challenge --tid rated/tid2013 "
-        "--clean clean --init mobilenet_v2_1.0.weights.h5 --out scorer"
-    )
-    parser.add_argument("--live", type=Path, help=f"LIVE Challenge: {live_challenge.LAYOUT}")
-    parser.add_argument(
-        "--tid",
-        type=Path,
-        required=True,
-        help=f"TID2013: {tid2013.LAYOUT}; what people said of its distortions also grades what is "
-        "made from the other photos",
-    )
-    parser.add_argument("--clean", type=Path, nargs="*", default=[], help="flawless photos")
-    parser.add_argument(
-        "--out", type=local_path, required=True, help="folder for model, logs, report"
-    )
-    parser.add_argument(
-        "--examples",
-        type=Path,
-        metavar="FOLDER",
-        help="where the examples lie or are to be built, to share them between trainings (default: "
-        "OUT/examples)",
-    )
-    parser.add_argument(
-        "--graded-share",
-        type=positive_float,
-        default=1.0,
-        metavar="SHARE",
-        help="of the photos that no person rated, how many an epoch shows, others each time; of "
-        "rated ones it shows all (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--architecture",
-        choices=list(ARCHITECTURES),
-        default="nima",
-        help="network and loss (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--init",
-        help="starting weights of nima: imagenet (default), the .weights.h5 file of a MobileNetV2 "
-        "of alpha 1.0, or a nima.keras, whose head is kept too",
-    )
-    parser.add_argument(
-        "--fold",
-        type=int,
-        choices=range(FOLDS),
-        default=0,
-        help="which fifth of the scenes is held out; packaged scorers have not seen fold 0 "
-        "(default: %(default)s); a .keras file for --init must have held out the same",
-    )
-    fitting.add_options(parser, epochs=8, seeded="examples, order, mirroring and squares")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Build examples, train, evaluate; writes ``ARCHITECTURE.keras`` and ``report.json``."""
-    architecture = ARCHITECTURES[args.architecture]
-    if args.init and architecture.trunk is None:
-        raise OptionError(f"{args.architecture} starts from scratch; leave out --init {args.init}")
-    if args.graded_share > 1:
-        raise OptionError(f"--graded-share must be at most 1, got {args.graded_share}")
-    trained = bool(args.init) and args.init.endswith(".keras")
-    if trained and (theirs := read_record(Path(args.init)).get("fold", "0")) != str(args.fold):
-        raise OptionError(
-            f"{args.init} held out fold {theirs}, so it has seen scenes of fold {args.fold}; give "
-            f"--fold {theirs}, or other weights to start from"
-        )
-    if args.init:
-        fitting.keep_start(args.out, "--init", args.init)
-    with working_in(args.out):
-        _train(architecture, args)
-    return 0
-
-
-def _train(architecture: Architecture, args: argparse.Namespace) -> None:
-    keras.utils.set_random_seed(args.seed)
-    model, whole = architecture.build(fitting.SIDE), architecture.build(STANDARD.size)
-    if architecture.trunk:
-        warm_start(model, args.init or architecture.trunk)
-    examples = args.examples or args.out / "examples"
-    files = build_examples(args.live, args.tid, args.clean, examples, args.seed)
-    table = gather(files, args.out / "photos.npy", args.fold)
-    train = np.flatnonzero(~table.held_out)
-    targets = architecture.targets(table.scores[train], table.deviations[train])
-    families = [_family(table.scenes[row], table.kinds[row]) for row in train]
-    groups = np.unique(families, return_inverse=True)[1]
-    rated = np.char.find(table.kinds, "/") < 0
-    batches = fitting.PhotoBatches(
-        table.photos,
-        train,
-        targets,
-        args.batch_size,
-        args.seed,
-        groups,
-        often=rated[train],
-        share=args.graded_share,
-        side=fitting.SIDE,
-    )
-
-    def finish() -> None:
-        file = args.out / f"{args.architecture}.keras"
-        save_whole(model, whole, file, {"fold": str(args.fold)})
-        rows = np.flatnonzero(table.held_out | rated)
-        predicted = score_both_ways(whole, table.photos, rows)
-        report = {
-            "options": {
-                name: str(value) for name, value in vars(args).items() if name != "passed_on"
-            },
-            "examples": {"train": len(train), "held_out": int(table.held_out.sum())},
-            **report_agreement(
-                table.scenes[rows],
-                table.kinds[rows],
-                table.held_out[rows],
-                table.scores[rows],
-                predicted,
-            ),
-        }
-        text = json.dumps(report, indent=2)
-        write_atomically(args.out / "report.json", text.encode())
-        print(text)  # noqa: T201
-
-    fitting.fit(
-        model,
-        batches,
-        loss=architecture.loss,
-        metrics=[architecture.metric],
-        learning_rate=args.learning_rate,
-        epochs=args.epochs,
-        out=args.out,
-        finish=finish,
-    )
-    (args.out / "photos.npy").unlink()
+def _described(tid: Path, out: Path, options: ScorerOptions) -> dict[str, str]:
+    """All options as text, for the report."""
+    values = {"tid": tid, "out": out}
+    values |= {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return {name: str(value) for name, value in values.items()}

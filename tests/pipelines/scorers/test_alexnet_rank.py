@@ -11,7 +11,8 @@ import pytest
 from export.tflite import convert
 from pipelines.packaging.package import package
 from pipelines.scorers import checked_opinions, load_scorer, packaged
-from pipelines.training import loop as fitting
+from pipelines.training.batches import PhotoBatches
+from pipelines.training.loop import fit
 from pipelines.training.scorer.alexnet import MARGIN, build_alexnet_rank, rank_loss
 from trigger.cli.app import main
 from trigger.errors import ModelError
@@ -44,8 +45,8 @@ def test_of_equal_errors_the_wrong_order_costs_more() -> None:
 def network(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
     keras.utils.set_random_seed(0)
     network = build_alexnet_rank()
-    batches = fitting.PhotoBatches(PHOTOS, np.arange(4), SCORES, batch_size=4, seed=0)
-    fitting.fit(
+    batches = PhotoBatches(PHOTOS, np.arange(4), SCORES, batch_size=4, seed=0)
+    fit(
         network,
         batches,
         loss=rank_loss,

@@ -17,20 +17,20 @@ from export.network import load_network
 from pipelines.data.splits import is_held_out
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
 from pipelines.models.record import read_record
+from pipelines.opinions import FLAWLESS
 from pipelines.opinions.tid2013 import LEVEL_PSNR, TYPES
-from pipelines.training.loop import PhotoBatches
+from pipelines.training.batches import PhotoBatches
 from pipelines.training.networks import build_nima, save_network
 from pipelines.training.scorer import train
+from pipelines.training.scorer.example_table import grade
 from pipelines.training.scorer.examples import (
     DISTORTIONS,
-    FLAWLESS,
     Examples,
     build_examples,
-    grade,
     plan_examples,
 )
-from pipelines.training.scorer.judge import ReferenceJudge
-from pipelines.training.scorer.report import report_agreement
+from pipelines.training.scorer.judge import FullReferenceJudge
+from pipelines.training.scorer.report import ClearCases, ExampleCounts, Restoration, make_report
 from pipelines.training.scorer.train import score_both_ways
 from trigger.cli.app import main
 from trigger.errors import DataError
@@ -83,16 +83,16 @@ def test_clean_photos_show_distortions_that_the_judge_can_grade(tmp_path: Path) 
     (name,) = (name for name in jobs if name.startswith("distorted-"))
     examples = jobs[name]()
     assert examples.kinds[0] == "distorted/original"
-    assert examples.damage[0].max() < 1e-3
-    assert (examples.damage[1:].max(axis=1) > 0.01).all()
+    assert examples.distortion[0].max() < 1e-3
+    assert (examples.distortion[1:].max(axis=1) > 0.01).all()
     strengths = [int(kind.split("-")[1].split("/")[0]) for kind in examples.kinds[1:]]
     types = {strength // 10 for strength in strengths}
     assert types <= {kind.number for kind in TYPES}
     assert len(set(strengths)) == len(strengths) > len(types) >= DISTORTIONS - 1
 
 
-def test_broken_photos_are_named_and_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_broken_photos_are_named_and_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tid, clean, out = tmp_path / "tid", tmp_path / "clean", tmp_path / "examples"
     save_photo(tid / "kodak01.png", 1)
@@ -102,9 +102,9 @@ def test_broken_photos_are_named_and_left_out(
     (clean / "empty.png").touch()
     files = build_examples(None, tid, [clean], out, seed=0)
     assert [file.name.partition("-")[0] for file in files] == ["clean", "distorted", "tid"]
-    said = capsys.readouterr().err
-    assert f"left out {clean}/empty.png: is empty" in said
-    assert f"left out {clean}/cut.png: " in said
+    said = caplog.text
+    assert f"{clean}/empty.png: is empty" in said
+    assert f"skipped {clean}/cut.png: " in said
 
 
 def test_without_tid_nothing_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,18 +127,20 @@ def test_processing_is_compared_with_photos_of_the_same_strength() -> None:
     }
     scores = np.array(list(truth.values()), np.float32)
     count = len(truth)
-    report = report_agreement(
+    report = make_report(
+        {},
+        ExampleCounts(1, 1),
         np.repeat("scene", count),
         np.array(list(truth)),
         np.ones(count, bool),
         scores[:, 0],
         scores[:, 1],
     )
-    assert report["processing_held_out"] == {
-        "noise": {"clear_n": 2, "clear_sign_agreement": 1.0},
-        "original": {"clear_n": 1, "clear_sign_agreement": 0.0},
+    assert report.processing_held_out == {
+        "noise": ClearCases(2, 1.0),
+        "original": ClearCases(1, 0.0),
     }
-    assert report["strength_held_out"]["noise"] == {"clear_n": 1, "clear_sign_agreement": 0.0}
+    assert report.strength_held_out["noise"] == ClearCases(1, 0.0)
 
 
 def test_agreement_is_told_of_both_sides_and_of_restoration_held_out() -> None:
@@ -148,30 +150,26 @@ def test_agreement_is_told_of_both_sides_and_of_restoration_held_out() -> None:
     rated = [f"tid-1-{level}" for level in (1, 2, 3)] * 2
     made = [f"whole/{kind}-0/{v}" for kind in ("noise", "blur") for v in ("degraded", "restored")]
     held_out = [False] * 3 + [True] * 5 + [False] * 2
-    report = report_agreement(
+    report = make_report(
+        {},
+        ExampleCounts(1, 1),
         np.repeat("scene", 10),
         np.array(rated + made),
         np.array(held_out),
         np.array(truth, np.float32),
         np.array(ours, np.float32),
     )
-    assert report["tid2013_train"]["spearman"] == pytest.approx(1)
-    assert report["tid2013_held_out"]["spearman"] == pytest.approx(-1)
-    assert report["restoration_held_out"] == {
-        "noise": {
-            "n": 1,
-            "mean_delta": 0.5,
-            "mean_true_delta": 2,
-            "spearman": None,
-            "clear_n": 1,
-            "clear_sign_agreement": 1,
-        }
+    people = report.by_people()
+    assert people["tid2013", "train"].spearman == pytest.approx(1)
+    assert people["tid2013", "held_out"].spearman == pytest.approx(-1)
+    assert report.restoration_held_out == {
+        "noise": Restoration(1, 0.5, 2, spearman=None, clear_n=1, clear_sign_agreement=1)
     }
 
 
 def test_what_the_judge_grades_loses_its_share_of_what_the_original_has() -> None:
-    class Halving(ReferenceJudge):
-        def score(self, damage: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    class Halving(FullReferenceJudge):
+        def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             return np.array([FLAWLESS, (1 + FLAWLESS) / 2], np.float32)
 
     scores = np.array([5, np.nan, np.nan], np.float32)
@@ -218,8 +216,8 @@ def test_a_training_on_few_examples_ends_with_a_report(
         shown.extend(float(score) for n in range(len(batches)) for score in batches[n][1][:, 0])
         finish()
 
-    monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
-    monkeypatch.setattr(train.fitting, "fit", fit)
+    monkeypatch.setattr(train, "build_examples", lambda *_, **__: example_files(tmp_path, fold=3))
+    monkeypatch.setattr(train.loop, "fit", fit)
     options = ["--tid", "x", "--out", str(tmp_path), "--architecture", "alexnet-rank"]
     assert main(["train-scorer", *options, "--fold", "3"]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
@@ -231,13 +229,13 @@ def test_a_training_on_few_examples_ends_with_a_report(
 def test_a_scorer_goes_on_from_one_that_held_out_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(train, "build_examples", lambda *_: example_files(tmp_path, fold=3))
+    monkeypatch.setattr(train, "build_examples", lambda *_, **__: example_files(tmp_path, fold=3))
 
     def fit(model: keras.Model, *_: object, finish: Callable[[], None], **__: object) -> None:
         model.set_weights([1.1 * weights for weights in model.get_weights()])
         finish()
 
-    monkeypatch.setattr(train.fitting, "fit", fit)
+    monkeypatch.setattr(train.loop, "fit", fit)
     begun = build_nima()
     start, out = tmp_path / "start.keras", tmp_path / "out"
     save_network(begun, start, {"fold": "3"})
