@@ -3,9 +3,8 @@
 ``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
 [--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
 published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
-(libjpeg, 4:2:0) and repaired by enhancers and by the networks that
-``trigger train-enhancer`` wrote into DIR, named by it: those that learned one quality at that one,
-others at all.
+(libjpeg, 4:2:0) and repaired by enhancers and by the networks that ``trigger train-enhancer``
+wrote into DIR, named by it: those that learned one quality at that one, others at all.
 
 PSNR over RGB; SSIM and PSNR-B as means over R, G and B; all of rounded 8-bit pixels, means over
 photos. Parameters and multiply-adds per pixel are those of the network; CPU seconds per megapixel
@@ -34,7 +33,7 @@ from pipelines.degradation.model import Factors, degrade
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from pipelines.evaluation.fidelity import psnr_b, windowed_similarity
 from pipelines.training.enhancers.networks import multiply_adds, repair
-from pipelines.training.enhancers.train import load_network
+from pipelines.training.enhancers.recipes import load_trained
 from trigger.photo import find_photos, read_photo
 
 PUBLISHED = {
@@ -152,7 +151,7 @@ def main() -> int:
             report = json.loads((folder / "report.json").read_text())
             if report["quality"] not in (None, quality):
                 continue
-            network = load_network(report["network"], folder / f"{report['network']}.weights.h5")
+            network = load_trained(report["network"], folder / f"{report['network']}.weights.h5")
             row = measure(folder.resolve().name, quality, originals, photos, repair_with(network))
             row.parameters = report["parameters"]
             row.multiply_adds_per_pixel = multiply_adds(network)

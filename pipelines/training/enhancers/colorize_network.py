@@ -1,7 +1,7 @@
-"""From L* to chroma: a classifier of colours on a frozen ImageNet trunk.
+"""Colorization network: a classifier of color bins on a frozen ImageNet trunk.
 
 After Zhang, Isola & Efros, "Colorful Image Colorization", ECCV 2016, arXiv:1603.08511: chroma is
-cut into bins, rare colours count more in training, and the answer is the annealed mean. Unlike
+quantized into bins, rare colors weigh more in training, and the output is the annealed mean. Unlike
 there, the features are those of MobileNetV2 (alpha 1.0) on the gray photo, up to ``block_15_add``;
 only a small decoder is trained.
 """
@@ -19,33 +19,33 @@ from pipelines.enhancers.learned.chroma import SIDE
 from trigger.errors import ModelError
 
 TAPS = ("block_2_add", "block_5_add", "block_12_add", "block_15_add")
-"""Where the trunk is read: 64x64x24, 32x32x32, 16x16x96 and 8x8x160 values."""
+"""Layers of the trunk that the decoder sees: 64x64x24, 32x32x32, 16x16x96 and 8x8x160 values."""
 STEP = 16
-"""Side of a bin of chroma."""
+"""Side of a bin in units of a* and b*."""
 LIMIT = 112
-"""Largest a* or b* of a bin's centre; sRGB ends before."""
+"""Largest a* or b* of the center of a bin; beyond sRGB."""
 BINS_ACROSS = 2 * LIMIT // STEP + 1
 TEMPERATURE = 0.6
-"""Of the annealed mean: 1 gives the mean of all guesses, 0 the likeliest (section 2.3)."""
-TAKEN_BACK = 0.5
-"""How much of the weight of rare colours the answer takes back: with none of it, patches of wild
-colours; with all, hardly any colour."""
+"""Of the annealed mean: 1 gives the mean of all bins, 0 the most likely (section 2.3)."""
+REBALANCING = 0.5
+"""Share of the weight of rare colors that is undone in the output: 0 gives patches of wild
+colors, 1 hardly any color."""
 UNIFORM = 0.5
-"""Share of the uniform distribution in the one that rare colours are weighed by (section 2.2)."""
+"""Share of the uniform distribution in the one that determines weights (section 2.2)."""
 SIGMA = 5.0
 """Smoothing of that distribution, in units of a* and b*."""
 KEPT_SHARE = 1e-4
-"""Bins with less than this share of all pixels are left out."""
+"""Bins with a smaller share of all pixels are left out."""
 
 Values = npt.NDArray[np.float32]
 
 
-class ColourBins:
-    """The bins that occur.
+class ColorBins:
+    """The bins of chroma that occur in photos.
 
     Attributes:
-        centres: (Q, 2) float32, a* and b*.
-        weights: (Q,) float32, how much each counts in training; their mean over pixels is 1.
+        centers: (Q, 2) float32, a* and b*.
+        weights: (Q,) float32 weights in the loss; their mean over pixels is 1.
     """
 
     def __init__(self, chroma: Values) -> None:
@@ -53,29 +53,31 @@ class ColourBins:
         side = BINS_ACROSS
         axis = np.arange(-LIMIT, LIMIT + 1, STEP, dtype=np.float32)
         grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-        self._row_of = np.arange(side * side)  # until it is known which occur
+        self._row_of = np.arange(side * side)  # all bins, for now
+        # Histogram of chroma, in parts to bound the memory.
         share = np.zeros(side * side)
         for part in np.array_split(chroma.reshape(-1, 2), max(1, chroma.size // 2**20)):
             rows, parts = self._corners(part)
             share += np.bincount(rows.ravel(), parts.ravel(), side * side)
         share /= share.sum()
+        # Smooth it, keep the bins that occur, and weigh them by the inverse of their frequency.
         smooth = cv2.GaussianBlur(share.reshape(side, side), (0, 0), SIGMA / STEP).ravel()
         kept = np.flatnonzero(share >= KEPT_SHARE)
-        self.centres = grid[kept]
+        self.centers = grid[kept]
         self._row_of = np.full(side * side, -1)
         self._row_of[kept] = np.arange(len(kept))
         weights = 1 / ((1 - UNIFORM) * smooth[kept] + UNIFORM / len(kept))
         self.weights = (weights / (weights * share[kept]).sum()).astype(np.float32)
 
     def targets(self, chroma: Values) -> Values:
-        """Soft classes (..., Q) of chroma (..., 2), times the weight of the likeliest.
+        """Soft labels (..., Q) of chroma (..., 2), times the weight of the most likely bin.
 
-        Each value is shared among the four bins around it, so that their mean is the value. Shares
-        of bins that do not occur are left out: such a pixel counts less.
+        Each value is distributed over the four bins around it by bilinear interpolation. Shares of
+        bins that do not occur are dropped, so that such a pixel weighs less.
         """
         rows, parts = self._corners(chroma.reshape(-1, 2))
-        dense = np.zeros((len(rows), len(self.centres) + 1), np.float32)
-        for corner in range(4):  # the last column takes what is left out
+        dense = np.zeros((len(rows), len(self.centers) + 1), np.float32)
+        for corner in range(4):  # the last column collects bins that do not occur
             dense[np.arange(len(rows)), rows[:, corner]] += parts[:, corner]
         dense = dense[:, :-1]
         dense *= self.weights[dense.argmax(1)][:, None]
@@ -84,9 +86,11 @@ class ColourBins:
     def _corners(self, chroma: Values) -> tuple[npt.NDArray[np.intp], Values]:
         """The four bins around each value and their shares, both (n, 4)."""
         side = BINS_ACROSS
+        # Position on the grid of bins: cell of the lower corner, and distance from it, 0..1.
         place = ((chroma + LIMIT) / STEP).clip(0, side - 1)
         low = np.minimum(place.astype(int), side - 2)
         high = place - low
+        # Bilinear weights of the four corners, and their numbers in the flattened grid.
         shares = [
             (high if up else 1 - high)[:, 0] * (high if right else 1 - high)[:, 1]
             for up in (0, 1)
@@ -97,7 +101,7 @@ class ColourBins:
 
 
 def build_trunk(weights: Path) -> keras.Model:
-    """uint8 L* (N, 256, 256, 1) to the values at ``TAPS``.
+    """Frozen MobileNetV2: uint8 L* (N, 256, 256, 1) to the outputs of ``TAPS``.
 
     Args:
         weights: ``.weights.h5`` of ``keras.applications.MobileNetV2(alpha=1.0,
@@ -124,7 +128,7 @@ def build_trunk(weights: Path) -> keras.Model:
 
 
 def build_decoder(bins: int) -> keras.Model:
-    """Values at ``TAPS`` to scores of colour bins (N, 64, 64, bins)."""
+    """Decoder: outputs of ``TAPS`` to logits of color bins (N, 64, 64, bins)."""
     shapes = ((64, 64, 24), (32, 32, 32), (16, 16, 96), (8, 8, 160))
     inputs = [keras.Input(shape) for shape in shapes]
     fine, middle, coarse, deep = inputs
@@ -146,16 +150,17 @@ def _unit(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
 
 
 def bin_loss(targets: keras.KerasTensor, scores: keras.KerasTensor) -> keras.KerasTensor:
-    """Cross-entropy of (N, H, W, Q), weighed by what ``ColourBins.targets`` multiplied in."""
+    """Weighted cross-entropy (N, H, W) of soft labels and logits (N, H, W, Q)."""
     return -keras.ops.sum(targets * keras.ops.log_softmax(scores), axis=-1)
 
 
-def assemble(trunk: keras.Model, decoder: keras.Model, bins: ColourBins) -> keras.Model:
-    """The whole network: uint8 L* (N, 256, 256, 1) to chroma (N, 64, 64, 2)."""
+def assemble(trunk: keras.Model, decoder: keras.Model, bins: ColorBins) -> keras.Model:
+    """Join trunk and decoder: uint8 L* (N, 256, 256, 1) to chroma (N, 64, 64, 2)."""
+    # Undo part of the weights of rare colors, sharpen by the temperature, and take the mean.
     scores = decoder(trunk.outputs)
-    offset = -TAKEN_BACK / TEMPERATURE * np.log(bins.weights)
+    offset = -REBALANCING / TEMPERATURE * np.log(bins.weights)
     annealed = keras.layers.Rescaling(1 / TEMPERATURE, offset=offset.tolist())(scores)
     mean = keras.layers.Conv2D(2, 1, use_bias=False, name="chroma")
     chroma = mean(keras.layers.Softmax()(annealed))
-    mean.set_weights([bins.centres[None, None]])
+    mean.set_weights([bins.centers[None, None]])
     return keras.Model(trunk.input, chroma, name="colorize")

@@ -1,7 +1,7 @@
-"""Colour photographs as the colorizing network learns them: views of lightness and of chroma.
+"""Training data of the colorization network: lightness and chroma of views of color photos.
 
-A view is the photo or a crop of it, squeezed into a square and mirrored or not. What the frozen
-trunk says of each view is kept on disk, so that training runs the small decoder alone.
+A view is the photo or a crop of it, resized to a square and possibly mirrored. The features of the
+frozen trunk are cached on disk, so that training runs the small decoder alone.
 """
 
 from __future__ import annotations
@@ -9,42 +9,42 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from pipelines.data.available import identified
 from pipelines.data.disk_array import new_disk_array
 from pipelines.data.pixels import Pixels, to_float
 from pipelines.data.splits import is_held_out
 from pipelines.enhancers.learned.chroma import chroma_square, is_gray, lightness_square
-from pipelines.training.enhancers.colorize_network import ColourBins
-from pipelines.training.loop import Batches
+from pipelines.training.batches import Batches
+from pipelines.training.enhancers.colorize_network import ColorBins
+from trigger.console.progress import progress
 from trigger.errors import DataError, PhotoError
 from trigger.files import make_folder, write_atomically
 from trigger.photo import find_photos, photo_hash, read_photo, read_photo_bytes
+from trigger.threads import default_workers, map_in_order
 
 VIEWS = 6
-"""Of each training photo; the first is the whole photo, as the only one of held-out photos."""
-LEAST_CROP = 0.6
-"""Of height and width, each by itself: squeezed wide photos are distorted too."""
-ENOUGH_PIXELS = 512
-"""Photos are decoded at a reduced size, but no side smaller than this."""
+"""Views of each training photo; the first is the whole photo, the only view of held-out photos."""
+MIN_CROP = 0.6
+"""Smallest share of height and of width; resizing to a square distorts wide photos alike."""
+DECODED_SIDE = 512
+"""Photos may be decoded at a reduced size, with sides of at least this many pixels."""
 
 Values = npt.NDArray[np.float32]
 
 
 class Views:
-    """Views of photos and what the trunk says of them, mapped from files.
+    """Features and chroma of views, mapped from files.
 
     Attributes:
         features: one (n, height, width, channels) float16 array for each tap of the trunk.
         chroma: (n, 64, 64, 2) float16.
-        photos: how many photos they are of.
+        photos: number of photos.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,20 +56,34 @@ class Views:
 
 
 def split_photos(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Photos to learn from and photos held out; gray ones are sorted out by ``make_views``."""
+    """Split photos into those to train on and those held out, by content hash."""
     sides: tuple[list[Path], list[Path]] = ([], [])
     for path, scene in identified(find_photos(folders)):
         sides[is_held_out(scene)].append(path)
     return sides
 
 
-def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Path) -> Views:
-    """Views of photos, and what the trunk says of them; from the folder where it has them.
+def make_views(
+    paths: Sequence[Path],
+    views: int,
+    trunk: keras.Model,
+    folder: Path,
+    *,
+    show_progress: bool = False,
+) -> Views:
+    """Compute features and chroma of views, or open those of the same photos in the folder.
 
-    Gray and unreadable photos are left out.
+    Gray and unreadable photos are skipped.
+
+    Args:
+        paths: photos.
+        views: of each photo.
+        trunk: what ``build_trunk`` returns.
+        folder: for the arrays; made if it does not exist.
+        show_progress: draw progress bars on stderr if that is a terminal.
 
     Raises:
-        DataError: no colour photo is among them.
+        DataError: none of the photos has colors.
     """
     done = folder / "views.json"
     digest = hashlib.sha256(f"{views} {[str(path) for path in paths]}".encode()).hexdigest()
@@ -77,26 +91,21 @@ def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Pa
         return Views(folder)
     make_folder(folder)
     done.unlink(missing_ok=True)
-    with ThreadPoolExecutor(2) as pool:
-        read = pool.map(lambda path: _squares(path, views), paths)
-        squares = [
-            square
-            for square in tqdm(read, "reading", len(paths), unit="photo", disable=None)
-            if square is not None
-        ]
+    read = map_in_order(lambda path: _squares(path, views), paths, default_workers())
+    bar = progress(read, "reading", total=len(paths), shown=show_progress)
+    squares = [square for square in bar if square is not None]
     if not squares:
-        raise DataError(f"none of {len(paths)} photos has colours; name folders of colour photos")
+        raise DataError(f"none of {len(paths)} photos has colors; name folders of color photos")
     lightness = np.concatenate([square[0] for square in squares])
     np.save(folder / "chroma.npy", np.concatenate([square[1] for square in squares]))
     files = [
         new_disk_array(folder / f"tap-{tap}.npy", np.float16, (len(lightness), *shape[1:]))
         for tap, shape in enumerate(trunk.output_shape)
     ]
-    for start in tqdm(range(0, len(lightness), 16), "features", disable=None):
-        for file, values in zip(
-            files, trunk(lightness[start : start + 16], training=False), strict=True
-        ):
-            file[start : start + 16] = np.asarray(values)
+    slices = [slice(start, start + 16) for start in range(0, len(lightness), 16)]
+    for part in progress(slices, "features", unit="batches", shown=show_progress):
+        for file, values in zip(files, trunk(lightness[part], training=False), strict=True):
+            file[part] = np.asarray(values)
     for file in files:
         file.flush()
     write_atomically(done, json.dumps({"of": digest, "photos": len(squares)}).encode())
@@ -104,10 +113,10 @@ def make_views(paths: Sequence[Path], views: int, trunk: keras.Model, folder: Pa
 
 
 class ViewBatches(Batches):
-    """Shuffled batches of what the trunk says and of the colours that are right."""
+    """Shuffled batches of trunk features and soft labels of colors."""
 
-    def __init__(self, views: Views, bins: ColourBins, batch_size: int, seed: int) -> None:
-        """Describe the batches; ``seed`` is that of their order."""
+    def __init__(self, views: Views, bins: ColorBins, batch_size: int, seed: int) -> None:
+        """Describe the batches; ``seed`` determines their order."""
         super().__init__()
         self._views, self._bins = views, bins
         self._batch_size, self._seed = batch_size, seed
@@ -123,7 +132,7 @@ class ViewBatches(Batches):
             "seed": self._seed,
             "photos": self._views.photos,
             "views": len(self._views.chroma),
-            "colour bins": self._bins.centres.tolist(),
+            "colour bins": self._bins.centers.tolist(),
         }
 
     def __len__(self) -> int:
@@ -136,10 +145,10 @@ class ViewBatches(Batches):
 
 
 def _squares(path: Path, views: int) -> tuple[Pixels, npt.NDArray[np.float16]] | None:
-    """Lightness and chroma of the views of a photo; None where it has no colours to learn."""
+    """Lightness and chroma of the views of a photo; None if it is gray or unreadable."""
     try:
         data = read_photo_bytes(path)
-        pixels = read_photo(data, at_least=ENOUGH_PIXELS).pixels
+        pixels = read_photo(data, at_least=DECODED_SIDE).pixels
     except PhotoError:
         return None
     if is_gray(to_float(pixels)):
@@ -153,7 +162,7 @@ def _squares(path: Path, views: int) -> tuple[Pixels, npt.NDArray[np.float16]] |
 def _crops(pixels: Pixels, views: int, rng: np.random.Generator) -> Iterator[Pixels]:
     yield pixels
     for view in range(1, views):
-        size = [round(side * rng.uniform(LEAST_CROP, 1)) for side in pixels.shape[:2]]
+        size = [round(side * rng.uniform(MIN_CROP, 1)) for side in pixels.shape[:2]]
         top, left = (
             int(rng.integers(0, whole - part + 1))
             for whole, part in zip(pixels.shape[:2], size, strict=True)

@@ -1,4 +1,4 @@
-"""Pairs of patches to learn repairing from, cut from crops of flawless photos that are degraded."""
+"""Training patches of enhancers: degraded and flawless, cut from crops of photos."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.data.processes import worker_processes
 from pipelines.degradation.model import Factors, degrade, sensor
 from pipelines.enhancers.classical.shrinkage import BLOCK
-from pipelines.training.loop import Batches
+from pipelines.training.batches import Batches
+from trigger.console.progress import progress
 
 CROP = 320
+"""Side of a crop in pixels."""
 PER_CROP = 4
+"""Patches per crop."""
 
 Draw = Callable[[np.random.Generator], Factors]
 Repair = Callable[[FloatPhoto], FloatPhoto]
 
 
 class Crops(Protocol):
-    """Where patches are cut from."""
+    """A source of crops that patches are cut from."""
 
     def __call__(self, rng: np.random.Generator) -> Pixels:
-        """One crop, (h, w, 6 or more) uint8: three channels to predict, then what is seen."""
+        """One crop (h, w, 6 or more) uint8: three channels to predict, then the input."""
         ...
 
     def fingerprint(self) -> list[int]:
-        """What tells these crops from others, but for how they are degraded."""
+        """Numbers that differ between sets of crops, whatever their degradation."""
         ...
 
 
 class DegradedCrops:
-    """Crops that are degraded when they are asked for, so that no two are the same."""
+    """Crops degraded on the fly, so that no two are the same."""
 
     def __init__(self, photos: Sequence[Pixels], draw: Draw) -> None:
         """Describe the crops.
 
         Args:
             photos: flawless, each (H, W, 3) uint8.
-            draw: how a crop is degraded.
+            draw: random factors of the degradation of a crop.
         """
         self._photos, self._draw = photos, draw
 
@@ -56,22 +58,30 @@ class DegradedCrops:
 
 
 class RepairedCrops:
-    """A fixed set of crops, repaired already, for networks that go on from there.
+    """A fixed set of crops, degraded and enhanced in advance, for networks that come after.
 
-    Those in which there was nothing to repair are left out, as the network never sees such photos.
+    Crops in which the enhancement found nothing are left out: the network never sees such photos.
     """
 
     def __init__(
-        self, photos: Sequence[Pixels], draw: Draw, repair: Repair, count: int, seed: int
+        self,
+        photos: Sequence[Pixels],
+        draw: Draw,
+        repair: Repair,
+        count: int,
+        seed: int,
+        *,
+        show_progress: bool = False,
     ) -> None:
-        """Degrade and repair, on all processors.
+        """Degrade and enhance, on all processors.
 
         Args:
             photos: flawless, each (H, W, 3) uint8.
-            draw: how a crop is degraded.
-            repair: a function of a module, which returns the same object where it does nothing.
-            count: of crops to make.
+            draw: random factors of the degradation of a crop.
+            repair: a module-level function, which returns the same object if it changes nothing.
+            count: number of crops to make.
             seed: of everything random.
+            show_progress: draw a progress bar on stderr if that is a terminal.
         """
         jobs = []
         for number in range(count):
@@ -79,7 +89,9 @@ class RepairedCrops:
             jobs.append((_random_crop(photos, rng), draw(rng), rng))
         with worker_processes() as pool:
             results = pool.map(partial(_repaired, repair), jobs, chunksize=8)
-            made = list(tqdm(results, "repairing", count, unit="crop", disable=None))
+            made = list(
+                progress(results, "repairing", total=count, unit="crops", shown=show_progress)
+            )
         self._crops = [crop for crop in made if crop is not None]
 
     def __call__(self, rng: np.random.Generator) -> Pixels:
@@ -91,9 +103,9 @@ class RepairedCrops:
 
 
 def degraded_pair(crop: Pixels, factors: Factors, rng: np.random.Generator) -> Pixels:
-    """(h, w, 6) uint8: what can be had again, and degraded.
+    """Stack a target (3 channels) and the degraded crop: (h, w, 6) uint8.
 
-    Overexposure stays, for nothing around a patch tells how bright a scene was.
+    Overexposure stays in the target: nothing around a patch shows how bright the scene was.
     """
     values = to_float(crop)
     exposed = Factors(exposure=factors.exposure, spill=factors.spill)
@@ -112,10 +124,10 @@ def _repaired(repair: Repair, job: tuple[Pixels, Factors, np.random.Generator]) 
 
 
 class PatchBatches(Batches):
-    """Batches of patches as they are seen and of what they should be.
+    """Batches of input patches and targets.
 
-    Several patches are cut from each large crop: blur and blocks of what lies around a patch reach
-    into it, and degrading costs little of the time that training takes.
+    Several patches are cut from each crop, since blur and JPEG blocks reach into a patch from its
+    surroundings, and degrading whole crops costs little.
     """
 
     def __init__(
@@ -133,11 +145,11 @@ class PatchBatches(Batches):
         """Describe the batches.
 
         Args:
-            crops: where patches are cut from, with sides of ``side`` or more.
-            faults: theirs in words, so that a training is not resumed with others.
+            crops: that patches are cut from, with sides of at least ``side``.
+            faults: their degradation in words, so that a training is not resumed with another.
             side: of the patches, in pixels.
             target_side: of the middle of a patch that is to be predicted.
-            aligned: share of the patches that begin on the 8x8 grid of JPEG.
+            aligned: share of patches whose corner is on the 8x8 grid of JPEG.
             batch_size: patches per batch.
             steps: batches per epoch.
             seed: of everything random.
@@ -167,8 +179,8 @@ class PatchBatches(Batches):
     def __getitem__(self, step: int) -> tuple[FloatPhoto, FloatPhoto]:
         """Patches (n, side, side, 3 or more) and targets (n, target_side, target_side, 6).
 
-        The first three channels of a target are to be predicted, the others the first three that
-        are seen, so that a metric can tell what was gained. All in [0, 1].
+        All are float32 in [0, 1]. The first three channels of a target are to be predicted; the
+        others are the first three of the input, so that a metric can measure the gain.
         """
         rng = np.random.default_rng([self._seed, self._epoch, step])
         patches: list[Pixels] = []
@@ -196,6 +208,6 @@ def _square(photo: Pixels, side: int, align: int, rng: np.random.Generator) -> t
 
 
 def _turned(photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """One of the eight ways to lay a square."""
+    """One of the eight rotations and reflections of a square."""
     turned = np.rot90(photo, int(rng.integers(4)))
     return turned[:, ::-1] if rng.random() < 0.5 else turned

@@ -21,9 +21,9 @@ from pipelines.data.splits import is_held_out
 from pipelines.enhancers import load_enhancer
 from pipelines.enhancers.learned.chroma import chroma_square, coloured, is_gray, lightness_square
 from pipelines.training.enhancers.colorize_network import (
-    TAKEN_BACK,
+    REBALANCING,
     TEMPERATURE,
-    ColourBins,
+    ColorBins,
     assemble,
     bin_loss,
 )
@@ -83,17 +83,17 @@ def test_colours_come_back_from_the_small_square(coffee: Pixels, shape: tuple[in
 @given(st.lists(st.tuples(st.floats(-80, 80), st.floats(-80, 80)), min_size=1, max_size=20))
 def test_the_mean_of_the_bins_of_a_colour_is_the_colour(colours: list[tuple[float, float]]) -> None:
     chroma = np.array(colours, np.float32)
-    bins = ColourBins(chroma)
+    bins = ColorBins(chroma)
     shares = bins.targets(chroma)
     shares /= shares.sum(-1, keepdims=True)
     # Bins with hardly any share are left out.
-    assert np.abs(shares @ bins.centres - chroma).max() < 0.1
+    assert np.abs(shares @ bins.centers - chroma).max() < 0.1
 
 
 def test_rare_colours_weigh_more_and_the_right_answer_costs_least() -> None:
     chroma = np.zeros((100, 2), np.float32)
     chroma[:5] = 64
-    bins = ColourBins(chroma)
+    bins = ColorBins(chroma)
     targets = bins.targets(chroma)
     rare, common = targets[0], targets[-1]
     assert rare.sum() > 1.5 * common.sum()
@@ -106,7 +106,7 @@ def test_rare_colours_weigh_more_and_the_right_answer_costs_least() -> None:
 def test_the_answer_takes_back_a_part_of_what_rare_colours_weigh() -> None:
     chroma = np.zeros((100, 2), np.float32)
     chroma[:5] = 64
-    bins = ColourBins(chroma)
+    bins = ColorBins(chroma)
     lightness = keras.Input((256, 256, 1), dtype="uint8")
     pooled = keras.layers.AveragePooling2D(4)(keras.layers.Rescaling(1.0)(lightness))
     trunk = keras.Model(lightness, [pooled])
@@ -114,8 +114,8 @@ def test_the_answer_takes_back_a_part_of_what_rare_colours_weigh() -> None:
     undecided = keras.layers.Conv2D(2, 1, kernel_initializer="zeros")
     network = assemble(trunk, keras.Model([seen], undecided(seen)), bins)
     answer = np.asarray(network(np.zeros((1, 256, 256, 1), np.uint8)))
-    rare = bins.centres[:, 0].argmax()
-    odds = (bins.weights[rare] / bins.weights[1 - rare]) ** (-TAKEN_BACK / TEMPERATURE)
+    rare = bins.centers[:, 0].argmax()
+    odds = (bins.weights[rare] / bins.weights[1 - rare]) ** (-REBALANCING / TEMPERATURE)
     assert odds < 0.5
     np.testing.assert_allclose(answer[0, 0, 0], 64 * odds / (1 + odds), rtol=1e-4)
 
@@ -146,7 +146,7 @@ def test_views_are_those_of_colour_photos_and_made_once(
     np.testing.assert_allclose(views.features[0][0, ..., 0], whole, atol=1e-3)
     assert np.abs(views.features[0][0] - views.features[0][1]).mean() > 0.01  # a crop
 
-    batches = ViewBatches(views, ColourBins(views.chroma.astype(np.float32)), 4, seed=0)
+    batches = ViewBatches(views, ColorBins(views.chroma.astype(np.float32)), 4, seed=0)
     seen = [batches[number][0][0] for number in range(len(batches))]
     assert [len(batch) for batch in seen] == [4, 2]
     assert len(np.unique(np.concatenate(seen).reshape(6, -1), axis=0)) == 6

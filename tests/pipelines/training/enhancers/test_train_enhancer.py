@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from pipelines.data.json_records import read_json
 from pipelines.data.pixels import to_float, to_pixels
 from pipelines.data.splits import is_held_out
 from pipelines.degradation.model import KINDS, Factors
 from pipelines.enhancers import load_enhancer
 from pipelines.enhancers.learned.restorer import first_repair_version
-from pipelines.packaging import enhancer_file as tflite
-from pipelines.training.enhancers import networks, train
+from pipelines.training.enhancers import networks, recipes, train
+from pipelines.training.enhancers.losses import gain
 from pipelines.training.enhancers.networks import multiply_adds, repair
 from pipelines.training.enhancers.patches import (
     DegradedCrops,
@@ -30,11 +32,14 @@ from pipelines.training.enhancers.patches import (
     RepairedCrops,
     degraded_pair,
 )
+from pipelines.training.enhancers.report import EnhancerReport
+from pipelines.training.options import EnhancerNetwork, EnhancerOptions
+from trigger.cli.app import main
 from trigger.errors import DataError, ModelError, OptionError
 from trigger.photo import photo_hash
 
 Photos = Mapping[str, npt.NDArray[np.uint8]]
-JPEG = partial(train._jpeg, 10)
+JPEG = partial(recipes.jpeg_of, 10)
 
 
 OPTIONS: dict[str, Any] = {
@@ -56,8 +61,10 @@ def batches(photo: npt.NDArray[np.uint8], **changes: object) -> PatchBatches:
         ("restorer", 628_032, 41_472),
     ],
 )
-def test_networks_have_the_published_size(name: str, parameters: int, work: int) -> None:
-    network = train.RECIPES[name].build()
+def test_networks_have_the_published_size(
+    name: EnhancerNetwork, parameters: int, work: int
+) -> None:
+    network = recipes.RECIPES[name].build()
     assert network.count_params() == parameters
     assert multiply_adds(network) == work
 
@@ -69,10 +76,10 @@ def test_our_networks_start_as_the_identity(build: Callable[[], keras.Model]) ->
     np.testing.assert_array_equal(repair(network, photo), photo[..., :3])
 
 
-@pytest.mark.parametrize("name", train.RECIPES)
-def test_mixed_precision_keeps_the_steps_of_a_photo(name: str) -> None:
-    recipe = train.RECIPES[name]
-    with train._policy("mixed_bfloat16"):
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_mixed_precision_keeps_the_steps_of_a_photo(name: EnhancerNetwork) -> None:
+    recipe = recipes.RECIPES[name]
+    with train._computing_in("mixed_bfloat16"):
         network = recipe.build()
     shape = (1, recipe.side, recipe.side, network.input.shape[-1])
     photo = np.random.default_rng(0).random(shape, np.float32)
@@ -130,8 +137,8 @@ def test_targets_are_the_middle_of_what_is_seen(coffee: npt.NDArray[np.uint8]) -
 def test_gain_is_what_psnr_gains() -> None:
     clean = np.full((1, 8, 8, 3), 0.5, np.float32)
     target = np.concatenate([clean, clean + 0.1], axis=-1)
-    assert float(train.gain(target, clean + 0.01)[0]) == pytest.approx(20, abs=0.1)
-    assert float(train.gain(target, clean - 0.2)[0]) == pytest.approx(-6.02, abs=0.01)
+    assert float(gain(target, clean + 0.01)[0]) == pytest.approx(20, abs=0.1)
+    assert float(gain(target, clean - 0.2)[0]) == pytest.approx(-6.02, abs=0.01)
 
 
 @pytest.fixture
@@ -163,17 +170,17 @@ def test_a_training_logs_what_it_gains_and_saves_what_it_learned(
 ) -> None:
     out = tmp_path / "out"
     options = ["--out", str(out), "--epochs", "2", "--steps", "10", "--batch-size", "4", *options]
-    train.train(train.parse(["deblocker", str(folder), *options]))
+    assert main(["train-enhancer", "deblocker", str(folder), *options]) == 0
     assert "broken.jpg" in capsys.readouterr().err
     report = json.loads((out / "report.json").read_text())
     assert (report["patches"], report["quality"]) == (80, quality)
     with (out / "log.csv").open() as log:
         gains = [float(row["val_gain"]) for row in csv.DictReader(log)]
     assert report["held_out_gain_db"] == pytest.approx(gains[-1], abs=1e-3)
-    network = train.load_network("deblocker", out / "deblocker.weights.h5")
+    network = recipes.load_trained("deblocker", out / "deblocker.weights.h5")
     assert (np.asarray(network.get_layer("gain").kernel) != 0).any()
     with pytest.raises(ModelError, match="does not hold weights of arcnn"):
-        train.load_network("arcnn", out / "deblocker.weights.h5")
+        recipes.load_trained("arcnn", out / "deblocker.weights.h5")
 
 
 def test_a_training_goes_on_from_repaired_photos(
@@ -182,28 +189,26 @@ def test_a_training_goes_on_from_repaired_photos(
     monkeypatch.setattr(train, "REPAIRED_CROPS", 16)
     monkeypatch.setattr(train, "HELD_OUT_PATCHES", 8)
     one, two = tmp_path / "one", tmp_path / "two"
-    short = ["--epochs", "1", "--steps", "2", "--batch-size", "4"]
-    train.train(train.parse(["restorer", str(folder), "--out", str(one), *short]))
-    weights = one / "restorer.weights.h5"
+    short = EnhancerOptions(epochs=1, steps=2, batch_size=4)
+    train.train_enhancer("restorer", [folder], one, short)
+    options = replace(short, init=one / "restorer.weights.h5")
     with pytest.raises(OptionError, match="give another --out"):
-        train.train(
-            train.parse(["restorer", str(folder), "--out", str(one), "--init", str(weights)])
-        )
-    options = ["--init", str(weights), *short]
-    train.train(train.parse(["restorer", str(folder), "--out", str(two), *options]))
-    report = json.loads((two / "report.json").read_text())
-    assert [stage["patches"] for stage in report["stages"]] == [8, 8]
-    assert (report["patches"], report["repaired_by"]) == (16, first_repair_version())
+        train.train_enhancer("restorer", [folder], one, options)
+    report = train.train_enhancer("restorer", [folder], two, options)
+    assert report == read_json(EnhancerReport, two / "report.json")
+    assert isinstance(report.stages, list)
+    assert [stage.patches for stage in report.stages] == [8, 8]
+    assert (report.patches, report.repaired_by) == (16, first_repair_version())
 
 
 def test_wrong_options_are_errors(folder: Path, tmp_path: Path) -> None:
-    options: dict[str, list[str]] = {"arcnn": [], "restorer": ["--quality", "10"]}
-    for name, given in options.items():
+    options: dict[EnhancerNetwork, int | None] = {"arcnn": None, "restorer": 10}
+    for name, quality in options.items():
         with pytest.raises(OptionError, match=f"{name} .*--quality"):
-            train.train(train.parse([name, str(folder), "--out", str(tmp_path), *given]))
-    for quality in ("0", "96", "ten"):
-        with pytest.raises(SystemExit):
-            train.parse(["arcnn", str(folder), "--out", str(tmp_path), "--quality", quality])
+            train.train_enhancer(name, [folder], tmp_path, EnhancerOptions(quality=quality))
+    for text in ("0", "96", "ten"):
+        command = ["train-enhancer", "arcnn", str(folder), "--out", str(tmp_path)]
+        assert main([*command, "--quality", text]) == 2
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="give more photos"):
         train.read_photos([tmp_path / "empty"], 96)
@@ -211,9 +216,9 @@ def test_wrong_options_are_errors(folder: Path, tmp_path: Path) -> None:
 
 def test_blind_networks_see_all_faults() -> None:
     rng = np.random.default_rng(0)
-    qualities = [train._any_jpeg(rng).jpeg_quality or 0 for _ in range(500)]
-    assert (min(qualities), max(qualities)) == pytest.approx(train.QUALITIES, abs=2)
-    faults = [train._any_fault(rng) for _ in range(200)]
+    qualities = [recipes.any_jpeg(rng).jpeg_quality or 0 for _ in range(500)]
+    assert (min(qualities), max(qualities)) == pytest.approx(recipes.QUALITIES, abs=2)
+    faults = [recipes.any_fault(rng) for _ in range(200)]
     assert Factors() in faults
     assert len({tuple(factors.to_json()) for factors in faults}) > len(KINDS)
     assert any(factors.exposure > 1 for factors in faults)
@@ -254,7 +259,8 @@ def test_a_trained_network_is_an_enhancer(tmp_path: Path) -> None:
     network = networks.build_fast_arcnn()
     weights, file = tmp_path / "some.weights.h5", tmp_path / "some.tflite"
     network.save_weights(weights)
-    tflite.main(["fast-arcnn", str(weights), str(file)])
+    command = ["enhancers", "export", "fast-arcnn", str(weights), "--out", str(file)]
+    assert main(command) == 0
     photo = np.random.default_rng(0).random((64, 128, 3), np.float32)
     enhanced = load_enhancer(str(file)).enhance(photo)
     np.testing.assert_allclose(enhanced, repair(network, photo), atol=2e-3)
