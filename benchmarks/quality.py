@@ -1,8 +1,8 @@
 """Does the score agree with people? The packaged models beside their peers, in one run.
 
 ``python benchmarks/quality.py DATA [--out quality.json] [--cache scores.json]`` with DATA laid out
-as for ``trigger packaged rebuild``. Only held-out scenes are used, on which none of our models was
-trained. Every method turns a photo into one number that grows with what there is to mend: ours
+as for ``trigger packaged rebuild``. Only held-out scenes are used, which none of our models was
+trained on. Every method turns a photo into one number that grows with what there is to mend: ours
 as it is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap
 intervals over scenes; an asterisk marks where the trigger is ahead of a method and the paired
 interval of the difference agrees, unless there are too few scenes for one. Published NIMA takes

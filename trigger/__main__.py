@@ -1,5 +1,5 @@
 """``python -m trigger``."""
 
-from trigger.cli.app import run
+from trigger.cli.app import main
 
-run()
+raise SystemExit(main())

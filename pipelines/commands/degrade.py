@@ -13,8 +13,8 @@ from pipelines.degradation.folder import ALL_KINDS, AnyKind, degrade_photos
 from trigger.cli.options import LOCAL_PATH, POSITIVE, SEED
 from trigger.errors import OptionError
 
-EPILOG = f"""The same seed gives the same files. A folder that holds degraded photos already
-gains the new ones, those of another seed too. The applied factors are recorded in OUT/{RECORD}, with the
+EPILOG = f"""The same seed gives the same files; a folder that holds degraded photos already gains the
+new ones, those of another seed too. The applied factors are recorded in OUT/{RECORD}, with the
 scene each version belongs to.
 
 Exit codes: 0 done, photos that could not be read are named; 1 none could be read (or an error);

@@ -1,4 +1,4 @@
-"""Metrics of predictions: correlation and average precision, with bootstrap intervals."""
+"""How good predictions are: rank agreement and average precision, with intervals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ENOUGH_SCENES = 20
 
 
 def agreement(predicted: Values, measured: Values) -> dict[str, float | int | None]:
-    """Return Pearson and Spearman correlation and mean absolute error of (n,) values.
+    """Pearson and Spearman correlation and mean absolute error of (n,) values.
 
-    Correlations are None where they are undefined: fewer than three values, or constant ones.
+    Correlations are None where they do not exist: fewer than three values, or constant ones.
     """
     varied = len(measured) > 2 and np.ptp(predicted) > 0 and np.ptp(measured) > 0
     return {
@@ -41,7 +41,7 @@ def compare_average_precision(
     that differences are paired.
 
     Args:
-        improvable: (n,) whether people called each photo moderately improved or better.
+        improvable: (n,) what people said.
         scores: named (n,) predictions; differences are taken against the first.
         scenes: (n,) scene of each photo.
 
@@ -76,19 +76,19 @@ def compare_average_precision(
 
 
 def few_scenes(scenes: int) -> str:
-    """Return a warning if figures rest on few scenes; else an empty text."""
+    """A warning where figures and intervals rest on hardly any scenes; else nothing."""
     if scenes >= ENOUGH_SCENES:
         return ""
     return (
-        f"{scenes} scene{'s' if scenes > 1 else ''}: fewer than {ENOUGH_SCENES} say little, and "
+        f"{scenes} scene{'s' if scenes > 1 else ''}: fewer than {ENOUGH_SCENES} tell little, and "
         "their intervals nothing; rate photos of more scenes."
     )
 
 
 def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int_]]:
-    """Yield ``RESAMPLES`` bootstrap samples of whole scenes: how often each photo is drawn, (n,).
+    """``RESAMPLES`` bootstrap samples of whole scenes: how often each of (n,) photos is drawn.
 
-    Yields nothing for a single scene.
+    None of a single scene, which says nothing of others.
     """
     names, scene_of = np.unique(scenes, return_inverse=True)
     if len(names) < 2:
@@ -100,7 +100,7 @@ def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int
 
 
 def interval(samples: Values) -> list[float] | None:
-    """Return the middle 95 % of bootstrap samples; None without any."""
+    """The middle 95 % of bootstrap samples; None where there are none."""
     if not len(samples):
         return None
     return [float(value) for value in np.quantile(samples, [0.025, 0.975])]
@@ -126,10 +126,10 @@ def of_alerts(
 
 
 class Ranked:
-    """Photos sorted by score, for the average precision of many bootstrap samples.
+    """Photos in order of their scores, for the average precision of many bootstrap samples.
 
     Args:
-        improvable: (n,) whether people called each photo moderately improved or better.
+        improvable: (n,) what people said.
         scores: (n,) predictions.
     """
 
@@ -141,7 +141,7 @@ class Ranked:
     def average_precision(self, weights: npt.NDArray[np.int_]) -> float:
         """As ``average_precision_score`` with (n,) weights, without sorting again.
 
-        At least one improvable photo must have a positive weight.
+        One improvable photo or more must weigh something.
         """
         ranked = weights[self._order]
         alerts = np.cumsum(ranked)[self._level_ends]

@@ -1,4 +1,4 @@
-"""Read the CSV of human scores of an opinion data set."""
+"""Reading the CSV of human scores that comes with a set of photos."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trigger.errors import DataError
 def read_score_table(
     path: Path, photo: Sequence[str], numbers: Mapping[str, tuple[float, float]]
 ) -> pd.DataFrame:
-    """Read a table, and check that numbers are within their ranges and photos listed once.
+    """A table whose numbers are all there and within their ranges, with one row a photo.
 
     Args:
         path: the CSV.
-        photo: columns that identify the photo.
+        photo: columns that tell which photo it is.
         numbers: columns of numbers, each with its lowest and highest; other columns are text.
 
     Raises:
-        DataError: the file or a column is missing, a cell is not a number in its range, two rows
-            score one photo, or there are no rows.
+        DataError: the file or a column is missing, a cell is no number of its range, two rows
+            score one photo, or there is no row.
     """
     columns = dict.fromkeys([*photo, *numbers])
     try:

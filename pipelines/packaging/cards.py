@@ -1,11 +1,14 @@
-"""Model cards, written from the measured reports so that no measured figure is typed by hand."""
+"""Model cards of the trigger and NIMA, written from the reports of their trainings."""
 
 from __future__ import annotations
 
-from typing import Any
+from pipelines.evaluation.records import Comparison, Interval
+from pipelines.packaging.reports import TriggerQuality
+from pipelines.scorers.nima import NimaScorer
+from pipelines.training.batches import CROP_SIDE
+from pipelines.training.scorer.report import ScorerReport
 
-from pipelines.training.loop import SIDE
-
+BUILT_BY = NimaScorer.built_by
 DATA = """\
 | set | used for | licence |
 |---|---|---|
@@ -24,35 +27,30 @@ UT Austin, free use with notice and citation |
 None of the photographs is part of this package.
 """
 
-# How the card calls the photos of each rater of the derived ratings; those that are neutral by
-# definition hold one sort of rating and have no row of their own.
 RATED = {
     "TID2013": "tid2013",
     "LIVE Challenge": "live_challenge",
     "all, with neutral by definition": None,
 }
+"""Titles of the photos of each rater of the derived ratings; photos that are neutral by definition
+all have the same rating, and no row of their own."""
 
 
-def nima_card(report: dict[str, Any]) -> str:
-    """Card of the scorer from the report of ``trigger train-scorer``."""
-    rows = []
-    for name, title in (("live_challenge", "LIVE Challenge"), ("tid2013", "TID2013 re-made")):
-        for side in ("train", "held_out"):
-            figures = report[f"{name}_{side}"]
-            rows.append(
-                f"| {title} | {side.replace('_', ' ')} | {figures['n']} | "
-                f"{figures['spearman']:.3f} | {figures['pearson']:.3f} |"
-            )
+def nima_card(report: ScorerReport) -> str:
+    """Write the card of the scorer from the report of its training."""
     repairs = [
-        f"| {kind} | {entry['n']} | {entry['mean_delta']:+.2f} | {entry['mean_true_delta']:+.2f} | "
-        f"{entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
-        for kind, entry in report["restoration_held_out"].items()
+        f"| {kind} | {entry.n} | {entry.mean_delta:+.2f} | {entry.mean_true_delta:+.2f} | "
+        f"{entry.clear_n} | {_share(entry.clear_sign_agreement)} |"
+        for kind, entry in report.restoration_held_out.items()
     ]
-    counts = report["examples"]
+    counts = report.examples
     orderings = [
-        f"| {title} | {kind} | {entry['clear_n']} | {_share(entry['clear_sign_agreement'])} |"
-        for title, name in (("mild above strong", "strength"), ("good above clumsy", "processing"))
-        for kind, entry in report[f"{name}_held_out"].items()
+        f"| {title} | {kind} | {entry.clear_n} | {_share(entry.clear_sign_agreement)} |"
+        for title, pairs in (
+            ("mild above strong", report.strength_held_out),
+            ("good above clumsy", report.processing_held_out),
+        )
+        for kind, entry in pairs.items()
     ]
     return f"""\
 # NIMA scorer
@@ -63,15 +61,15 @@ distance, r = 2 (Talebi & Milanfar 2018), plus the error in the difference betwe
 photo. A score is the mean over the photo and its mirror image. float16 TFLite, checked by sha256 on
 load (`nima.json`).
 
-Trained by `python -m pipelines.packaging.rebuild DATA` (one step, `trigger train-scorer`) on random squares
-of {SIDE} pixels of {counts["train"]} examples; {counts["held_out"]} examples
+Trained by `{BUILT_BY}` (one step, `trigger train-scorer`) on random squares
+of {CROP_SIDE} pixels of {counts.train} examples; {counts.held_out} examples
 of a fifth of the scenes were held out and never trained on.
 
 ## Agreement with people
 
 | photos | side | n | Spearman | Pearson |
 |---|---|---|---|---|
-{chr(10).join(rows)}
+{people_rows(report)}
 
 Three of TID2013's 16 scenes are held out, which says little. Some settings of the training were
 chosen by results on the held-out scenes, so these figures flatter a little.
@@ -105,39 +103,38 @@ screen's are outside what it saw.
 """
 
 
-def trigger_card(quality: dict[str, Any]) -> str:
-    """Card of the trigger from the reports of ``trigger train`` and ``trigger finetune``."""
-    baseline, finetuned = quality["baseline"], quality["finetuned"]
+def people_rows(report: ScorerReport) -> str:
+    """Rows of a Markdown table: correlation with people by data set and side."""
+    titles = {"live_challenge": "LIVE Challenge", "tid2013": "TID2013 re-made"}
+    return "\n".join(
+        f"| {titles[source]} | {side.replace('_', ' ')} | {figures.n} | {figures.spearman:.3f} | "
+        f"{figures.pearson:.3f} |"
+        for (source, side), figures in report.by_people().items()
+    )
+
+
+def trigger_card(quality: TriggerQuality) -> str:
+    """Write the card of the trigger from the reports of training and fine-tuning."""
+    baseline, finetuned = quality.baseline, quality.finetuned
     kinds = [
-        f"| {kind} | {entry['n']} | {entry['mean_delta']:+.2f} | {entry['mean_score']:+.2f} |"
-        for kind, entry in baseline["held_out"]["by_kind"].items()
+        f"| {kind} | {entry.n} | {entry.mean_delta:+.2f} | {entry.mean_score:+.2f} |"
+        for kind, entry in baseline.held_out.by_kind.items()
     ]
     correlations = [
-        f"| {side.replace('_', ' ')} | {baseline[side]['n']} | {baseline[side]['scenes']} | "
-        f"{baseline[side]['pearson']:.3f} | {baseline[side]['spearman']:.3f} |"
-        for side in ("train", "held_out")
+        f"| {side} | {figures.n} | {figures.scenes} | {figures.pearson:.3f} | "
+        f"{figures.spearman:.3f} |"
+        for side, figures in (("train", baseline.train), ("held out", baseline.held_out))
     ]
     made_with = ", ".join(
-        f"{part} `{baseline['labels'][part]}` {baseline['labels'][f'{part}_version']}"
+        f"{part} `{baseline.labels[part]}` {baseline.labels[f'{part}_version']}"
         for part in ("enhancer", "scorer")
     )
-    comparisons = (("held out", "held_out"), ("five-fold cross-validation", "cross_validated"))
     areas = []
-    for photos, reports in RATED.items():
-        for title, name in comparisons:
-            figures = (finetuned["by_rater"][reports] if reports else finetuned)[name]
-            for model, entry in figures["scores"].items():
-                gain = (
-                    f"{entry['gain']:+.3f} ({_interval(entry['gain_interval'])})"
-                    if "gain" in entry
-                    else ""
-                )
-                areas.append(
-                    f"| {photos} | {title} | {figures['n']} | {figures['scenes']} | "
-                    f"{figures['prevalence']:.3f} | {model} | {entry['auc_pr']:.3f} "
-                    f"({_interval(entry['interval'])}) | {gain} |"
-                )
-    alerts = finetuned["at_threshold_held_out"]
+    for photos, rater in RATED.items():
+        figures = finetuned.by_rater[rater] if rater else finetuned
+        areas += _area_rows(photos, "held out", figures.held_out)
+        areas += _area_rows(photos, "five-fold cross-validation", figures.cross_validated)
+    alerts = finetuned.at_threshold_held_out
     return f"""\
 # Trigger model
 
@@ -147,7 +144,7 @@ about 0 where there is nothing to mend. From 0.4 on a gallery would alert its us
 
 MobileNetV2 alpha 0.35 at 448x448 cut at `block_16_project_BN`, global average pooling, Dense(1):
 261,841 parameters, 113 of them fine-tuned. float16 TFLite, checked by sha256 on load
-(`trigger.json`). Rebuilt by `python -m pipelines.packaging.rebuild DATA`, which goes on from the trunk of the
+(`trigger.json`). Rebuilt by `{BUILT_BY}`, which goes on from the trunk of the
 model packaged before, and keeps the mean of its weights and the trained ones; that model descends
 from ImageNet weights by way of earlier scorers. All of them held out the same scenes.
 
@@ -185,9 +182,9 @@ them. Intervals are 95 % bootstrap intervals that resample scenes.
 |---|---|---|---|---|---|---|---|
 {chr(10).join(areas)}
 
-At the threshold of {alerts["threshold"]} the fine-tuned model alerts on
-{_share(alerts["alert_rate"])} of all held-out rated photos with precision
-{_share(alerts["precision"])} and recall {_share(alerts["recall"])}. Before/after pairs rated by
+At the threshold of {alerts.threshold} the fine-tuned model alerts on
+{_share(alerts.alert_rate)} of all held-out rated photos with precision
+{_share(alerts.precision)} and recall {_share(alerts.recall)}. Before/after pairs rated by
 users would say more.
 
 ## Data
@@ -204,9 +201,24 @@ real screenshots, HDR.
 """
 
 
+def _area_rows(photos: str, split: str, figures: Comparison | None) -> list[str]:
+    if figures is None:
+        return []
+    rows = []
+    for model, entry in figures.scores.items():
+        gain = ""
+        if isinstance(entry.gain, float):
+            gain = f"{entry.gain:+.3f} ({_interval(entry.gain_interval or None)})"
+        rows.append(
+            f"| {photos} | {split} | {figures.n} | {figures.scenes} | {figures.prevalence:.3f} | "
+            f"{model} | {entry.auc_pr:.3f} ({_interval(entry.interval)}) | {gain} |"
+        )
+    return rows
+
+
 def _share(value: float | None) -> str:
     return "undefined" if value is None else f"{100 * value:.0f} %"
 
 
-def _interval(bounds: list[float] | None) -> str:
+def _interval(bounds: Interval | None) -> str:
     return "undefined" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"

@@ -1,26 +1,22 @@
-"""Rebuild the packaged ``colorize`` enhancer:
-``python -m pipelines.packaging.colorize DATA --out build``.
-
-DATA is laid out as for :mod:`pipelines.packaging.rebuild`; interrupted, it goes on where it stopped.
-"""
+"""Rebuild the packaged ``colorize`` enhancer."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from export.tflite import convert_enhancer
+from pipelines.data.json_records import to_builtins
 from pipelines.data.lock import working_in
 from pipelines.enhancers.learned.colorize import MODELS, ColorizeEnhancer
 from pipelines.packaging.package import package
-from pipelines.packaging.rebuild import command_line
 from pipelines.training.enhancers.colorize_network import (
-    ColourBins,
+    ColorBins,
     assemble,
     bin_loss,
     build_decoder,
@@ -43,14 +39,44 @@ BATCH_SIZE = 16
 LEARNING_RATE = 2e-3
 
 
-def quality(decoder: keras.Model, bins: ColourBins, views: Views) -> dict[str, float]:
-    """How far from the true chroma the network is on views, and how colourful.
+@dataclass(frozen=True)
+class ColorError:
+    """How far predicted chroma is from the true chroma, in units of a* and b*; means over pixels.
 
-    Returns:
-        Means over pixels, in units of a* and b*: ``error`` and ``chroma`` of the network,
-        ``true_chroma``, which is the error of a gray photo; and ``better_than_gray``, the share of
-        photos whose error is below that.
+    Attributes:
+        photos: number of photos.
+        error: distance of predicted from true chroma.
+        chroma: length of the predicted chroma.
+        true_chroma: length of the true chroma, which is the error of a gray photo.
+        better_than_gray: share of photos with a smaller error than a gray photo.
     """
+
+    photos: int
+    error: float
+    chroma: float
+    true_chroma: float
+    better_than_gray: float
+
+
+@dataclass(frozen=True)
+class ColorizeReport:
+    """What the record of the packaged network holds.
+
+    Attributes:
+        bins: number of colour bins.
+        parameters: number of parameters of the whole network.
+        train_photos: number of photos trained on.
+        quality: by side of the split.
+    """
+
+    bins: int
+    parameters: int
+    train_photos: int
+    quality: dict[str, ColorError]
+
+
+def measure(decoder: keras.Model, bins: ColorBins, views: Views) -> ColorError:
+    """Measure the error of a decoder on views of held-out photos."""
     inside = [keras.Input(tap.shape[1:]) for tap in views.features]
     network = assemble(keras.Model(inside, inside), decoder, bins)
     features = [tap.astype(np.float32) for tap in views.features]
@@ -61,34 +87,33 @@ def quality(decoder: keras.Model, bins: ColourBins, views: Views) -> dict[str, f
         return np.linalg.norm(vectors, axis=-1).mean((1, 2))
 
     error, gray = length(chroma - true), length(true)
-    return {
-        "photos": len(true),
-        "error": float(error.mean()),
-        "chroma": float(length(chroma).mean()),
-        "true_chroma": float(gray.mean()),
-        "better_than_gray": float((error < gray).mean()),
-    }
+    return ColorError(
+        photos=len(true),
+        error=float(error.mean()),
+        chroma=float(length(chroma).mean()),
+        true_chroma=float(gray.mean()),
+        better_than_gray=float((error < gray).mean()),
+    )
 
 
-def card(report: dict[str, Any]) -> str:
-    """The model card, from what was measured."""
+def card(report: ColorizeReport) -> str:
+    """Write the model card from the measured figures."""
     rows = [
-        f"| {side.replace('_', ' ')} | {entry['photos']:.0f} | {entry['error']:.1f} | "
-        f"{entry['true_chroma']:.1f} | {entry['chroma']:.1f} | "
-        f"{100 * entry['better_than_gray']:.0f} % |"
-        for side, entry in report["quality"].items()
+        f"| {side.replace('_', ' ')} | {entry.photos} | {entry.error:.1f} | "
+        f"{entry.true_chroma:.1f} | {entry.chroma:.1f} | {100 * entry.better_than_gray:.0f} % |"
+        for side, entry in report.quality.items()
     ]
     return f"""\
 # colorize
 
 Gives gray photos likely colours: MobileNetV2 (alpha 1.0, ImageNet, frozen, up to `block_15_add`) on
-the lightness, squeezed into 256x256 pixels, and a decoder to {report["bins"]} bins of chroma in
+the lightness, squeezed into 256x256 pixels, and a decoder to {report.bins} bins of chroma in
 64x64 pixels, trained with rare colours weighted up and read as annealed mean (Zhang, Isola & Efros,
-ECCV 2016). {report["parameters"]:,} parameters. float16 TFLite, checked by sha256 on load
+ECCV 2016). {report.parameters:,} parameters. float16 TFLite, checked by sha256 on load
 (`{NAME}.json`).
 
 Trained by `{BUILT_BY}` on
-{report["train_photos"]} colour photos, {VIEWS} views of each, for {EPOCHS} epochs. A fifth of the
+{report.train_photos} colour photos, {VIEWS} views of each, for {EPOCHS} epochs. A fifth of the
 scenes was held out. Means over pixels in units of a* and b*; the true chroma is also the error of
 the gray photo:
 
@@ -115,61 +140,65 @@ things often stay gray or get a wrong colour.
 """
 
 
-def rebuild(data: Path, out: Path) -> None:
+def rebuild(data: Path, out: Path, *, show_progress: bool = False) -> list[Path]:
     """Train, convert and package.
 
+    Returns:
+        The file that was packaged.
+
     Raises:
-        TriggerError: photos or weights are missing, or another process is at it.
+        TriggerError: photos or weights are missing, or another process writes to the folder.
     """
     folder = out / NAME
     with working_in(folder):
-        _rebuild(data, folder)
+        trunk = build_trunk(data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5")
+        train, held_out = split_photos([data / "clean", data / "unlabeled"])
+        learned = make_views(train, VIEWS, trunk, folder / "views", show_progress=show_progress)
+        unseen = make_views(held_out, 1, trunk, folder / "held-out", show_progress=show_progress)
+        bins = ColorBins(learned.chroma.astype(np.float32))
+        decoder = _trained_decoder(folder, learned, unseen, bins, show_progress)
+        network = assemble(trunk, decoder, bins)
+        report = ColorizeReport(
+            bins=len(bins.centers),
+            parameters=network.count_params(),
+            train_photos=learned.photos,
+            quality={"held_out": measure(decoder, bins, unseen)},
+        )
+        file, text = folder / f"{NAME}.tflite", folder / f"{NAME}.md"
+        write_atomically(file, convert_enhancer(network))
+        write_atomically(text, card(report).encode())
+        package(file, text, MODELS, VERSION, {**to_builtins(report), "trained_by": BUILT_BY})
+    return [MODELS / file.name]
 
 
-def _rebuild(data: Path, folder: Path) -> None:
-    trunk = build_trunk(data / "weights" / "mobilenet_v2_1.0_notop_dequant.weights.h5")
-    train, held_out = split_photos([data / "clean", data / "unlabeled"])
-    learned = make_views(train, VIEWS, trunk, folder / "views")
-    unseen = make_views(held_out, 1, trunk, folder / "held-out")
-    bins = ColourBins(learned.chroma.astype(np.float32))
+def _trained_decoder(
+    folder: Path, learned: Views, unseen: Views, bins: ColorBins, show_progress: bool
+) -> keras.Model:
+    """The decoder, read from the folder if the same training has finished there."""
     keras.utils.set_random_seed(0)
-    decoder = build_decoder(len(bins.centres))
+    decoder = build_decoder(len(bins.centers))
     weights, done = folder / f"{NAME}.weights.h5", folder / "trained.json"
-    # What the weights were trained on; weights without it are unfinished, or of another training.
-    facts = json.dumps({"photos": learned.photos, "bins": len(bins.centres), "epochs": EPOCHS})
+    # Weights without this record are unfinished, or of another training.
+    facts = json.dumps({"photos": learned.photos, "bins": len(bins.centers), "epochs": EPOCHS})
     if done.exists() and done.read_text() == facts:
         decoder.load_weights(weights)
-    else:
-        done.unlink(missing_ok=True)
+        return decoder
+    done.unlink(missing_ok=True)
 
-        def finish() -> None:
-            decoder.save_weights(weights)
-            write_atomically(done, facts.encode())
+    def finish() -> None:
+        decoder.save_weights(weights)
+        write_atomically(done, facts.encode())
 
-        fit(
-            decoder,
-            ViewBatches(learned, bins, BATCH_SIZE, seed=0),
-            loss=bin_loss,
-            metrics=[],
-            learning_rate=LEARNING_RATE,
-            epochs=EPOCHS,
-            out=folder,
-            finish=finish,
-            held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
-        )
-    network = assemble(trunk, decoder, bins)
-    report = {
-        "bins": len(bins.centres),
-        "parameters": network.count_params(),
-        "train_photos": learned.photos,
-        "quality": {"held_out": quality(decoder, bins, unseen)},
-    }
-    file, text = folder / f"{NAME}.tflite", folder / f"{NAME}.md"
-    write_atomically(file, convert_enhancer(network))
-    write_atomically(text, card(report).encode())
-    package(file, text, MODELS, VERSION, {**report, "trained_by": BUILT_BY})
-    print(f"packaged: {file.name}")  # noqa: T201
-
-
-if __name__ == "__main__":
-    command_line(__doc__, rebuild)
+    fit(
+        decoder,
+        ViewBatches(learned, bins, BATCH_SIZE, seed=0),
+        loss=bin_loss,
+        metrics=[],
+        learning_rate=LEARNING_RATE,
+        epochs=EPOCHS,
+        out=folder,
+        finish=finish,
+        held_out=ViewBatches(unseen, bins, BATCH_SIZE, seed=0),
+        show_progress=show_progress,
+    )
+    return decoder

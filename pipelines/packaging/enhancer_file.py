@@ -1,42 +1,35 @@
-"""A trained network as an enhancer file:
-``python -m pipelines.packaging.enhancer_file NETWORK FILE.weights.h5 FILE.tflite``.
-
-The file takes photos of any size, so that ``--enhancer FILE.tflite`` takes it: all but blockcnn,
-which sees single blocks, the deblocker, which must be laid on the photo's grid, and the restorer,
-which goes over what others have repaired.
-"""
+"""Convert the network of a training to an enhancer file."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from export.tflite import convert_enhancer
-from pipelines.training.enhancers.train import load_network
-from trigger.cli.app import reported
+from pipelines.training.enhancers.recipes import load_trained
 from trigger.files import write_atomically
 
-NETWORKS = ("arcnn", "fast-arcnn")
+FileNetwork = Literal["arcnn", "fast-arcnn"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line and convert."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("target", type=Path)
-    args = parser.parse_args(arguments)
-    return reported(lambda: _convert(args))
+def export_enhancer(
+    network: FileNetwork, weights: str | PathLike[str], out: str | PathLike[str]
+) -> None:
+    """Convert the weights of a training to a file that ``--enhancer FILE.tflite`` accepts.
 
+    The file accepts photos of any size. Not the other networks: blockcnn sees single blocks, the
+    deblocker needs the photo's JPEG grid, and the restorer the output of other repairs.
 
-def _convert(args: argparse.Namespace) -> None:
-    write_atomically(args.target, convert_enhancer(load_network(args.network, args.weights)))
-    sys.stderr.write(f"wrote {args.target}\n")
+    Args:
+        network: name of the network.
+        weights: ``.weights.h5`` file of :func:`pipelines.training.train_enhancer`.
+        out: TFLite file to write.
 
+    Raises:
+        ModelError: the weights are missing or of another network.
 
-if __name__ == "__main__":
-    sys.exit(main())
+    Example:
+        >>> export_enhancer("arcnn", "out/arcnn.weights.h5", "arcnn.tflite")  # doctest: +SKIP
+    """
+    write_atomically(Path(out), convert_enhancer(load_trained(network, Path(weights))))

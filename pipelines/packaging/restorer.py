@@ -1,8 +1,6 @@
-"""Rebuild the packaged ``restorer``:
-``python -m pipelines.packaging.restorer DATA --out build``.
+"""Rebuild the packaged ``restorer``.
 
-DATA is laid out as for :mod:`pipelines.packaging.rebuild`; interrupted, it goes on where it stopped. The
-network is trained on what the packaged ``deblocker`` leaves, so that one comes first. It is
+The network is trained on the output of the packaged ``deblocker``, so rebuild that one first. It is
 packaged only if it beats ``classical`` on held-out photos at every kind of fault and on flawless
 ones, by PSNR and by SSIM.
 """
@@ -13,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,24 +18,26 @@ from pipelines.data.pixels import Pixels, to_float
 from pipelines.degradation.model import KINDS, Kind, degrade, random_factors
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
 from pipelines.enhancers.learned.restorer import Restorer
-from pipelines.packaging.rebuild import command_line
-from pipelines.packaging.repair_network import (
+from pipelines.packaging.enhancer import (
     DATA_TABLE,
     DETAIL,
+    Candidate,
     Gains,
     gains_table,
-    rebuild_network,
+    rebuild_enhancer,
 )
+from pipelines.training.enhancers.report import EnhancerReport
+from pipelines.training.options import EnhancerOptions
 
 NAME = Restorer.name
-TRAINING = ["--epochs", "85", "--precision", "mixed_bfloat16"]
+OPTIONS = EnhancerOptions(epochs=85, precision="mixed_bfloat16")
 SAVED_QUALITY = 90
 
 
 def faulty(
     kind: Kind, saved: bool, photo: Pixels, rng: np.random.Generator
 ) -> tuple[Pixels, Pixels]:
-    """A photo, and the photo with a fault of any strength, compressed if ``saved``."""
+    """A photo, and the same with a fault of random strength, also compressed if ``saved``."""
     factors = random_factors(kind, rng)
     if saved:
         factors = replace(factors, jpeg_quality=SAVED_QUALITY)
@@ -50,28 +49,28 @@ CASES = {kind: partial(faulty, kind, False) for kind in KINDS} | {
 }
 
 
-def card(report: dict[str, Any], quality: Mapping[str, Gains]) -> str:
-    """The model card, from what was measured."""
+def card(report: EnhancerReport, quality: Mapping[str, Gains]) -> str:
+    """Write the model card from the measured figures."""
     stages = [
-        f"* {stage['patches']:,} patches from {stage['repaired_crops']:,} crops, learning rate "
-        f"{stage['learning_rate']:g} at its peak; {stage['faults']}"
-        for stage in report["stages"]
+        f"* {stage.patches:,} patches from {stage.repaired_crops:,} crops, learning rate "
+        f"{stage.learning_rate:g} at its peak; {stage.faults}"
+        for stage in report.stages or []
     ]
     return f"""\
 # Restorer
 
 Goes over photos that the `deblocker` or else denoising, and then deblurring have repaired
-(`pipelines.enhancers.learned.restorer`). It sees each photo before and after that. On discrete cosine
+(`{Restorer.__module__}`). It sees each photo before and after that. On discrete cosine
 transforms of 8x8 pixels (YCbCr) at every fourth pixel, a residual network of 3x3 convolutions gives
 each of the 192 coefficients a gain, a share of what the repairs changed and a shift.
-{report["parameters"]:,} parameters, {report["multiply_adds_per_pixel"]:,.0f} multiply-adds per
+{report.parameters:,} parameters, {report.multiply_adds_per_pixel:,.0f} multiply-adds per
 pixel; float16 TFLite, checked by sha256 on load (`{NAME}.json`). Photos in which the repairs find
 nothing never reach it; overexposure is left to `desaturate`, which comes after it.
 
-Trained by `python -m pipelines.training.enhancers.train`, compared and packaged by
-`{Restorer.built_by}`, on {report["patches"]:,} patches of
-{report["patch_side"]}x{report["patch_side"]} pixels from crops of {report["photos"]["train"]}
-photographs; {report["photos"]["held_out"]} photographs were held out. Crops in which the repairs
+Trained by `trigger train-enhancer`, compared and packaged by
+`{Restorer.built_by}`, on {report.patches:,} patches of
+{report.patch_side}x{report.patch_side} pixels from crops of {report.photos.train}
+photographs; {report.photos.held_out} photographs were held out. Crops in which the repairs
 found nothing were left out. In this order:
 
 {chr(10).join(stages)}
@@ -95,22 +94,11 @@ on average, which is smooth rather than textured; it does not bring back what wa
 """
 
 
-def rebuild(data: Path, out: Path) -> None:
-    """Train, convert, compare and package.
+def rebuild(data: Path, out: Path, *, show_progress: bool = False) -> list[Path]:
+    """Train, convert, compare and package; see :func:`rebuild_enhancer`.
 
     Raises:
         TriggerError: photos do not fit, or the network does not beat ``classical``.
     """
-    rebuild_network(
-        Restorer,
-        data,
-        out,
-        options=TRAINING,
-        rival=ClassicalEnhancer(),
-        cases=CASES,
-        card=card,
-    )
-
-
-if __name__ == "__main__":
-    command_line(__doc__, rebuild)
+    candidate = Candidate(Restorer, OPTIONS, ClassicalEnhancer(), CASES, card)
+    return rebuild_enhancer(candidate, data, out, show_progress=show_progress)

@@ -12,4 +12,4 @@ class NimaScorer(PackagedScorer):
     """
 
     name = "nima"
-    built_by = "python -m pipelines.packaging.rebuild DATA"
+    built_by = "trigger packaged rebuild models DATA"

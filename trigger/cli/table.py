@@ -18,6 +18,11 @@ COMMANDS: dict[str, Entry | Group] = {
                 "pipelines",
                 "convert",
             ),
+            "export": Entry(
+                "pipelines.commands.enhancer_file",
+                "Convert a trained network to an enhancer file.",
+                "pipelines",
+            ),
         },
     ),
     "upscale": Entry("pipelines.commands.upscale", "Make photos four times larger.", "realesrgan"),
@@ -39,10 +44,8 @@ COMMANDS: dict[str, Entry | Group] = {
             ),
         },
     ),
-    "train": Entry("pipelines.training.baseline", "Train a model on labels.", "pipelines"),
-    "finetune": Entry(
-        "pipelines.training.finetuning.finetune", "Fit a model's head to ratings.", "pipelines"
-    ),
+    "train": Entry("pipelines.commands.train", "Train a model on labels.", "pipelines"),
+    "finetune": Entry("pipelines.commands.finetune", "Fit a model's head to ratings.", "pipelines"),
     "evaluate": Entry(
         "pipelines.commands.evaluate", "Compare a model's scores with ratings.", "pipelines"
     ),
@@ -78,16 +81,16 @@ COMMANDS: dict[str, Entry | Group] = {
         "pipelines.commands.derive_ratings", "Derive ratings from human scores.", "pipelines"
     ),
     "train-scorer": Entry(
-        "pipelines.training.scorer.train", "Train the quality scorer.", "pipelines"
+        "pipelines.commands.train_scorer", "Train the quality scorer.", "pipelines"
     ),
     "train-enhancer": Entry(
-        "pipelines.training.enhancers.train", "Train a network to repair photos.", "pipelines"
+        "pipelines.commands.train_enhancer", "Train a network to repair photos.", "pipelines"
     ),
     "packaged": Group(
         "Models that come with the project: rebuild them.",
         {
             "rebuild": Entry(
-                "pipelines.packaging.rebuild", "Train and package a model anew.", "pipelines"
+                "pipelines.commands.packaged", "Train and package a model again.", "pipelines"
             ),
         },
     ),

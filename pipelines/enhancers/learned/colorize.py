@@ -21,7 +21,7 @@ class ColorizeEnhancer(PhotoEnhancer):
     """The packaged network."""
 
     name = "colorize"
-    built_by = "python -m pipelines.packaging.colorize DATA"
+    built_by = "trigger packaged rebuild colorize DATA"
 
     def __init__(self) -> None:
         """Load the network.

@@ -29,7 +29,7 @@ class Deblocker(PhotoEnhancer):
     """
 
     name = "deblocker"
-    built_by = "python -m pipelines.packaging.deblocker DATA"
+    built_by = "trigger packaged rebuild deblocker DATA"
 
     def __init__(self, file: Path | None = None) -> None:
         """Load the packaged network, or one from a file.

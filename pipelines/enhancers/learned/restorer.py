@@ -37,7 +37,7 @@ class Restorer(PhotoEnhancer):
     """
 
     name = "restorer"
-    built_by = "python -m pipelines.packaging.restorer DATA"
+    built_by = "trigger packaged rebuild restorer DATA"
 
     def __init__(self, file: Path | None = None) -> None:
         """Load the packaged network, or one from a file.
@@ -51,7 +51,7 @@ class Restorer(PhotoEnhancer):
             learned_from = record["training"]["repaired_by"]
             if learned_from != first_repair_version():
                 raise ModelError(
-                    f"{MODELS / self.name}.json: was trained on results of repairs {learned_from}, "
+                    f"{MODELS / self.name}.json: was trained on the results of repairs {learned_from}, "
                     f"but these are repairs {first_repair_version()}; train it again with: "
                     f"{self.built_by}"
                 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +12,32 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from pipelines.data.json_records import from_builtins, to_builtins, to_json
 from pipelines.enhancers import load_enhancer
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
 from pipelines.enhancers.learned import deblocker, restorer
 from pipelines.packaging import deblocker as rebuild_deblocker
-from pipelines.packaging import repair_network as rebuilding
+from pipelines.packaging import enhancer as rebuilding
 from pipelines.packaging import restorer as rebuild_restorer
-from pipelines.packaging.repair_network import Gains
-from pipelines.training.enhancers import networks
+from pipelines.packaging.enhancer import Gain, Gains
+from pipelines.training.enhancers.recipes import RECIPES
+from pipelines.training.enhancers.report import EnhancerReport, PhotoCounts, Stage
+from pipelines.training.options import EnhancerNetwork
 from trigger.errors import ModelError, TriggerError
 from trigger.packaged import read_packaged
 
-REPORT = {
-    **{"parameters": 9, "multiply_adds_per_pixel": 8.0, "patches": 7000},
-    **{"patch_side": 96, "photos": {"train": 5, "held_out": 3}, "quality": None},
-    "stages": [{"patches": 7000, "faults": "all", "repaired_crops": 500, "learning_rate": 0.001}],
-}
+REPORT = EnhancerReport(
+    network="deblocker",
+    quality=None,
+    parameters=9,
+    multiply_adds_per_pixel=8.0,
+    photos=PhotoCounts(5, 3),
+    patches=7000,
+    patch_side=96,
+    stages=[Stage(7000, "all", 500, 0.001, "float32")],
+    repaired_by=None,
+    held_out_gain_db=1.0,
+)
 REPAIRED_BY = {"deblocker": None, "restorer": restorer.first_repair_version()}
 MODULES = {"deblocker": rebuild_deblocker, "restorer": rebuild_restorer}
 RIVALS = {"deblocker": "deblock", "restorer": "classical"}
@@ -45,22 +55,21 @@ def data(
         for top in (0, 96):
             Image.fromarray(photo[top:][:96, :128]).save(tmp_path / "clean" / f"{name}{top}.png")
 
-    def train(args: argparse.Namespace) -> None:
-        args.out.mkdir(parents=True)
-        build = {"deblocker": networks.build_deblocker, "restorer": networks.build_restorer}
-        build[args.network]().save_weights(args.out / f"{args.network}.weights.h5")
-        report = REPORT | {"repaired_by": REPAIRED_BY[args.network]}
-        (args.out / "report.json").write_text(json.dumps(report))
+    def train(network: EnhancerNetwork, _: object, out: Path, *__: object, **___: object) -> None:
+        out.mkdir(parents=True)
+        RECIPES[network].build().save_weights(out / f"{network}.weights.h5")
+        report = replace(REPORT, network=network, repaired_by=REPAIRED_BY[network])
+        (out / "report.json").write_bytes(to_json(report))
 
-    monkeypatch.setattr(rebuilding.training, "train", train)
+    monkeypatch.setattr(rebuilding.training, "train_enhancer", train)
     monkeypatch.setattr(rebuilding, "MODELS", tmp_path / "package")
     (tmp_path / "package").mkdir()
     return tmp_path
 
 
-def gaining(gains: Mapping[str, Mapping[str, float]]) -> Callable[..., Gains]:
+def gaining(gains: Mapping[str, Gain]) -> Callable[..., Gains]:
     """A comparison that finds these gains, by enhancer."""
-    return lambda _, enhancer, __: {"some case": dict(gains[enhancer.name])}
+    return lambda _, enhancer, __, **___: {"some case": gains[enhancer.name]}
 
 
 def test_a_network_that_learned_nothing_is_not_packaged(
@@ -76,7 +85,7 @@ def test_a_network_that_learned_nothing_is_not_packaged(
 def test_a_network_for_one_quality_is_not_packaged(data: Path) -> None:
     folder = data / "build" / "deblocker"
     folder.mkdir(parents=True)
-    (folder / "report.json").write_text(json.dumps(REPORT | {"quality": 10}))
+    (folder / "report.json").write_bytes(to_json(replace(REPORT, quality=10)))
     with pytest.raises(TriggerError, match="quality 10 alone"):
         rebuild_deblocker.rebuild(data, data / "build")
 
@@ -85,24 +94,37 @@ def test_a_network_for_one_quality_is_not_packaged(data: Path) -> None:
 def test_a_network_that_wins_is_packaged_with_what_was_measured(
     name: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    won, lost = {"psnr_gain": 1.25, "ssim_gain": 0.0125}, {"psnr_gain": 0.5, "ssim_gain": 0.005}
+    won, lost = Gain(1.25, 0.0125), Gain(0.5, 0.005)
     monkeypatch.setattr(rebuilding, "compare", gaining({name: won, RIVALS[name]: lost}))
     MODULES[name].rebuild(data, data / "build")
     record, content = read_packaged(data / "package", name, "")
     modules = {"deblocker": deblocker, "restorer": restorer}
     monkeypatch.setattr(modules[name], "MODELS", data / "package")
     assert load_enhancer(name).version.endswith(record["version"])
-    assert record["quality"][name]["some case"] == won
+    assert record["quality"][name]["some case"] == to_builtins(won)
     assert len(content) < 8e6
     card = (data / "package" / f"{name}.md").read_text()
     assert "| some case | +1.25 dB, +0.0125 | +0.50 dB, +0.0050 |" in card
     assert "7,000 patches" in card
 
 
-def test_colours_alone_do_not_win(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", MODULES)
+def test_cards_and_records_of_packaged_networks_agree(name: str) -> None:
+    file = rebuilding.MODELS / f"{name}.json"
+    record = json.loads(file.read_text())
+    report = from_builtins(EnhancerReport, record["training"], file)
+    quality = {
+        enhancer: from_builtins(Gains, gains, file) for enhancer, gains in record["quality"].items()
+    }
+    assert MODULES[name].card(report, quality) == file.with_suffix(".md").read_text()
+    assert to_builtins(report) == record["training"]
+    assert to_builtins(quality) == record["quality"]
+
+
+def test_colors_alone_do_not_win(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gains = {
-        "deblocker": {"psnr_gain": 0.8, "ssim_gain": 0.007},
-        "deblock": {"psnr_gain": 0.6, "ssim_gain": 0.024},
+        "deblocker": Gain(0.8, 0.007),
+        "deblock": Gain(0.6, 0.024),
     }
     monkeypatch.setattr(rebuilding, "compare", gaining(gains))
     with pytest.raises(TriggerError, match="does not beat deblock at some case"):
@@ -114,11 +136,13 @@ def test_a_network_belongs_to_what_came_before_it(
 ) -> None:
     folder = data / "build" / "restorer"
     folder.mkdir(parents=True)
-    (folder / "report.json").write_text(json.dumps(REPORT | {"repaired_by": "1-other"}))
-    with pytest.raises(TriggerError, match="trained on what repairs 1-other leave"):
+    (folder / "report.json").write_bytes(
+        to_json(replace(REPORT, network="restorer", repaired_by="1-other"))
+    )
+    with pytest.raises(TriggerError, match="the output of repairs 1-other"):
         rebuild_restorer.rebuild(data, data / "build")
     monkeypatch.setattr(ClassicalEnhancer, "version", "next")
-    with pytest.raises(ModelError, match=r"here are repairs next-.*packaging.restorer"):
+    with pytest.raises(ModelError, match=r"these are repairs next-.*rebuild restorer"):
         restorer.Restorer()
 
 
