@@ -13,9 +13,9 @@ from pipelines.degradation.folder import ALL_KINDS, AnyKind, degrade_photos
 from trigger.cli.options import LOCAL_PATH, POSITIVE, SEED
 from trigger.errors import OptionError
 
-EPILOG = f"""The same seed gives the same files; a folder that holds degraded photos already gains the
-new ones, those of another seed too. The applied factors are recorded in OUT/{RECORD}, with the
-scene each version belongs to.
+EPILOG = f"""The same seed gives the same files; a folder that holds degraded photos already
+gains the new ones, those of another seed too. The applied factors are recorded in OUT/{RECORD},
+with the scene each version belongs to.
 
 Exit codes: 0 done, photos that could not be read are named; 1 none could be read (or an error);
 2 wrong usage.
@@ -59,7 +59,8 @@ class _Kinds(click.ParamType[tuple[AnyKind, ...]]):
     show_default=True,
     help=f"Which degradations, of {', '.join(ALL_KINDS)}. 'none' copies the photo as it is; "
     "thumbnail, text and plain are hard negatives: pictures that look faulty though enhancement "
-    "cannot improve them.",
+    "cannot improve them. camera is what phones make: defocus, shake, noise behind a mosaic, "
+    "denoising, sharpening and JPEG.",
 )
 @click.option(
     "--versions",
@@ -75,7 +76,7 @@ def command(
     """Write degraded versions of PHOTOS, flawless photos or folders of them.
 
     A version is v = C(S(u * k) + n) with blur k, sensor saturation S, noise n and JPEG
-    compression C, in random strengths.
+    compression C, in random strengths; the kind camera works in linear light instead.
     """
     for photo in photos:
         if str(photo) in ALL_KINDS and not photo.exists():

@@ -117,7 +117,7 @@ def camera_pair(
     size = photo.shape[0], photo.shape[1]
     flawless = np.clip(_sharpened(photo, factors.sharpening), 0, 1)
     # The mosaic has tiles of 2x2 pixels.
-    sensor = tuple(round(side / factors.scale) // 2 * 2 for side in size)
+    sensor = tuple(max(2, round(side / factors.scale) // 2 * 2) for side in size)
     light = np.clip(_resized(photo, (sensor[0], sensor[1])), 0, 1) ** GAMMA
     if factors.defocus:
         sigma = factors.defocus / factors.scale
@@ -134,7 +134,10 @@ def camera_pair(
         taken = _denoised_in_camera(taken, light ** (1 / GAMMA), factors)
     taken = np.clip(_sharpened(_resized(taken, size), factors.sharpening), 0, 1)
     if factors.enlargement > 1:
-        small = int(size[0] / factors.enlargement), int(size[1] / factors.enlargement)
+        small = (
+            max(1, int(size[0] / factors.enlargement)),
+            max(1, int(size[1] / factors.enlargement)),
+        )
         taken = np.clip(_resized(_resized(taken, small), size), 0, 1)
     pixels = to_pixels(taken)
     for quality in factors.qualities:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.data.provenance import (
     read_records,
     record_rows,
 )
+from pipelines.degradation.camera import CameraFactors, camera_pair, random_camera_factors
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES, HardNegative, hard_negative
 from pipelines.degradation.model import (
     BEST_QUALITY,
@@ -43,8 +45,10 @@ from trigger.photo.encode import encode
 
 logger = logging.getLogger(__name__)
 
-AnyKind = Kind | HardNegative
-ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES)
+AnyKind = Kind | HardNegative | Literal["camera"]
+AnyFactors = Factors | CameraFactors
+ALL_KINDS: tuple[AnyKind, ...] = (*KINDS, *HARD_NEGATIVES, "camera")
+"""Their order is part of the seeds: new ones come last."""
 MAX_STEM_BYTES = 190  # of the original's name within the name of its versions
 
 
@@ -141,7 +145,8 @@ def _degrade_photo(
         else:
             stem += f"-seed{seed}" if seed else ""
             made = hard_negative(kind, pixels, rng) if kind in HARD_NEGATIVES else pixels
-            target, content = _encode(out / stem, made, factors, rng)
+            suffix, content = _encode(made, factors, rng)
+            target = out / f"{stem}.{suffix}"
         write_atomically(target, content)
         records.append(
             {
@@ -158,14 +163,19 @@ def _degrade_photo(
 
 def _plan(
     scene: str, kinds: Sequence[AnyKind], versions: int, seed: int
-) -> Iterator[tuple[AnyKind, int, Factors, np.random.Generator]]:
+) -> Iterator[tuple[AnyKind, int, AnyFactors, np.random.Generator]]:
     for kind in kinds:
         for version in range(1 if kind == "none" else versions):
             # Seeded by what is made, so that adding kinds or photos changes no other file.
             words = [seed, int(scene[:12], 16), ALL_KINDS.index(kind), version]
             rng = np.random.default_rng(words)
-            factors = random_factors(kind, rng) if kind in KINDS else _saved(rng)
-            yield kind, version, factors, rng
+            yield kind, version, _random_factors(kind, rng), rng
+
+
+def _random_factors(kind: AnyKind, rng: np.random.Generator) -> AnyFactors:
+    if kind == "camera":
+        return random_camera_factors(rng)
+    return random_factors(kind, rng) if kind in KINDS else _saved(rng)
 
 
 def _saved(rng: np.random.Generator) -> Factors:
@@ -175,10 +185,12 @@ def _saved(rng: np.random.Generator) -> Factors:
     )
 
 
-def _encode(
-    stem: Path, pixels: Pixels, factors: Factors, rng: np.random.Generator
-) -> tuple[Path, bytes]:
+def _encode(pixels: Pixels, factors: AnyFactors, rng: np.random.Generator) -> tuple[str, bytes]:
+    """Degrade pixels; return the extension and content of the file."""
+    if isinstance(factors, CameraFactors):  # which compresses, perhaps more than once
+        _, values = camera_pair(to_float(pixels), factors, rng)
+        return "png", encode(values, "PNG", compress_level=1)
     values = sensor(to_float(pixels), factors, rng)
     if factors.jpeg_quality is not None:
-        return stem.with_name(f"{stem.name}.jpg"), jpeg_bytes(values, factors.jpeg_quality)
-    return stem.with_name(f"{stem.name}.png"), encode(values, "PNG", compress_level=1)
+        return "jpg", jpeg_bytes(values, factors.jpeg_quality)
+    return "png", encode(values, "PNG", compress_level=1)

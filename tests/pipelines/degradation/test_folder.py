@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from pipelines.data.lock import exclusive
 from pipelines.data.provenance import RECORD, read_record, record_rows
 from pipelines.data.storage import Folder
 from pipelines.degradation import folder as degrade
+from pipelines.degradation.camera import CameraFactors
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES
 from trigger.cli.app import main
 from trigger.errors import DataError
@@ -194,3 +196,23 @@ def test_nothing_is_added_to_a_damaged_record(clean: Path, tmp_path: Path) -> No
     (tmp_path / RECORD).write_text("photo,path\n")
     with pytest.raises(DataError, match="another folder"):
         record_rows(tmp_path)
+
+
+def test_faults_of_cameras_are_made_on_request_with_factors_on_record(
+    clean: Path, tmp_path: Path
+) -> None:
+    photos = shutil.copytree(clean, tmp_path / "photos")
+    Image.new("RGB", (1, 1)).save(photos / "pixel.png")
+    for out in ("a", "b"):
+        run(photos, tmp_path / out, "--kinds", "none,camera", "--versions", "6")
+    record = (tmp_path / "a" / RECORD).read_bytes()
+    assert record == (tmp_path / "b" / RECORD).read_bytes()
+    made = pd.read_csv(tmp_path / "a" / RECORD).query("kind == 'camera' and source != 'pixel.png'")
+    assert len(made) == 12
+    assert made["photo"].is_unique
+    for path, source, factors in made[["path", "source", "factors"]].to_numpy():
+        assert CameraFactors(**json.loads(factors)).qualities
+        before, after = (
+            read_photo(file).pixels for file in (clean / source, tmp_path / "a" / path)
+        )
+        assert 0.3 < np.abs(before - after.astype(float)).mean() < 30
