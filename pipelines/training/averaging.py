@@ -1,9 +1,9 @@
-"""The mean of the weights that a training started from and ended with.
+"""Weight averaging: the mean of the weights before and after a training.
 
-Going on from a trunk that already knows deltas, training fits its own photos ever better and loses
-some of what held for others. The mean of both ends keeps nearly all that was learned and most of
-what was known (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903). The
-head is then to be fitted to the mean trunk in closed form, since neither end's is its best.
+Training a trunk that already predicts deltas fits the new photos better and generalises worse to
+others. The mean of both ends keeps nearly all of the new and most of the old (Wortsman et al.,
+"Robust fine-tuning of zero-shot models", arXiv:2109.01903). The head is then fitted to the mean
+trunk in closed form.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.training.finetuning.head import RatedPhotos, fit_best_head, read_
 
 
 def average(trained: keras.Model, start: Sequence[npt.NDArray[np.float32]]) -> None:
-    """Replace the weights of a trained network by the mean with those that it started from.
+    """Average the weights of a trained network with those it started from.
 
     Args:
         trained: changed in place.

@@ -1,14 +1,14 @@
-"""The two networks, on trunks of one kind: MobileNetV2 (Sandler et al., arXiv:1801.04381).
+"""The networks of trigger and NIMA, on MobileNetV2 trunks (Sandler et al., arXiv:1801.04381).
 
 * The *trigger* predicts delta: cut at ``block_16_project_BN`` (112 channels at alpha 0.35),
   global average pooling, Dense(1). 261,728 trunk and 113 head parameters.
 * *NIMA* (Talebi & Milanfar, IEEE TIP 2018, doi:10.1109/TIP.2018.2831899) predicts the
   distribution of opinions 1..10: alpha 1.0, features of four depths, Dense(10), softmax. Shallow
-  features see noise and compression that the deepest layer has learned to ignore; pooled are their
-  mean and their deviation over the photo, since few faults are everywhere alike.
+  features respond to noise and compression, which the deepest layer has learned to ignore. Pooling
+  keeps their mean and their standard deviation over the photo, since few faults are uniform.
 
 Both take uint8 RGB (N, 448, 448, 3) and normalise inside. Batch normalisation stays in inference
-mode: the starting weights have theirs folded, and batches are small.
+mode: it is folded into the starting weights, and batches are small.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ TAP = "block_16_project_BN"
 NIMA_TAPS = ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu")
 ALPHA = 0.35
 NIMA_ALPHA = 1.0
-TINY = 1e-4  # variance below which the slope of the deviation is cut
-FORGOTTEN = 0.25  # share of NIMA's features that a training step does not see
+EPSILON = 1e-4
+"""Added to variances; bounds the gradient of the standard deviation."""
+DROPOUT_RATE = 0.25
+"""Of NIMA's features."""
 HEAD_PARAMETERS = 113
-SLICE = 256  # photos, 154 MB
+SLICE = 256
+"""Photos predicted at a time; 154 MB."""
 PACKAGED_TRUNK = Path(__file__).parents[1] / "models" / "trunk.weights.h5"
 
 
@@ -51,7 +54,7 @@ def _mobilenet(alpha: float, side: int) -> tuple[keras.KerasTensor, keras.Model]
 
 
 def build_trigger(side: int = STANDARD.size) -> keras.Model:
-    """The trigger network with fresh weights: uint8 (N, side, side, 3) to delta (N, 1).
+    """Build the trigger network with fresh weights: uint8 (N, side, side, 3) to delta (N, 1).
 
     The head starts at zero: an untrained head predicts no gain.
     """
@@ -62,13 +65,13 @@ def build_trigger(side: int = STANDARD.size) -> keras.Model:
 
 
 def build_nima(side: int = STANDARD.size) -> keras.Model:
-    """The NIMA network with fresh weights: uint8 (N, side, side, 3) to (N, 10), rows sum to 1."""
+    """Build NIMA with fresh weights: uint8 (N, side, side, 3) to (N, 10), rows sum to 1."""
     photo, body = _mobilenet(NIMA_ALPHA, side)
     maps = [body.get_layer(name).output for name in NIMA_TAPS]
     means = [keras.ops.mean(values, (1, 2)) for values in maps]
-    deviations = [keras.ops.sqrt(keras.ops.var(values, (1, 2)) + TINY) for values in maps]
+    deviations = [keras.ops.sqrt(keras.ops.var(values, (1, 2)) + EPSILON) for values in maps]
     features = keras.layers.Concatenate(name="features")(means + deviations)
-    features = keras.layers.Dropout(FORGOTTEN, name="dropout")(features)
+    features = keras.layers.Dropout(DROPOUT_RATE, name="dropout")(features)
     head = keras.layers.Dense(10, activation="softmax", name=DISTRIBUTION)
     return keras.Model(photo, head(features), name="nima")
 
@@ -104,28 +107,30 @@ def warm_start(model: keras.Model, source: str) -> int:
     given = {layer.name: layer for layer in donor.layers}
     copied = 0
     for layer in model.layers:
-        theirs = given.get(layer.name)
+        donated = given.get(layer.name)
         head = layer.name in (IMPROVABILITY, DISTRIBUTION)
-        if not layer.weights or (head and theirs is None):
+        if not layer.weights or (head and donated is None):
             continue
-        if theirs is None or [w.shape for w in theirs.weights] != [w.shape for w in layer.weights]:
+        if donated is None or [w.shape for w in donated.weights] != [
+            w.shape for w in layer.weights
+        ]:
             names = "'imagenet'" if model.name == "nima" else "'imagenet' or 'packaged'"
             raise ModelError(
                 f"{source}: has no weights for layer {layer.name!r} of the {model.name} network; "
                 f"give a MobileNetV2 of the same alpha, {alpha}, or {names}"
             )
-        layer.set_weights(theirs.get_weights())
+        layer.set_weights(donated.get_weights())
         copied += int(sum(np.prod(w.shape) for w in layer.weights))
     return copied
 
 
 def cut_trunk(model: keras.Model) -> keras.Model:
-    """The trigger's trunk with pooling: uint8 (N, 448, 448, 3) to features (N, 112)."""
+    """Take the trigger's trunk with pooling: uint8 (N, 448, 448, 3) to features (N, 112)."""
     return keras.Model(model.input, model.get_layer("pool").output, name="trunk")
 
 
 def save_network(model: keras.Model, path: Path, record: Mapping[str, str]) -> None:
-    """Write a ``.keras`` file with its record whole or not at all; an empty record is left out."""
+    """Write a ``.keras`` file and its record (unless empty) atomically."""
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.keras")
     try:
         model.save(temporary)
@@ -139,7 +144,7 @@ def save_network(model: keras.Model, path: Path, record: Mapping[str, str]) -> N
 def save_whole(
     model: keras.Model, whole: keras.Model, path: Path, record: Mapping[str, str]
 ) -> None:
-    """Bring what ``model`` learned on parts of photos to the network for whole ones; save that."""
+    """Copy the weights of a network trained on crops to that for whole photos, and save that."""
     whole.set_weights(model.get_weights())
     save_network(whole, path, record)
 
@@ -147,7 +152,7 @@ def save_whole(
 def predict_in_slices(
     model: keras.Model, photos: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp] | None = None
 ) -> npt.NDArray[np.float32]:
-    """``model.predict`` in flat memory: Keras copies whatever array it is given as a whole.
+    """Predict slice by slice in constant memory; ``model.predict`` would copy the whole array.
 
     Args:
         model: a network on photos.
@@ -155,7 +160,7 @@ def predict_in_slices(
         rows: (n,) which of the photos, at least one; default: all.
 
     Returns:
-        (n, ...) what the model says of them.
+        (n, ...) predictions.
     """
     chosen = np.arange(len(photos)) if rows is None else rows
     parts = (chosen[start : start + SLICE] for start in range(0, len(chosen), SLICE))

@@ -1,8 +1,7 @@
-"""Networks that are trained here to repair photos: three as published, two of our own.
+"""Networks that repair photos: three as published, two of our own.
 
-All take float32 RGB in [0, 1] and give the same (the restorer takes two photos, in six channels);
-what leaves [0, 1] is for the caller to clip. Sizes are free but for BlockCNN's, 24x24, and what the
-builders say.
+All map float32 RGB in [0, 1] to the same (the restorer takes two photos, in six channels); the
+caller clips the output. Any size is accepted but by BlockCNN, 24x24, and where the builders say so.
 
 * ARCNN: Dong, Deng, Loy, Tang, "Compression artifacts reduction by a deep convolutional network",
   ICCV 2015, arXiv:1504.06993.
@@ -11,11 +10,11 @@ builders say.
 * BlockCNN: Maleki, Nadalian, Derakhshani, Sadeghi, "BlockCNN: a deep network for artifact removal
   and image compression", CVPR workshops 2018, arXiv:1805.11091. Layers as in the authors' code,
   whose wide kernels are square here, since a block is seen with all of its eight neighbours.
-* Our own compute on the 8x8 discrete cosine transform of the photo, where JPEG lost what it lost
-  and one position stands for many pixels, so that channels are cheap. Each coefficient gets a gain
-  and a shift (the restorer's also a share of what the repairs changed), zero at first: they start
-  as the identity. Where blocks do not overlap, changes of other blocks, half a block to the right
-  and down, are added, which reach across all borders.
+* Our own compute on the 8x8 discrete cosine transform of the photo: JPEG quantizes there, and one
+  position covers 64 pixels, so that channels are cheap. The network predicts a gain and a shift of
+  each coefficient (the restorer also a share of the previous changes), initialised to zero, so that
+  it starts as the identity. Where blocks do not overlap, changes of a second grid, half a block to
+  the right and down, are added, which reach across all block borders.
 
 Their last layers compute in float32 under mixed precision too, as photos have finer steps than
 bfloat16.
@@ -41,8 +40,8 @@ JPEG_COLOURS = np.array(
     ]
 )
 """RGB to YCbCr without offsets (ITU-T T.871)."""
-LEAST_SIGNAL = 0.03
-"""Coefficients that hardly vary tell hardly anything; they are not blown up to count as much."""
+MIN_SIGNAL = 0.03
+"""Smallest standard deviation in the scaling: low-variance coefficients are not amplified."""
 
 
 def build_arcnn() -> keras.Model:
@@ -98,14 +97,14 @@ def build_blockcnn() -> keras.Model:
 
 
 def build_deblocker() -> keras.Model:
-    """JPEG repair on the photo's own 8x8 grid; sides are multiples of 8."""
+    """JPEG deblocker on the photo's own 8x8 grid; sides are multiples of 8."""
     return _cosine_network("deblocker", BLOCK, 0.001, channels=128, residual_blocks=3)
 
 
 def build_restorer() -> keras.Model:
-    """Goes over a photo that was repaired: six channels, repaired and degraded, to three.
+    """Refine an enhanced photo: six channels, enhanced and degraded, to three.
 
-    8x8 blocks overlap by half, as noise and blur know no grid.
+    8x8 blocks overlap by half, as noise and blur have no grid.
     """
     return _cosine_network(
         "restorer", BLOCK // 2, 0.03, channels=64, residual_blocks=4, repaired=True
@@ -115,7 +114,7 @@ def build_restorer() -> keras.Model:
 def _cosine_network(
     name: str,
     stride: int,
-    least: float,
+    min_error: float,
     *,
     channels: int,
     residual_blocks: int,
@@ -126,16 +125,15 @@ def _cosine_network(
     Args:
         name: of the network.
         stride: 8, or less for blocks that overlap.
-        least: see ``_deviations``.
+        min_error: see ``_deviations``.
         channels: of its inner layers.
         residual_blocks: of two convolutions each.
-        repaired: whether it sees two photos, of which the first is to be changed; how the second
-            differs has a gain of its own.
+        repaired: whether the input is two photos, of which the first is changed; the difference to
+            the second has a gain of its own.
     """
     seen = keras.Input((None, None, 6 if repaired else 3))
     photo = seen[..., :3] if repaired else seen
-    # The transforms are fixed: a step of Adam is the same for all weights, and larger than most of
-    # theirs.
+    # The transforms are not trained: a step of Adam would be larger than most of their weights.
     transform = {"strides": stride, "padding": "same", "trainable": False}
     analysis = layers.Conv2D(3 * BLOCK**2, BLOCK, name="analysis", **transform)
     coefficients = analysis(photo)
@@ -149,6 +147,7 @@ def _cosine_network(
     def convolution(x: keras.KerasTensor, start: str = "glorot_uniform") -> keras.KerasTensor:
         return layers.Conv2D(channels, 3, padding="same", kernel_initializer=start)(x)
 
+    # Residual blocks on coefficients; the second convolution of each starts at zero.
     x = convolution(layers.Concatenate()(spectra) if repaired else coefficients)
     for _ in range(residual_blocks):
         inner = layers.LeakyReLU(0.1)(convolution(layers.LeakyReLU(0.1)(x)))
@@ -158,12 +157,14 @@ def _cosine_network(
     def head(part: str) -> keras.KerasTensor:
         return layers.Conv2D(3 * BLOCK**2, 1, kernel_initializer="zeros", name=part)(x)
 
+    # Changes of coefficients: gains and a shift, transformed back and added to the photo.
     scaled = [
         layers.Multiply()([spectrum, head(part)])
         for spectrum, part in zip(spectra, ("gain", "back"), strict=False)
     ]
     changes = layers.Add()([*scaled, head("shift")])
     parts = [photo, synthesis(changes, "synthesis")]
+    # Changes of a second grid, half a block to the right and down.
     if stride == BLOCK:
         between = layers.Conv2D(
             3 * BLOCK**2, 2, padding="same", kernel_initializer="zeros", name="between"
@@ -172,8 +173,9 @@ def _cosine_network(
         moved = layers.ZeroPadding2D(((half, 0), (half, 0)))(synthesis(between, "across"))
         parts.append(layers.Cropping2D(((0, half), (0, half)))(moved))
     network = keras.Model(seen, layers.Add(dtype="float32")(parts), name=name)
+    # Analysis: scaled DCT of YCbCr around mid-gray. Synthesis: its inverse, in units of the error.
     overlap = (BLOCK // stride) ** 2
-    signal, error = _deviations(least)
+    signal, error = _deviations(min_error)
     forward = _cosine_kernel(JPEG_COLOURS) / signal
     mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
     analysis.set_weights([forward, -mid_gray])
@@ -189,29 +191,29 @@ def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colours).reshape(BLOCK, BLOCK, 3, -1)
 
 
-def _deviations(least: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """About how much DCT coefficients vary, and how much they are wrong, (192,) each.
+def _deviations(min_error: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Approximate standard deviations of DCT coefficients and of their errors, (192,) each.
 
-    They differ by a factor of a thousand; in such units all learn about equally fast. The curves
-    follow what was measured on BSDS500 photographs at JPEG qualities of 5 to 90.
+    They differ by a factor of a thousand; in these units all coefficients learn about equally fast.
+    The curves fit measurements on BSDS500 photographs at JPEG qualities of 5 to 90.
 
     Args:
-        least: no error is taken to vary less; noise changes all coefficients alike.
+        min_error: lower bound of the errors; noise changes all coefficients alike.
     """
     frequency = np.add.outer(np.arange(BLOCK) ** 2, np.arange(BLOCK) ** 2)
     chroma = 0.5 / (1 + 10 * frequency)
     signal = np.stack([1.7 / (1 + 2.4 * frequency), chroma, chroma])
     chroma_error = 0.09 / (1 + 1.3 * frequency)
     error = np.stack([np.full_like(chroma, 0.04), chroma_error, chroma_error])
-    return np.maximum(signal, LEAST_SIGNAL).ravel(), np.maximum(error, least).ravel()
+    return np.maximum(signal, MIN_SIGNAL).ravel(), np.maximum(error, min_error).ravel()
 
 
 def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
-    """A whole photo through a network, as if it began on the 8x8 grid of JPEG.
+    """Run a whole photo through a network, with the 8x8 grid of JPEG in its corner.
 
     Args:
         network: one of this module.
-        photo: (H, W, C) float32 in [0, 1]; it should fit in memory some fifty times.
+        photo: (H, W, C) float32 in [0, 1]; about fifty times its size is needed in memory.
 
     Returns:
         (H, W, 3) float32; values may leave [0, 1] a little.
@@ -224,6 +226,7 @@ def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
     if not side:
         repaired = network.predict_on_batch(padded[None])[0]
         return np.asarray(repaired)[:height, :width]
+    # BlockCNN: each 8x8 block from the 24x24 window around it.
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
     windows = windows[::BLOCK, ::BLOCK].transpose(0, 1, 3, 4, 2)
     rows = [network.predict_on_batch(np.ascontiguousarray(row)) for row in windows]
@@ -233,9 +236,9 @@ def repair(network: keras.Model, photo: FloatPhoto) -> FloatPhoto:
 
 
 def multiply_adds(network: keras.Model, side: int = 48) -> float:
-    """Multiply-adds of all convolutions per pixel that comes out, of a photo of ``side`` pixels.
+    """Count multiply-adds of all convolutions per output pixel, for a photo of ``side`` pixels.
 
-    Each is counted where it is done: those of a transposed convolution per position of its input.
+    Those of a transposed convolution are counted per position of its input.
     """
     side = network.input.shape[1] or side
     sized = keras.models.clone_model(

@@ -1,4 +1,4 @@
-"""How much more ratings help: heads fitted to ever more of them, tried on the held-out scenes."""
+"""Learning curve: AUC-PR on held-out scenes against the number of ratings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEEDS = 10
 
 @dataclass(frozen=True)
 class Point:
-    """One size of training set.
+    """AUC-PR of heads fitted to one number of rated photos.
 
     Attributes:
         ratings: rated photos to train on.
@@ -36,11 +36,11 @@ class Point:
 def learning_curve(train: RatedPhotos, test: RatedPhotos, baseline: Head) -> list[Point]:
     """AUC-PR for "moderate or better" on ``test`` by heads that saw a part of ``train``.
 
-    Whole scenes are drawn, since ratings come scene by scene; the ridge is chosen anew each time.
+    Whole scenes are drawn, since ratings come scene by scene; each head has a ridge of its own.
 
     Args:
         train: any number of photos; sizes above it are left out and all of it comes last.
-        test: photos of other scenes, of both sorts.
+        test: photos of other scenes, improvable and not.
         baseline: the head to start from.
     """
     points = []
@@ -63,7 +63,7 @@ def learning_curve(train: RatedPhotos, test: RatedPhotos, baseline: Head) -> lis
 
 
 def draw(scenes: npt.NDArray[np.str_], size: int, seed: int) -> npt.NDArray[np.int_]:
-    """Rows of ``size`` photos: whole scenes in an order by chance, the last one cut."""
+    """Draw rows of ``size`` photos: whole scenes in random order, the last one cut."""
     names, scene_of = np.unique(scenes, return_inverse=True)
     place = np.random.default_rng(seed).permutation(len(names))
     return np.argsort(place[scene_of], kind="stable")[:size]

@@ -1,4 +1,4 @@
-"""The curves of a fine-tuning, each as PNG."""
+"""Plots of a fine-tuning, as PNG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def draw_precision_recall(
     """Precision-recall curves of baseline and fine-tuned, and what random scores reach.
 
     Args:
-        improvable: (n,) what people said.
+        improvable: (n,) bool, by people's ratings.
         scores: named (n,) scores.
         figures: their comparison.
     """
@@ -67,7 +67,7 @@ def draw_learning_curve(points: Sequence[Point], baseline: float) -> bytes:
 
 
 def draw_ratings(bins: Sequence[Bin]) -> bytes:
-    """Mean rating by predicted score; on the diagonal, scores are what people say."""
+    """Mean rating by predicted score; on the diagonal they are equal."""
     figure, axis = _figure()
     scores = [entry.score for entry in bins]
     ends = [min(scores), max(scores)]

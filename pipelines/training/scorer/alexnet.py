@@ -72,8 +72,8 @@ def rank_loss(expected: keras.KerasTensor, predicted: keras.KerasTensor) -> kera
     """Regression and ranking (Kong et al. 2016), in points of 1..10, per photo.
 
     Half the squared error, plus half the mean over the other photos of the batch of
-    max(0, margin - d), where d is by how much the better one of the two is predicted better.
-    Pairs whose opinions differ by less than the margin are left out: regression asks for less.
+    max(0, margin - d), where d is the predicted difference of the better photo to the other.
+    Pairs whose opinions differ by less than the margin are not ranked.
 
     Args:
         expected: (N, 1) mean opinions.
