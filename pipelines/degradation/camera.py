@@ -134,11 +134,8 @@ def camera_pair(
         taken = _denoised_in_camera(taken, light ** (1 / GAMMA), factors)
     taken = np.clip(_sharpened(_resized(taken, size), factors.sharpening), 0, 1)
     if factors.enlargement > 1:
-        small = (
-            max(1, int(size[0] / factors.enlargement)),
-            max(1, int(size[1] / factors.enlargement)),
-        )
-        taken = np.clip(_resized(_resized(taken, small), size), 0, 1)
+        height, width = (max(1, int(side / factors.enlargement)) for side in size)
+        taken = np.clip(_resized(_resized(taken, (height, width)), size), 0, 1)
     pixels = to_pixels(taken)
     for quality in factors.qualities:
         pixels = _saved(pixels, quality)
