@@ -1,4 +1,4 @@
-"""The decision: would this photo look clearly better after enhancement?"""
+"""Decide whether photos would look clearly better after enhancement."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from trigger.threads import default_workers, map_in_order
 from trigger.views import check_views, show
 
 DEFAULT_THRESHOLD = 0.4
-"""Scores from here on raise an alert."""
+"""Score from which a photo raises an alert."""
 LARGEST_THRESHOLD = 3.4e38
 """Scores are float32, and so are the thresholds that model files hold."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the model says about one photo.
+    """The score of one photo, and the decision.
 
     Attributes:
         photo: path, or what the caller called it.
         score: what enhancement would gain on the scale of ratings (0 neutral, 1 moderate, 2
             significant improvement, -1 regressed); unbounded, about 0 where there is nothing
-            to mend. Models that were not fine-tuned score in points of the scorer's 1..10.
+            to improve. Models that were not fine-tuned score in points of the scorer's 1..10.
         threshold: the score from which on enhancing is suggested.
         enhance: ``score >= threshold``.
         reason: one sentence for people.
@@ -64,7 +64,7 @@ class RejectedPhoto:
     Attributes:
         photo: path, or what the caller called it.
         reason: one of ``trigger.errors.PhotoReason``.
-        message: what is wrong and how to mend it.
+        message: what is wrong and how to fix it.
     """
 
     photo: str
@@ -80,7 +80,13 @@ class RejectedPhoto:
 
 
 class Trigger:
-    """A model and a threshold; safe to share between threads."""
+    """A model and a threshold; safe to share between threads.
+
+    Example:
+        >>> from trigger import Trigger
+        >>> Trigger(threshold=0.4).assess("IMG_0042.jpg").enhance  # doctest: +SKIP
+        True
+    """
 
     def __init__(
         self,
@@ -171,7 +177,7 @@ class Trigger:
 
 
 def should_enhance(photo: PhotoSource, threshold: float = DEFAULT_THRESHOLD) -> bool:
-    """Tell whether the packaged model's score of a photo reaches the threshold.
+    """Return whether the packaged model's score of a photo reaches the threshold.
 
     Args:
         photo: path, bytes, binary file, PIL image or (H, W, 3) uint8 RGB array.

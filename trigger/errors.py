@@ -1,18 +1,19 @@
-"""Every error this project raises on purpose.
+"""All errors that this project raises on purpose.
 
     TriggerError
-    ├── PhotoError        a photo cannot be read; carries a machine-readable ``reason``
-    ├── ModelError        a model file is missing, altered, or of another kind
-    ├── DataError         a CSV, Parquet or JSON file does not hold what it should
-    ├── OptionError       an argument or command-line option is out of its range
-    ├── EnhancerError     an enhancer failed or returned something that is not a photo
-    ├── ScorerError       a scorer failed or returned something that is no opinion
-    └── MissingExtra      a part of the project is not installed
+    ├── PhotoError                a photo cannot be read; has a machine-readable ``reason``
+    ├── ModelError                a model file is missing, altered, damaged, or of another kind
+    ├── DataError                 a CSV, Parquet or JSON file does not hold what it should
+    │   ├── LockedError           another process writes to the folder (pipelines.data.lock)
+    │   └── TargetNotReached      no threshold reaches the target (pipelines.training.finetuning)
+    ├── OptionError (ValueError)  an argument or command-line option is out of its range
+    ├── EnhancerError             an enhancer failed or did not return a photo
+    ├── ScorerError               a scorer failed or did not return an opinion
+    ├── EngineError               a Beam engine failed (pipelines.labelling.beam)
+    └── MissingExtra              an optional part of the project is not installed
 
-Modules that raise kinds of their own derive them from these.
-
-Each message says what was received, what is allowed, and how to mend it. The command line
-prints the message alone and exits with status 2 (usage) or 1 (everything else).
+Messages say what was received, what is allowed, and how to fix it. The command line prints the
+message alone and exits with 2 for OptionError, 1 for all others.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class PhotoError(TriggerError):
     Attributes:
         reason: short stable word for tables and counters, one of ``PhotoReason``.
         photo: the path or a description of the source, as received.
-        message: what is wrong and how to mend it.
+        message: what is wrong and how to fix it.
     """
 
     def __init__(self, reason: PhotoReason, photo: str, message: str) -> None:

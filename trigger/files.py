@@ -1,4 +1,4 @@
-"""Folders to write to, and writing files whole or not at all."""
+"""Write files atomically; make and check folders and paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OUTPUTS: dict[str | bytes, int] = {
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a file has this name; False also for names that none can have, such as too long ones.
+    """Whether this is a file; False also for impossible names, such as ones that are too long.
 
     ``Path.is_file`` raises OSError or ValueError for some of those before Python 3.14.
     """
@@ -26,17 +26,17 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder has this name; see :func:`is_file`."""
+    """Whether this is a folder; see :func:`is_file`."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def resolved(path: str | os.PathLike[str]) -> Path:
-    """The absolute path behind links; unlike ``Path.resolve``, fine with circles of links."""
+    """Return the absolute path with links resolved; unlike ``Path.resolve``, accepts link cycles."""
     return Path(os.path.realpath(path))
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder to write to, and those above it; one that exists is kept as it is.
+    """Make a folder and its parents; one that exists is left as it is.
 
     Raises:
         OptionError: a file has that name, or nothing may be written there.
@@ -67,8 +67,8 @@ def can_be_written(path: str | os.PathLike[str]) -> bool:
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write to a temporary sibling, then rename: readers see the old file or the new one.
 
-    A link stays one, and what it leads to is written. A file that is replaced hands on who may
-    read it. Pipes, devices and open files by their number (/dev/stdout) are added to instead.
+    A link is kept and its target written. A replaced file passes on its permissions. Pipes,
+    devices and open descriptors (/dev/stdout) are appended to instead.
 
     Raises:
         DataError: the folder is missing or not writable, no file can have that name, or the disk
@@ -84,7 +84,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         temporary = _temporary(target)
         try:
             if mode is not None:
-                temporary.touch(0o600)  # until it may be read by those who may read the old one
+                temporary.touch(0o600)  # until it gets the permissions of the old one
             temporary.write_bytes(data)
             if mode is not None:
                 temporary.chmod(stat.S_IMODE(mode))
@@ -100,7 +100,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _opened_stream(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a pipe or device; of the own output a copy, which goes on where that stands."""
+    """Open a pipe or device; for our own stdout and stderr, a duplicate descriptor."""
     number = _OUTPUTS.get(os.fspath(path))
     if number is None:
         return Path(path).open("ab")
@@ -110,7 +110,7 @@ def _opened_stream(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def _mode(path: str | os.PathLike[str]) -> int | None:
-    """File type and permissions of what the name leads to; None where nothing has it."""
+    """Return file type and permissions of the link's target; None if there is no such file."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116, since Path("") is the current folder
     except FileNotFoundError:
@@ -118,11 +118,11 @@ def _mode(path: str | os.PathLike[str]) -> int | None:
 
 
 def _is_stream(path: str | os.PathLike[str], mode: int) -> bool:
-    """Whether no file may take its place: neither a regular file nor one, open, by its number."""
+    """Whether it must not be replaced: an open descriptor, or anything but a regular file."""
     opened = os.fspath(path).startswith(("/dev/fd/", "/dev/std", "/proc/"))
     return opened or not stat.S_ISREG(mode)
 
 
 def _temporary(target: Path) -> Path:
-    """A hidden sibling; its name is short, since that of the target may be as long as allowed."""
+    """Return a hidden sibling; its name is short, since the target's may be as long as allowed."""
     return target.with_name(f".{secrets.token_hex(4)}.tmp")

@@ -1,4 +1,4 @@
-"""How folders that commands wrote are known: by a record in JSON that names its kind."""
+"""Marker files: JSON records that identify the folders written by our commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KINDS = {LABELS_RECORD: LABELS_KIND, PAIRS_RECORD: PAIRS_KIND, SHEETS_RECORD: S
 
 
 def kind_of(folder: str, files: Collection[str]) -> str:
-    """Kind of a folder whose pictures are made from photos; "" of any other.
+    """Return the kind of a folder whose pictures were made from photos; "" for any other.
 
     Args:
         folder: its path.

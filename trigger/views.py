@@ -1,4 +1,4 @@
-"""What of a photo the model is shown: the whole, or the whole and details at full resolution.
+"""Views of a photo for the model: the whole, or the whole and details at full resolution.
 
 Squeezing a photo of many megapixels into 448x448 averages noise and compression away. Squares cut
 from it at its own resolution still show them.

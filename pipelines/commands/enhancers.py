@@ -25,7 +25,15 @@ _COLUMNS = {
 }
 
 
-@click.command(epilog=f"An enhancer is {ENHANCER_SPECS}.")
+EPILOG = f"""An enhancer is {ENHANCER_SPECS}.
+
+\b
+Example:
+  trigger enhancers list --json
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(as_json: bool) -> None:
     """List the enhancers known by name: what they repair and what they cost.

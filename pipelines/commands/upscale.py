@@ -15,7 +15,15 @@ from trigger.errors import DataError, PhotoError
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+EPILOG = """Exit codes: 0 all done, 1 some photos failed (or an error), 2 wrong usage.
+
+\b
+Example:
+  trigger upscale IMG_0042.jpg
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--drop-extras",
@@ -24,10 +32,7 @@ logger = logging.getLogger(__name__)
     "refusing; what is dropped is named.",
 )
 def command(photos: tuple[Path, ...], drop_extras: bool) -> int:
-    """Write PHOTOS four times larger next to them, as NAME-x4; takes minutes per megapixel.
-
-    Exit codes: 0 all done, 1 some photos failed (or an error), 2 wrong usage.
-    """
+    """Write PHOTOS four times larger next to them, as NAME-x4; takes minutes per megapixel."""
     code = 0
     for photo in photos:
         try:

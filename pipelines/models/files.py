@@ -1,9 +1,9 @@
-"""Functions from arrays to arrays, out of model files of any origin.
+"""Load SavedModels, TF-Hub handles and TFLite files as functions on arrays.
 
-Enhancers and scorers that were not made here come as a TensorFlow SavedModel directory, as a
-TF-Hub handle, or as a TFLite file. This module opens all three the same way: a ``ModelFunction``
-runs the model, says what it takes and gives, and has a name and a version that are safe and stable
-enough to stand in labels. What the numbers mean is the business of whoever loads it.
+A ``ModelFunction`` runs the model, describes its inputs and outputs, and has a name and a version
+that are stable enough for labels. The caller knows what the numbers mean. SavedModels and TF-Hub
+handles are programs: load only ones whose origin you trust. TFLite files are checked first (see
+``trigger.model_check``).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _HANDLE = re.compile(r"(https?|gs|s3)://")
 
 @dataclass(frozen=True)
 class Tensor:
-    """What a model takes or gives.
+    """An input or output of a model.
 
     Attributes:
         name: in the model.
-        shape: batch first; None where any size fits. Empty if the model does not say.
+        shape: batch first; None for free sizes. Empty if the model does not state it.
         dtype: of its values.
     """
 

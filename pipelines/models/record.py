@@ -1,9 +1,8 @@
-"""What a trained network was made from, kept inside its ``.keras`` file so that it stays with it.
+"""Training records inside ``.keras`` files.
 
-The record of a trained trigger has ``MADE_WITH``: names and versions of what made its labels,
-apart, since both may hold "-"; that of a scorer has ``fold``, which fifth of the scenes it has not
-seen. A ``.keras`` file is a ZIP archive; Keras reads its own members and
-leaves others alone.
+The record of a trigger has the keys ``MADE_WITH``: name and version of the enhancer and the scorer
+that made its labels. That of a scorer has ``fold``: the fifth of the scenes that was held out. A
+``.keras`` file is a ZIP archive; Keras ignores members that are not its own.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def write_record(path: Path, record: dict[str, str]) -> None:
 
 
 def read_record(path: Path) -> dict[str, str]:
-    """The record of a ``.keras`` file; empty where it has none.
+    """Return the record of a ``.keras`` file; empty if it has none.
 
     Raises:
         ModelError: the file or its record is damaged.
@@ -42,5 +41,5 @@ def read_record(path: Path) -> dict[str, str]:
 
 
 def enhancer_of(record: Mapping[str, str]) -> str:
-    """The enhancer of the labels as "name-version", as ratings name it; "" where it is unknown."""
+    """Return the enhancer of the labels as "name-version", as in ratings; "" if unknown."""
     return "-".join(record[part] for part in MADE_WITH[:2] if part in record)
