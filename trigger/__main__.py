@@ -1,5 +1,5 @@
 """``python -m trigger``."""
 
-from trigger.cli.app import main
+from trigger.cli.app import run
 
-raise SystemExit(main())
+run()

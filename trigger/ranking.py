@@ -1,14 +1,20 @@
-"""Many photos in order of what enhancement would gain them, as CSV and JSON."""
+"""Rank photos by predicted gain."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trigger.assessment import Assessment, RejectedPhoto
+from trigger.assessment import Assessment, RejectedPhoto, Trigger
+from trigger.console.progress import progress
+from trigger.errors import DataError
+from trigger.photo import find_photos
+from trigger.photo.search import PHOTO_EXTENSIONS
+from trigger.spreadsheets import escape_formula
 
 CSV_COLUMNS = ("rank", "photo", "score", "enhance", "width", "height", "error")
 
@@ -35,17 +41,28 @@ class Ranking:
         return sum(photo.enhance for photo in self.photos)
 
     def to_csv(self) -> str:
-        """Return one row per photo, ranked; rejected ones last, with the reason as ``error``."""
+        """Return one row per photo, ranked; rejected ones last, with the reason as ``error``.
+
+        Names that a spreadsheet would run as formulas get an apostrophe in front.
+        """
         text = io.StringIO()
         table = csv.writer(text)
         table.writerow(CSV_COLUMNS)
         for rank, photo in enumerate(self.photos, start=1):
             score = f"{photo.score:.6f}"
             table.writerow(
-                [rank, photo.photo, score, int(photo.enhance), photo.width, photo.height, ""]
+                [
+                    rank,
+                    escape_formula(photo.photo),
+                    score,
+                    int(photo.enhance),
+                    photo.width,
+                    photo.height,
+                    "",
+                ]
             )
         for rejected in self.rejected:
-            table.writerow(["", rejected.photo, "", "", "", "", rejected.reason])
+            table.writerow(["", escape_formula(rejected.photo), "", "", "", "", rejected.reason])
         return text.getvalue()
 
     def to_json(self) -> str:
@@ -77,3 +94,46 @@ def rank(results: Iterable[Assessment | RejectedPhoto], *, model: str, threshold
             rejected.append(result)
     photos.sort(key=lambda photo: (-photo.score, photo.photo))
     return Ranking(model, threshold, tuple(photos), tuple(rejected))
+
+
+def rank_photos(
+    paths: Iterable[str | os.PathLike[str]],
+    trigger: Trigger | None = None,
+    *,
+    workers: int | None = None,
+    show_progress: bool = False,
+) -> Ranking:
+    """Rank the photos of folders, the best candidates for enhancement first.
+
+    Args:
+        paths: folders, searched as ``trigger.photo.find_photos`` does, and single photos.
+        trigger: scores the photos; by default the packaged model with its default threshold.
+        workers: photos processed at a time; by default one per usable core, at most 4.
+        show_progress: show a progress bar on standard error, if that is a terminal.
+
+    Raises:
+        DataError: there are no photos.
+        OptionError: ``workers`` is below 1.
+
+    Example:
+        >>> from trigger.ranking import rank_photos
+        >>> ranking = rank_photos(["holiday"])  # doctest: +SKIP
+        >>> ranking.photos[0].photo, round(ranking.photos[0].score, 2)  # doctest: +SKIP
+        ('holiday/IMG_0042.jpg', 1.31)
+    """
+    names = [os.fspath(path) for path in paths]
+    # A folder may be named twice, in two ways.
+    photos = list({os.path.abspath(photo): photo for photo in find_photos(names)}.values())  # noqa: PTH100
+    if not photos:
+        raise DataError(
+            f"no photos in {', '.join(names)}; "
+            f"looked for files named *{' *'.join(sorted(PHOTO_EXTENSIONS))}"
+        )
+    trigger = trigger or Trigger()
+    results = progress(
+        trigger.assess_all(photos, workers=workers),
+        "scoring",
+        total=len(photos),
+        shown=show_progress,
+    )
+    return rank(results, model=trigger.model.name, threshold=trigger.threshold)

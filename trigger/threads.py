@@ -1,4 +1,4 @@
-"""Doing one thing to many items at a time, in the order given."""
+"""Ordered, bounded map over threads."""
 
 from __future__ import annotations
 
@@ -21,18 +21,24 @@ def usable_cores() -> int:
 
 
 def default_workers() -> int:
-    """Threads for work on photos: one per usable core, at most 4."""
+    """Return the number of threads for work on photos: one per usable core, at most 4."""
     return min(usable_cores(), _MOST_THREADS)
 
 
 def map_in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """``work(item)`` of each item, in order, by so many threads.
+    """Yield ``work(item)`` for each item, in order, computed by ``workers`` threads.
 
     Items are taken one by one as threads get free, so there may be endlessly many; at most twice
-    as many as there are threads wait at a time.
+    as many as there are threads wait at a time. If the caller is interrupted or wants no more,
+    threads are left to finish the item they are at.
+
+    Example:
+        >>> list(map_in_order(len, ["a", "bb"], workers=2))
+        [1, 2]
     """
     pending: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="trigger")
+    wait = True
     try:
         for item in items:
             pending.append(pool.submit(work, item))
@@ -40,5 +46,8 @@ def map_in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    except (KeyboardInterrupt, GeneratorExit):
+        wait = False
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait, cancel_futures=True)

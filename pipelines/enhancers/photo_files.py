@@ -12,6 +12,7 @@ from pipelines.enhancers.metadata import bmp, jpeg, png, webp
 from pipelines.enhancers.metadata.carrier import Carry
 from pipelines.enhancers.metadata.exif import renew_thumbnail
 from trigger.errors import PhotoError
+from trigger.photo import read_photo
 from trigger.photo.color import from_srgb
 from trigger.photo.encode import encode
 from trigger.photo.explain import explain
@@ -26,6 +27,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "BMP": {},
 }
 _EXTRAS = {"JPEG": jpeg.extras, "PNG": png.extras, "WebP": webp.extras, "BMP": bmp.extras}
+_BAND = 256  # rows changed at a time, to save memory
 TINT = 4
 """Mean spread of the channels, of 255, below which the enhanced version of a gray photo is gray."""
 
@@ -87,16 +89,21 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
     fmt = detect_format(data, name)
     try:
         with open_header(data, fmt, name) as original:
-            if fmt == "PNG":
-                with silence():
-                    original.load()  # its EXIF data may follow the pixels
+            with silence():
+                original.load()  # the EXIF data of a PNG may follow the pixels
             turn = orientation(original)
             own_profile = original.info.get("icc_profile") or b""
             gray = original.mode in ("L", "LA", "La")
             dpi = original.info.get("dpi")
-        stays_gray = gray and bool(np.ptp(pixels, axis=2).mean() < TINT)
-        image, profile = from_srgb(Image.fromarray(pixels), own_profile, gray=stays_gray)
-        stored = as_stored(image, turn)
+            stays_gray = gray and bool(np.ptp(pixels, axis=2).mean() < TINT)
+            upright = Image.fromarray(pixels)
+            image, profile = from_srgb(upright, own_profile, gray=stays_gray)
+            stored = as_stored(image, turn)
+            if profile == own_profile and image.mode == "RGB" and image is not upright:
+                before, _ = from_srgb(read_photo(data, name=name).image, own_profile, gray=False)
+                stored = _changed(original.convert("RGB"), as_stored(before, turn), stored)
+        if not profile and stays_gray == gray:
+            profile = own_profile  # a broken one does no more harm than before
         settings = _SETTINGS[fmt] | ({"dpi": dpi} if fmt == "BMP" and dpi else {})
         if fmt == "WebP" and webp.is_lossless(data):
             settings["lossless"] = True
@@ -112,6 +119,16 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
         raise PhotoError(
             "unsupported-format", name, f"cannot be written with its metadata: {error}"
         ) from error
+
+
+def _changed(own: Image.Image, before: Image.Image, after: Image.Image) -> Image.Image:
+    """Apply the change from ``before`` to ``after``, so that colours outside sRGB are not lost."""
+    result = np.array(own)
+    for top in range(0, len(result), _BAND):
+        box = (0, top, own.width, min(top + _BAND, own.height))
+        old, new = (np.asarray(image.crop(box), np.int16) for image in (before, after))
+        result[top : top + _BAND] = np.clip(result[top : top + _BAND] + (new - old), 0, 255)
+    return Image.fromarray(result)
 
 
 def _carry(encoded: bytes, data: bytes, fmt: str, how: Carry, size: tuple[int, int]) -> bytes:

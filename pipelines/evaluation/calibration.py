@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: mean rating and share of improvable photos by score."""
+"""Calibration: mean rating and share of improvable photos by score."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipelines.evaluation.metrics import interval, resample_scenes
 from pipelines.ratings.table import IMPROVABLE
 
 Values = npt.NDArray[np.float64]
-MOST_BINS = 10
-FEWEST_PHOTOS = 15  # in a bin; fewer say nothing
+MAX_BINS = 10
+MIN_PHOTOS = 15  # in a bin
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Bin:
         score: their mean score.
         rating: their mean rating.
         rating_interval: of it.
-        improvable: share of them that people call moderately improved or better.
+        improvable: share of them that people called moderately improved or better.
         improvable_interval: of it.
     """
 
@@ -37,14 +37,14 @@ class Bin:
 
 
 def calibrate(ratings: Values, scores: Values, scenes: npt.NDArray[np.str_]) -> list[Bin]:
-    """Bins of equal numbers of photos, from the lowest scores to the highest.
+    """Return bins of equal numbers of photos, from the lowest scores to the highest.
 
     Args:
         ratings: (n,) mean ratings; n >= 1.
         scores: (n,) scores of the same photos, by a head that did not see their scenes.
         scenes: (n,) their scenes.
     """
-    count = int(np.clip(len(scores) // FEWEST_PHOTOS, 1, MOST_BINS))
+    count = int(np.clip(len(scores) // MIN_PHOTOS, 1, MAX_BINS))
     bin_of = np.empty(len(scores), np.int_)
     bin_of[np.argsort(scores, kind="stable")] = np.arange(len(scores)) * count // len(scores)
     improvable = (ratings >= IMPROVABLE).astype(np.float64)

@@ -1,4 +1,4 @@
-"""How good predictions are: rank agreement and average precision, with intervals."""
+"""Metrics of predictions: correlation and average precision, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ENOUGH_SCENES = 20
 
 
 def agreement(predicted: Values, measured: Values) -> dict[str, float | int | None]:
-    """Pearson and Spearman correlation and mean absolute error of (n,) values.
+    """Return Pearson and Spearman correlation and mean absolute error of (n,) values.
 
-    Correlations are None where they do not exist: fewer than three values, or constant ones.
+    Correlations are None where they are undefined: fewer than three values, or constant ones.
     """
     varied = len(measured) > 2 and np.ptp(predicted) > 0 and np.ptp(measured) > 0
     return {
@@ -41,7 +41,7 @@ def compare_average_precision(
     that differences are paired.
 
     Args:
-        improvable: (n,) what people said.
+        improvable: (n,) whether people called each photo moderately improved or better.
         scores: named (n,) predictions; differences are taken against the first.
         scenes: (n,) scene of each photo.
 
@@ -76,19 +76,19 @@ def compare_average_precision(
 
 
 def few_scenes(scenes: int) -> str:
-    """A warning where figures and intervals rest on hardly any scenes; else nothing."""
+    """Return a warning if figures rest on few scenes; else an empty text."""
     if scenes >= ENOUGH_SCENES:
         return ""
     return (
-        f"{scenes} scene{'s' if scenes > 1 else ''}: fewer than {ENOUGH_SCENES} tell little, and "
+        f"{scenes} scene{'s' if scenes > 1 else ''}: fewer than {ENOUGH_SCENES} say little, and "
         "their intervals nothing; rate photos of more scenes."
     )
 
 
 def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int_]]:
-    """``RESAMPLES`` bootstrap samples of whole scenes: how often each of (n,) photos is drawn.
+    """Yield ``RESAMPLES`` bootstrap samples of whole scenes: how often each photo is drawn, (n,).
 
-    None of a single scene, which says nothing of others.
+    Yields nothing for a single scene.
     """
     names, scene_of = np.unique(scenes, return_inverse=True)
     if len(names) < 2:
@@ -100,7 +100,7 @@ def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int
 
 
 def interval(samples: Values) -> list[float] | None:
-    """The middle 95 % of bootstrap samples; None where there are none."""
+    """Return the middle 95 % of bootstrap samples; None without any."""
     if not len(samples):
         return None
     return [float(value) for value in np.quantile(samples, [0.025, 0.975])]
@@ -126,10 +126,10 @@ def of_alerts(
 
 
 class Ranked:
-    """Photos in order of their scores, for the average precision of many bootstrap samples.
+    """Photos sorted by score, for the average precision of many bootstrap samples.
 
     Args:
-        improvable: (n,) what people said.
+        improvable: (n,) whether people called each photo moderately improved or better.
         scores: (n,) predictions.
     """
 
@@ -141,7 +141,7 @@ class Ranked:
     def average_precision(self, weights: npt.NDArray[np.int_]) -> float:
         """As ``average_precision_score`` with (n,) weights, without sorting again.
 
-        One improvable photo or more must weigh something.
+        At least one improvable photo must have a positive weight.
         """
         ranked = weights[self._order]
         alerts = np.cumsum(ranked)[self._level_ends]

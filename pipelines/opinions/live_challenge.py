@@ -26,11 +26,11 @@ class RatedPath:
 
 
 def read_live_challenge(folder: Path) -> Iterator[RatedPath]:
-    """Photos listed in ``mos.csv``, scores mapped to 1..10; the folder is as ``LAYOUT`` says.
+    """Read the photos listed in ``mos.csv``, scores mapped to 1..10; see ``LAYOUT``.
 
     Raises:
-        DataError: the file, a column or a listed photo is missing, a score is none, or a photo has
-            two of them.
+        DataError: the file, a column or a listed photo is missing, a score is not a number, or a
+            photo has two scores.
     """
     table_path = folder / "mos.csv"
     table = read_score_table(table_path, ["image"], {"mos_0_100": (0, 100), "std": (0, 100)})

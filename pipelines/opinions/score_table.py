@@ -1,4 +1,4 @@
-"""Reading the CSV of human scores that comes with a set of photos."""
+"""Read the CSV of human scores of an opinion data set."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trigger.errors import DataError
 def read_score_table(
     path: Path, photo: Sequence[str], numbers: Mapping[str, tuple[float, float]]
 ) -> pd.DataFrame:
-    """A table whose numbers are all there and within their ranges, with one row a photo.
+    """Read a table, and check that numbers are within their ranges and photos listed once.
 
     Args:
         path: the CSV.
-        photo: columns that tell which photo it is.
+        photo: columns that identify the photo.
         numbers: columns of numbers, each with its lowest and highest; other columns are text.
 
     Raises:
-        DataError: the file or a column is missing, a cell is no number of its range, two rows
-            score one photo, or there is no row.
+        DataError: the file or a column is missing, a cell is not a number in its range, two rows
+            score one photo, or there are no rows.
     """
     columns = dict.fromkeys([*photo, *numbers])
     try:

@@ -4,7 +4,7 @@ Ponomarenko et al., "Image database TID2013: Peculiarities, results and perspect
 Processing: Image Communication 30 (2015), doi:10.1016/j.image.2014.10.009. The scores are
 published for 24 types of distortion at five levels of about 33, 30, 27, 24 and 21 dB PSNR. The
 types in :data:`TYPES` are defined well enough to be made again from the originals: the strength
-is searched until the PSNR of the level is met, so that the human score fits what is shown.
+is searched until the PSNR of the level is reached, so that the human score fits the photo.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Distortion = Callable[[Pixels, float, np.random.Generator], Pixels]
 
 @dataclass(frozen=True)
 class RatedPhoto:
-    """A distorted photo with what people said of it.
+    """A distorted photo with its human score.
 
     Attributes:
         scene: name of the original.
@@ -68,12 +68,12 @@ class RatedPhoto:
 
     @property
     def gain(self) -> float:
-        """How much better people find the original, in points of TID2013's scale."""
+        """How much better people find the original, in points on TID2013's scale."""
         return ORIGINAL_MOS - self.mos
 
 
 def to_score(mos: float) -> float:
-    """TID2013's 0..9 to the common 1..10, originals at :data:`FLAWLESS`."""
+    """Map TID2013's 0..9 to the common 1..10, originals to :data:`FLAWLESS`."""
     return float(np.clip(1 + mos * (FLAWLESS - 1) / ORIGINAL_MOS, 1, 10))
 
 
@@ -147,7 +147,7 @@ def _compressed_noise(pixels: Pixels, strength: float, rng: np.random.Generator)
 
 @dataclass(frozen=True)
 class Distortion2013:
-    """One re-made type: its TID2013 number, how to apply it and its strongest setting."""
+    """A distortion that is made again: its number in TID2013, function and largest strength."""
 
     number: int
     apply: Distortion
@@ -173,7 +173,7 @@ TYPES = (
 def remake(
     original: Pixels, distortion: Distortion2013, level: int, seed: int
 ) -> tuple[Pixels, float]:
-    """The distorted photo of that level and the PSNR reached, by bisection of the strength."""
+    """Return the distorted photo of a level and its PSNR, by bisection of the strength."""
     low, high = 0.0, distortion.strongest
     best, reached = original, 100.0
     for _ in range(12):
@@ -189,11 +189,11 @@ def remake(
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
-    """``mos.csv`` with columns kodak, type, level and mos_0_9.
+    """Read ``mos.csv``, with columns kodak, type, level and mos_0_9.
 
     Raises:
         DataError: the file, a column, an original, or a score of a photo that is made again is
-            missing, a photo is scored twice, or a score is none.
+            missing, a photo is scored twice, or a score is not a number.
     """
     path = folder / "mos.csv"
     ranges = {"kodak": (1, 24), "type": (1, 24), "level": (1, 5), "mos_0_9": (0, 9)}
@@ -222,10 +222,10 @@ def scene_numbers(scores: pd.DataFrame) -> list[int]:
 
 
 def read_tid2013(folder: Path, numbers: Collection[int] | None = None) -> Iterator[RatedPhoto]:
-    """Originals and re-made distorted photos with their human scores.
+    """Yield originals and re-made distorted photos with their human scores.
 
-    Photos whose PSNR misses its level by more than :data:`TOLERANCE` are left out, since the
-    score would not belong to them.
+    Photos whose PSNR misses its level by more than :data:`TOLERANCE` are skipped, since the score
+    would not fit them.
 
     Args:
         folder: holds kodakNN.png and mos.csv.

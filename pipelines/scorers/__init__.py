@@ -1,4 +1,4 @@
-"""Scorers: what people would say of a photo, behind one small protocol."""
+"""Scorers: predict what people would say of a photo, behind one small protocol."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from trigger.errors import OptionError, ScorerError
 
 __all__ = ["DEFAULT_SCORER", "SCORERS", "Scorer", "checked_opinions", "load_scorer", "mean_score"]
 
-# How far a regressor may stray from 1..10. A model on another scale strays further.
-STRAY = 0.5
+TOLERANCE = 0.5
+"""How far a mean may leave 1..10; a model on another scale leaves it by more."""
 
 
 class Scorer(Protocol):
     """Something that predicts what people would say of a photo.
 
     Attributes:
-        name: word that stands in labels and on the command line.
+        name: one word, used in labels and on the command line.
         version: changes whenever the scores can change; labels of two versions never mix.
         preprocessing: version of the preprocessing it applies to photos.
     """
@@ -33,11 +33,11 @@ class Scorer(Protocol):
     preprocessing: str
 
     def score(self, photos: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """N photos (H, W, 3) uint8 to opinions.
+        """Score N photos, (H, W, 3) uint8.
 
         Returns:
-            (N, 10) float32: the shares of people who would say 1..10, summing to 1; or, by a
-            scorer that knows only that, (N, 1) float32: their mean, 1..10.
+            (N, 10) float32: the shares of people who would say 1..10, summing to 1; or (N, 1)
+            float32: only their mean, 1..10.
         """
         ...
 
@@ -51,11 +51,19 @@ SCORERS = {
 
 
 def load_scorer(spec: str) -> Scorer:
-    """The scorer of that name, or out of a model file; see :mod:`pipelines.scorers.network_file`.
+    """Load the scorer of that name, or one from a model file.
+
+    See :mod:`pipelines.scorers.network_file` for the model files. A SavedModel, and what a TF-Hub
+    handle leads to, is a program that runs with the rights of this process: load only those that
+    you trust.
 
     Raises:
         OptionError: the name is unknown, or the model file needs other options.
         ModelError: the model file is missing, damaged, or no scorer.
+
+    Example:
+        >>> mean_score(load_scorer("nima").score([np.zeros((64, 64, 3), np.uint8)]))
+        array([3.21], dtype=float32)
     """
     if spec in SCORERS:
         module, _, factory = SCORERS[spec].partition(":")
@@ -70,7 +78,7 @@ def load_scorer(spec: str) -> Scorer:
 
 
 def mean_score(opinions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mean opinion, 1..10: distributions (N, 10), or means (N, 1) as they are, to (N,) float32."""
+    """Return mean opinions, 1..10, (N,) float32, of distributions (N, 10) or means (N, 1)."""
     if opinions.shape[1] == 1:
         return opinions[:, 0]
     return (opinions @ np.arange(1, 11)).astype(np.float32)
@@ -92,7 +100,7 @@ def checked_opinions(
             f"expected ({len(photos)}, 10), distributions, or ({len(photos)}, 1), means"
         )
     if rows.shape[1] == 1:
-        if not ((rows >= 1 - STRAY) & (rows <= 10 + STRAY)).all():
+        if not ((rows >= 1 - TOLERANCE) & (rows <= 10 + TOLERANCE)).all():
             raise ScorerError(
                 f"scorer {scorer.name!r} returned {rows.min():.4g} to {rows.max():.4g}; a mean "
                 "opinion lies on 1..10, so scale the model's output to that"

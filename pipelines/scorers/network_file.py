@@ -1,9 +1,9 @@
-"""Scorers that were made elsewhere: a SavedModel directory, a TF-Hub handle or a TFLite file.
+"""Scorers from model files: a SavedModel directory, a TF-Hub handle or a TFLite file.
 
-The model takes one photo, float32 or uint8 RGB (1, S, S, 3), and gives either the shares of
-opinions 1..10 (10 values that sum to 1) or their mean (1 value on 1..10). The photo is squeezed
-into the S x S pixels that the model asks for, as for every network of this project. What a model
-file does not say can stand behind it::
+The model takes one photo, float32 or uint8 RGB (1, S, S, 3), and returns either the shares of
+opinions 1..10 (10 values that sum to 1) or their mean (1 value on 1..10). The photo is resized to
+the S x S pixels that the model takes, as for every network of this project. What a model file does
+not say can be appended to its path::
 
     PATH#size=384               S of a model that takes any size
     PATH#range=0..1             black and white of a model that takes float32; default -1..1
@@ -32,7 +32,7 @@ _OPTIONS = re.compile(rf"size=(?P<size>\d+)|range=(?P<low>{_NUMBER})\.\.(?P<high
 
 
 class ModelFileScorer:
-    """A scorer out of a model file.
+    """A scorer from a model file.
 
     Its name is that of the file or handle, its version the beginning of the SHA-256 of the content.
     """
@@ -41,8 +41,8 @@ class ModelFileScorer:
         """Load the model; ``spec`` is its path or handle and options, see this module.
 
         Raises:
-            OptionError: the options are not such.
-            ModelError: it cannot be loaded, does not take photos, or gives something else.
+            OptionError: an option is unknown or does not fit the model.
+            ModelError: it cannot be loaded, does not take photos, or returns something else.
         """
         path, _, options = spec.partition("#")
         size, values = _parse(spec, options)
@@ -62,7 +62,7 @@ class ModelFileScorer:
         _check_output(self._model)
 
     def score(self, photos: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """N photos (H, W, 3) uint8 to (N, 10) or (N, 1) float32, as ``Scorer.score``."""
+        """Score N photos, (H, W, 3) uint8: (N, 10) or (N, 1) float32, as ``Scorer.score``."""
         rows = [np.ravel(self._model(self._prepare(photo)[None])[0]) for photo in photos]
         return np.stack(rows).astype(np.float32)
 
@@ -95,7 +95,7 @@ def _parse(spec: str, options: str) -> tuple[int | None, Range | None]:
 
 
 def _side(model: ModelFunction, size: int | None) -> int:
-    """Side of the square that the model takes."""
+    """Return the side of the square that the model takes."""
     taken = model.input
     if len(taken.shape) != 4 or taken.shape[0] not in (None, 1) or taken.shape[3] != 3:
         raise ModelError(f"{model.source}: takes {taken}; a scorer takes one photo: [1, S, S, 3]")

@@ -1,4 +1,4 @@
-"""Scorers whose network comes with this package, run by LiteRT: no TensorFlow in the workers."""
+"""Scorers whose networks come with this package, run by LiteRT without TensorFlow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PackagedScorer:
         """Load the network.
 
         Raises:
-            ModelError: it is not there, or was altered.
+            ModelError: it is missing, or was altered.
         """
         record, data = read_packaged(MODELS, self.name, self.built_by)
         self.version = str(record["version"])
@@ -38,10 +38,10 @@ class PackagedScorer:
         self._network = TfliteFunction(data, signature="score", name=self.name)
 
     def score(self, photos: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """N photos (H, W, 3) uint8 to what the network says, (N, 10) or (N, 1) float32.
+        """Score N photos, (H, W, 3) uint8: (N, 10) or (N, 1) float32.
 
-        The mean over the photo and its mirror image: deltas are small, and what the network gets
-        wrong about one of the two it often gets right about the other.
+        The mean over the photo and its mirror image: deltas are small, and the errors of the
+        network on the two partly cancel.
         """
         seen = np.stack([STANDARD.apply(photo) for photo in photos])
         mirrored = np.ascontiguousarray(seen[:, :, ::-1])

@@ -298,6 +298,18 @@ def test_a_list_of_raters_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
         read_raters(path)
 
 
+@pytest.mark.parametrize("tokens", ["", "z" * 16])
+def test_only_their_owner_reads_tokens(tmp_path: Path, tokens: str) -> None:
+    path = tmp_path / "raters.csv"
+    path.write_text(f"rater;token;note\nZoe;{tokens};=1+1\n")
+    path.chmod(0o644)
+    token = read_raters(path)["Zoe"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_raters(path) == {"Zoe": token}
+    if not tokens:
+        assert path.read_text() == f"rater,token,note\nZoe,{token},'=1+1\n"
+
+
 def test_a_session_is_worth_what_the_invitation_is(
     client: Client, pairs: Path, tmp_path: Path
 ) -> None:

@@ -16,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trigger.assessment import Assessment, RejectedPhoto
+from trigger import Assessment, RejectedPhoto, Trigger
+from trigger.errors import DataError
 from trigger.pages.contact_sheet import THUMBNAIL_SIDE, contact_sheet, make_thumbnails
-from trigger.ranking import Ranking, rank
+from trigger.ranking import Ranking, rank, rank_photos
+from trigger.spreadsheets import unescape_formula
 
 NASTY = "a <b onclick='x'> & \"q\"</script>.png"
 
@@ -45,7 +47,8 @@ def test_rankings_are_sorted_and_survive_csv_and_json(
 
     rows = list(csv.DictReader(io.StringIO(ranking.to_csv(), newline="")))
     names = [photo.photo for photo in ranking.photos] + [photo.photo for photo in ranking.rejected]
-    assert [row["photo"] for row in rows] == names
+    assert [unescape_formula(row["photo"]) for row in rows] == names
+    assert not any(row["photo"].startswith(tuple("=+@")) for row in rows)
     assert [row["rank"] for row in rows[: len(scores)]] == [str(n + 1) for n in range(len(scores))]
     assert all(row["error"] == "corrupt" for row in rows[len(scores) :])
 
@@ -155,3 +158,14 @@ def test_nothing_but_the_pages_own_script_and_style_may_run(page: str) -> None:
 def test_an_empty_ranking_is_still_a_page(tmp_path: Path) -> None:
     empty = rank([], model="m", threshold=0.4)
     assert "0 photos" in contact_sheet(empty, [], [], tmp_path)
+
+
+def test_folders_are_ranked_from_python(photographs: dict[str, np.ndarray], tmp_path: Path) -> None:
+    for name in ("coffee", "rocket"):
+        Image.fromarray(photographs[name]).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.jpg").write_text("no photo")
+    ranking = rank_photos([tmp_path, tmp_path / "." / "coffee.png"], Trigger(threshold=-9))
+    assert len(ranking.photos) == ranking.alerts == 2
+    assert [photo.reason for photo in ranking.rejected] == ["not-a-photo"]
+    with pytest.raises(DataError, match="no photos in"):
+        rank_photos([tmp_path / "none" for _ in range(0)])

@@ -1,16 +1,21 @@
-"""Types of command-line options: a wrong value is told with what was given and what is allowed."""
+"""Types of command-line options, and options that several commands share."""
 
 from __future__ import annotations
 
 import argparse
 import math
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from trigger.assessment import LARGEST_THRESHOLD, check_threshold
 from trigger.errors import OptionError
 from trigger.files import can_be_written, is_folder
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def finite_number(text: str) -> float:
@@ -102,11 +107,55 @@ class _LocalPath(click.ParamType[Path]):
         return Path(str(value))
 
 
+class _Sha256(click.ParamType[str]):
+    """A SHA-256 in hexadecimal."""
+
+    name = "hex"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Require 64 hexadecimal digits."""
+        if not re.fullmatch("[0-9a-fA-F]{64}", str(value)):
+            self.fail(f"{value!r} is not a SHA-256: 64 hexadecimal digits", param, ctx)
+        return str(value).lower()
+
+
 FINITE = _FiniteFloat()
 LOCAL_PATH = _LocalPath()
 POSITIVE = click.IntRange(min=1)
 POSITIVE_FLOAT = _PositiveFloat()
 SEED = click.IntRange(0, 2**32 - 1)
+SHA256 = _Sha256()
+
+
+def model_file_options(command: F) -> F:
+    """Add --model and --sha256, which ``trigger.model.load_model`` takes, to a command."""
+    checked = click.option(
+        "--sha256",
+        type=SHA256,
+        metavar="HEX",
+        help="SHA-256 that the model file must have.",
+    )
+    model = click.option(
+        "--model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A .tflite file to use instead of the packaged model.",
+    )
+    return model(checked(command))
+
+
+def seed_option(command: F) -> F:
+    """Add --seed to a command."""
+    return click.option(
+        "--seed",
+        type=SEED,
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Seed of the random numbers: equal seeds give equal results.",
+    )(command)
 
 
 def check_output(path: Path, option: str) -> None:

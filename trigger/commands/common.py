@@ -1,4 +1,4 @@
-"""What ``trigger score`` and ``trigger rank`` share."""
+"""Options and output that ``trigger score`` and ``trigger rank`` share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
-from trigger.cli.options import FINITE, POSITIVE
+from trigger.cli.options import FINITE, POSITIVE, model_file_options
 from trigger.console.quiet import native_messages_muted
 from trigger.console.terminal import printable
+from trigger.model import load_model
 from trigger.views import VIEWS
 
 EXIT_CODES = "Exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage."
@@ -21,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def model_options(command: F) -> F:
-    """Add --threshold, --model, --views and --workers to a command."""
+    """Add --threshold, --model, --sha256, --views and --workers to a command."""
     options = [
         click.option(
             "--threshold",
@@ -31,12 +32,7 @@ def model_options(command: F) -> F:
             show_default=True,
             help="Score from which a photo raises an alert.",
         ),
-        click.option(
-            "--model",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="A .tflite file to use instead of the packaged model.",
-        ),
+        model_file_options,
         click.option(
             "--views",
             type=click.Choice(VIEWS),
@@ -57,10 +53,10 @@ def model_options(command: F) -> F:
     return command
 
 
-def load_trigger(threshold: float, model: Path | None, views: str) -> Trigger:
+def load_trigger(threshold: float, model: Path | None, sha256: str | None, views: str) -> Trigger:
     """Load the model without the messages of the native runtime."""
     with native_messages_muted():
-        return Trigger(threshold, model, views=views)
+        return Trigger(threshold, load_model(model, sha256=sha256), views=views)
 
 
 def line(photo: Assessment) -> str:

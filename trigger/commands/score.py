@@ -20,6 +20,7 @@ EPILOG = f"""{EXIT_CODES}
 Examples:
   trigger score *.jpg --threshold 0.5
   trigger score IMG_0042.jpg --json | jq .score
+  curl https://example.org/photo.jpg | trigger score -
 """
 
 
@@ -36,16 +37,21 @@ def command(
     photos: tuple[str, ...],
     threshold: float,
     model: Path | None,
+    sha256: str | None,
     views: str,
     workers: int | None,
     as_json: bool,
 ) -> int:
-    """Score photos, in the order given: how much would enhancement gain?"""
-    trigger = load_trigger(threshold, model, views)
+    """Score photos, in the order given: how much would enhancement gain?
+
+    The photo - is read from standard input.
+    """
+    trigger = load_trigger(threshold, model, sha256, views)
     code = 0
     if not as_json:
         sys.stdout.write(f"{HEADER}\n")
-    for result in trigger.assess_all(photos, workers=workers):
+    sources = (sys.stdin.buffer if photo == "-" else photo for photo in photos)
+    for result in trigger.assess_all(sources, workers=workers):
         if isinstance(result, RejectedPhoto):
             code = 1
             logger.warning("%s", result)

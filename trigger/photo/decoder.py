@@ -17,13 +17,14 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFile
 
 from trigger.errors import OptionError, PhotoError
 from trigger.photo.color import ProfileUse, to_srgb
 from trigger.photo.content import check_size, read_photo_bytes, read_to_end
 from trigger.photo.explain import explain
 from trigger.photo.formats import detect_format, open_header
+from trigger.photo.interruptible import call_interruptibly
 from trigger.photo.jpeg import read_late_height, with_height
 from trigger.photo.limits import DEFAULT_LIMITS, Limits, check_pixels
 from trigger.photo.pixels import load, load_jpeg
@@ -33,6 +34,7 @@ from trigger.photo.upright import orientation, to_upright
 logger = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.uint8]
+_LARGE = 20_000_000  # pixels, from which on decoding may take a noticeable time
 PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Pixels
 """A path, the content of a file, an open binary file, a Pillow image or (H, W, 3) uint8 RGB."""
 
@@ -141,12 +143,13 @@ def _decode(data: bytes, name: str, at_least: int | None, limits: Limits) -> Pho
         image = open_header(data, fmt, name)
         check_pixels(*image.size, name, limits)
         size, turn = image.size, orientation(image)
-        if fmt == "JPEG":
-            decoded = load_jpeg(
-                image, data, name, at_least=at_least, rotated=turn > 1, limit=limits
-            )
-        else:
-            decoded = load(image, data, fmt, name, rotated=turn > 1, limit=limits)
+        decode = functools.partial(
+            _load, image, data, fmt, name, at_least=at_least, rotated=turn > 1, limits=limits
+        )
+        large = size[0] * size[1] >= _LARGE
+        decoded = call_interruptibly(decode) if large else decode()
+        del decode
+        if fmt != "JPEG":
             turn = orientation(image)  # the EXIF data of a PNG may follow its pixels
             size = decoded.size  # Pillow and pi_heif turn TIFF and HEIF upright
         profile = image.info.get("icc_profile") or b""
@@ -158,6 +161,21 @@ def _decode(data: bytes, name: str, at_least: int | None, limits: Limits) -> Pho
         raise explain(error, data, fmt, name) from error
     width, height = size[::-1] if turn >= 5 else size
     return dataclasses.replace(photo, width=width, height=height)
+
+
+def _load(
+    image: ImageFile.ImageFile,
+    data: bytes,
+    fmt: str,
+    name: str,
+    *,
+    at_least: int | None,
+    rotated: bool,
+    limits: Limits,
+) -> Image.Image:
+    if fmt == "JPEG":
+        return load_jpeg(image, data, name, at_least=at_least, rotated=rotated, limit=limits)
+    return load(image, data, fmt, name, rotated=rotated, limit=limits)
 
 
 def _with_late_height(data: bytes, limits: Limits) -> bytes:

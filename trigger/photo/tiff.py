@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import io
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -136,10 +136,13 @@ def _check_jpegs(tags: Tags, offsets: Any, counts: Any, data: bytes) -> None:
             decode_strictly(whole, mode, 8, structure.frame.size)
 
 
-# libtiff reports errors to one handler per process, which writes to standard error. Pillow leaves
-# that as it is, and returns pixels even after errors.
-_recorded = threading.local()
+# libtiff reports errors to one handler per process, by default one that prints them; Pillow leaves
+# it in place and returns pixels in spite of errors. Ours is set only while a TIFF is decoded.
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
+_recorded = threading.local()
+_lock = threading.Lock()
+_decoding = 0
+_previous: int | None = None
 
 
 @_Handler
@@ -152,35 +155,36 @@ def _record(module: bytes | None, message: bytes | None, _arguments: int | None)
         errors.append(text)
 
 
-def _install_handler() -> bool:
-    """Have libtiff's errors reported to ``_record``; False if it is not within reach."""
+@functools.cache
+def _set_handler() -> Callable[[Any], int | None] | None:
+    """Return libtiff's function that sets the handler; None if it is out of reach, as on Windows,
+    where libtiff is a part of Pillow's module.
+    """
     try:
-        library = ctypes.CDLL(Image.core.__file__)
-        setter: Callable[..., Any] = library.TIFFSetErrorHandler
-    except (AttributeError, OSError):  # linked in without its names, as on Windows
-        return False
-    setter.restype = ctypes.c_void_p  # type: ignore[attr-defined]
-    setter.argtypes = [_Handler]  # type: ignore[attr-defined]
-    setter(_record)
-    return True
-
-
-_listening: bool | None = None
+        function = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+    except (AttributeError, OSError):
+        return None
+    function.restype = ctypes.c_void_p
+    function.argtypes = [ctypes.c_void_p]
+    setter: Callable[[Any], int | None] = function
+    return setter
 
 
 @contextmanager
 def libtiff_errors() -> Iterator[list[str]]:
     """Collect libtiff's error messages of this thread instead of having them printed."""
-    global _listening
-    if _listening is None:
-        _listening = _install_handler()
+    global _decoding, _previous
+    set_handler = _set_handler()
+    with _lock:
+        _decoding += 1
+        if _decoding == 1 and set_handler is not None:
+            _previous = set_handler(ctypes.cast(_record, ctypes.c_void_p))
     _recorded.errors = []
     try:
         yield _recorded.errors
     finally:
         _recorded.errors = None
-
-
-def open_tiff(data: bytes) -> Tiff:
-    """Parse the header of the first page."""
-    return Tiff(io.BytesIO(data))
+        with _lock:
+            _decoding -= 1
+            if _decoding == 0 and set_handler is not None:
+                set_handler(_previous)

@@ -118,6 +118,7 @@ class _LimitedProtocol(H11Protocol):
         self._since = self.loop.time()
         self._deadline: asyncio.TimerHandle | None = None
         self._answering = False
+        self._flushing = False
         has_room = len(self.connections) < self.max_connections or self._evict()
         super().connection_made(transport)
         if has_room:
@@ -130,7 +131,8 @@ class _LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._deadline is None:  # another request begins on this connection
+        if self._deadline is None or self._flushing:  # another request begins
+            self._flushing = False
             self._limit(self.limits.header_seconds)
         super().data_received(data)
 
@@ -144,7 +146,10 @@ class _LimitedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         self._answering = False
         self._since = self.loop.time()
-        self._limit(None)  # uvicorn's own limit for idle connections takes over
+        # What a client is slow to read still counts for this request; uvicorn limits idle time.
+        self._flushing = self.transport.get_write_buffer_size() > 0
+        if not self._flushing:
+            self._limit(None)
         super().on_response_complete()
 
     @property
@@ -171,4 +176,9 @@ class _LimitedProtocol(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
         if seconds is not None:
-            self._deadline = self.loop.call_later(seconds, self.transport.abort)
+            self._deadline = self.loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._deadline = None
+        if not self._flushing or self.transport.get_write_buffer_size() > 0:
+            self.transport.abort()

@@ -64,7 +64,7 @@ def _blur_behind(slope: float) -> float:
 
 
 def gaussian_kernel(along: float, across: float, direction: float) -> FloatPhoto:
-    """Return an anisotropic Gaussian, odd-sized, summing to 1; sigmas in pixels, direction in radians."""
+    """Return an odd-sized Gaussian that sums to 1; sigmas in pixels, direction in radians."""
     along, across = max(along, 0.3), max(across, 0.3)
     radius = int(np.ceil(3 * max(along, across)))
     axis = np.arange(-radius, radius + 1)

@@ -382,3 +382,51 @@ def test_a_link_that_appears_meanwhile_is_not_written_through(
     monkeypatch.setattr(Darker, "enhance", enhance_slowly)
     enhance(photo, "--force", code=1)
     assert photo.read_bytes() == before
+
+
+def wide_profile() -> bytes:
+    """A minimal RGB profile with the primaries of Display P3 and a gamma of 2.2."""
+    primaries = {"r": (0.51512, 0.2412, -0.00105), "g": (0.29198, 0.69225, 0.04189)}
+    primaries["b"] = (0.1571, 0.06657, 0.78407)
+
+    def fixed(*values: float) -> bytes:
+        return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IHH", 1, round(2.2 * 256), 0)
+    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"made\0" + bytes(79)}
+    tags |= {b"cprt": b"text\0\0\0\0none\0", b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1, 0.8249)}
+    for name, values in primaries.items():
+        tags[f"{name}XYZ".encode()] = b"XYZ \0\0\0\0" + fixed(*values)
+        tags[f"{name}TRC".encode()] = curve
+    table, body = struct.pack(">I", len(tags)), b""
+    for tag, content in tags.items():
+        content += bytes(-len(content) % 4)
+        table += tag + struct.pack(">II", 132 + 12 * len(tags) + len(body), len(content))
+        body += content
+    size = 128 + len(table) + len(body)
+    head = struct.pack(">I4xI", size, 0x02400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    head += bytes(28) + fixed(0.9642, 1, 0.8249)
+    return head.ljust(128, b"\0") + table + body
+
+
+def test_a_photo_stays_in_its_own_space_and_keeps_colours_outside_srgb(
+    coffee: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile, pixels = wide_profile(), coffee[:64, :96].copy()
+    pixels[:32, :32] = 0, 255, 0  # greener than any sRGB green
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded(pixels, "PNG", icc_profile=profile))
+    new = enhance(path)
+    with Image.open(new) as image:
+        assert image.info["icc_profile"] == profile
+    assert abs(read_photo(new).pixels[32:] - read_photo(path).pixels[32:] * 0.5).mean() < 1
+    monkeypatch.setattr(Darker, "enhance", lambda _, photo: photo)
+    with Image.open(enhance(path, "--force")) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+def test_a_broken_profile_is_kept_as_it_is(coffee: Pixels, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encoded(coffee[:64, :96], "JPEG", icc_profile=b"no profile at all"))
+    with Image.open(enhance(path)) as image:
+        assert image.info["icc_profile"] == b"no profile at all"

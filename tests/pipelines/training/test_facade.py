@@ -32,7 +32,7 @@ def test_every_training_is_exported() -> None:
 def test_options_out_of_range_are_errors() -> None:
     for wrong in ({"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"seed": -1}):
         with pytest.raises(OptionError, match="it must be"):
-            pipelines.training.TrainOptions(**wrong)  # type: ignore[arg-type]
+            pipelines.training.TrainOptions(**wrong)
     with pytest.raises(OptionError, match="graded-share"):
         pipelines.training.ScorerOptions(graded_share=1.5)
     with pytest.raises(OptionError, match="starts from scratch"):

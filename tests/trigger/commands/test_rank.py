@@ -72,7 +72,7 @@ def test_a_name_that_is_no_text_is_written_as_the_disk_has_it(
     photos.mkdir()
     shutil.copy(folder / "coffee.jpg", photos / os.fsdecode(b"caf\xe9.jpg"))
     shutil.copy(folder / "sub" / "rocket.webp", photos)
-    monkeypatch.setattr("trigger.commands.rank.MAX_PHOTOS", 1)
+    monkeypatch.setattr("trigger.ranking_files.MAX_PHOTOS", 1)
     options = [f"--{kind}={path}" for kind, path in files.items()]
     assert main(["rank", str(photos), "--top", "2", *options]) == 0
     assert b"caf\xe9.jpg" in files["csv"].read_bytes()

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from trigger import Assessment, RejectedPhoto, Trigger
 from trigger.cli.app import main
+from trigger.model import load_model
 
 Captured = pytest.CaptureFixture[str]
 
@@ -96,3 +99,35 @@ def test_output_that_goes_nowhere_ends_in_no_traceback(
     assert not done.stdout
     assert done.stderr.endswith(errors)
     assert "Traceback" not in done.stderr
+
+
+def test_a_photo_is_read_from_standard_input(folder: Path) -> None:
+    photo = folder / "coffee.jpg"
+    command = [sys.executable, "-m", "trigger", "score", "--json", "-", str(photo)]
+    done = subprocess.run(command, input=photo.read_bytes(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    piped, named = map(json.loads, done.stdout.splitlines())
+    assert piped["score"] == named["score"]
+
+
+def test_an_interrupt_ends_at_once_though_a_photo_is_being_read() -> None:
+    command = [sys.executable, "-m", "trigger", "score", "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().split()[0] == b"score"
+        time.sleep(0.5)  # now a thread waits for the photo
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert process.stderr.read().endswith(b"trigger: interrupted\n")
+
+
+def test_a_model_is_taken_only_with_the_sha256_given(folder: Path, capsys: Captured) -> None:
+    assert main(["score", str(folder / "coffee.jpg"), "--sha256", "0" * 64]) == 1
+    assert f"but {'0' * 64} was expected" in capsys.readouterr().err
+    assert main(["score", str(folder / "coffee.jpg"), "--sha256", "0"]) == 2
+    assert "64 hexadecimal digits" in capsys.readouterr().err
+    right = load_model().sha256.upper()
+    assert main(["score", str(folder / "coffee.jpg"), "--sha256", right]) == 0
