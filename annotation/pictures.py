@@ -7,7 +7,6 @@ rater can see is the enhancement. Compression is far finer than what is judged.
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,13 @@ from PIL import Image, ImageFilter
 
 from annotation.manifest import Picture, Side
 from pipelines.data.pixels import largest_window
+from trigger.photo import read_photo
+from trigger.photo.encode import jpeg_bytes, png_bytes
 
 DISPLAY_SIDE = 1600
 CROP_SIDE = 640
 _MAP_SIDE = 320
-_JPEG = {"quality": 95, "subsampling": 0}
+_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,7 @@ def most_changed(
 def degrade_strongly(photo: Image.Image) -> Image.Image:
     """Blur and compress a photo so that nobody would prefer it, visibly at any size."""
     blurred = photo.filter(ImageFilter.GaussianBlur(max(1.5, max(photo.size) / 180)))
-    buffer = io.BytesIO()
-    blurred.save(buffer, "JPEG", quality=8)
-    with Image.open(buffer) as spoiled:
-        return spoiled.convert("RGB")
+    return read_photo(jpeg_bytes(blurred, quality=8, subsampling=2)).image
 
 
 def content_features(photo: Image.Image) -> npt.NDArray[np.float32]:
@@ -95,12 +93,10 @@ def _gray(photo: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.float64]:
 
 
 def _add(files: dict[Picture, bytes], photo: Image.Image, extension: str) -> Picture:
-    buffer = io.BytesIO()
     if extension == "png":
-        photo.save(buffer, "PNG", compress_level=3)
+        data = png_bytes(photo, compress_level=3)
     else:
-        photo.save(buffer, "JPEG", **_JPEG)
-    data = buffer.getvalue()
+        data = jpeg_bytes(photo, quality=_JPEG_QUALITY)
     picture = Picture(f"{hashlib.sha256(data).hexdigest()}.{extension}", *photo.size)
     files[picture] = data
     return picture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -11,6 +10,7 @@ from annotation.manifest import Pair, Side, read_picture
 from annotation.order import Showing
 from annotation.pictures import most_changed
 from trigger.photo import read_photo
+from trigger.photo.encode import jpeg_bytes
 
 # A sheet of about a megapixel: raters that are models see larger ones reduced, and then the
 # window no longer at 100 %.
@@ -19,7 +19,7 @@ MAX_PHOTO_HEIGHT = 400
 GAP = 12
 HEADER = 40
 CAPTION = 26
-_JPEG = {"quality": 95, "subsampling": 0}
+_JPEG_QUALITY = 95
 
 
 def draw_sheet(name: str, folder: Path, showing: Showing) -> bytes:
@@ -87,6 +87,4 @@ def _compose(name: str, rows: list[tuple[str, list[Image.Image]]]) -> Image.Imag
 
 
 def _encode(sheet: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", **_JPEG)
-    return buffer.getvalue()
+    return jpeg_bytes(sheet, quality=_JPEG_QUALITY)

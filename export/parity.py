@@ -1,12 +1,11 @@
-"""Compare the scores of an exported file with those of its Keras network.
+"""Does the exported file score photographs as the Keras network does?
 
-Both see the same pixels: photographs as they are and with noise, blur and compression, because
-drift on easy photos says little about the ones that matter.
+Both see the same pixels: real photographs as they are, and the same with noise, blur and
+compression, because drift on easy photos says little about the ones that matter.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from export.flatfile import Precision
 from trigger.errors import OptionError, PhotoError
 from trigger.interface import Output
 from trigger.photo import Pixels, find_photos, read_photo
+from trigger.photo.encode import jpeg_bytes
 from trigger.preprocessing import STANDARD
 
 ScorePhotos = Callable[[Pixels], npt.NDArray[np.float32]]
@@ -239,10 +239,7 @@ def _blur(pixels: Pixels) -> Pixels:
 
 
 def _jpeg(pixels: Pixels) -> Pixels:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=10)
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))
+    return read_photo(jpeg_bytes(pixels, quality=10, subsampling=2)).pixels
 
 
 VERSIONS: dict[str, Callable[[Pixels], Pixels]] = {

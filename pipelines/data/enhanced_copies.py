@@ -7,10 +7,10 @@ import io
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from pipelines.data.pixels import Pixels
+from trigger.photo.encode import encode
 
 EnhancedFormat = Literal["png", "jpeg", "webp"]
 # PNG keeps what was scored, bit for bit; the others are for the eye and for small disks.
@@ -29,9 +29,7 @@ def encode_enhanced(pixels: Pixels, stored_as: EnhancedFormat) -> bytes:
     if stored_as == "png":
         settings["pnginfo"] = PngInfo()
         settings["pnginfo"].add_text(_SEAL, _digest(pixels))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, stored_as, **settings)
-    return buffer.getvalue()
+    return encode(pixels, stored_as, **settings)
 
 
 def decode_enhanced(data: bytes) -> Pixels | None:

@@ -9,16 +9,16 @@ gamma curve, one white balance, no colour matrix.
 
 from __future__ import annotations
 
-import io
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_pixels
+from trigger.photo import read_photo
+from trigger.photo.encode import jpeg_bytes
 
 GAMMA = np.float32(2.2)
 WHITE_BALANCE = (2.0, 1.0, 1.7)
@@ -204,7 +204,4 @@ def _resized(photo: FloatPhoto, size: tuple[int, int]) -> FloatPhoto:
 
 def _saved(pixels: Pixels, quality: int) -> Pixels:
     """As JPEG with 4:2:0 chroma and back."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2)
-    with Image.open(file) as image:
-        return np.array(image.convert("RGB"))
+    return read_photo(jpeg_bytes(pixels, quality=quality, subsampling=2)).pixels
