@@ -172,8 +172,8 @@ def make_steps(out: Path, show_progress: bool) -> list[Step]:
         Step(
             "Train",
             "Train a small network to predict delta from the photo alone. This only shows the "
-            "step: it sees versions of six photographs for eight epochs, and learns anything at all "
-            "only because it starts from the packaged trunk, trained on thousands of photos.",
+            "step: it sees versions of six photographs for eight epochs, and learns anything at "
+            "all only because it starts from the packaged trunk, trained on thousands of photos.",
             (
                 (
                     *("train", labels, "--out", str(baseline), "--init", "packaged"),
