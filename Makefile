@@ -24,10 +24,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/labelling.py
 	$(BIN)/python benchmarks/planning.py
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[all,dev]' --constraint constraints.txt
 	touch $@
 
 clean:
