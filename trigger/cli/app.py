@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -17,18 +15,6 @@ from trigger.cli.table import COMMANDS
 from trigger.console.logs import log_to_terminal
 from trigger.console.terminal import printable
 from trigger.errors import OptionError, TriggerError
-
-INTERRUPTED = 130
-"""Exit code after ^C."""
-
-
-def run() -> NoReturn:
-    """Run the command line and end the process, after ^C without waiting for threads."""
-    code = main()
-    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
-    if code == INTERRUPTED and not all(thread.daemon for thread in others):
-        os._exit(code)  # a thread may be in the middle of a large photo
-    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +27,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 success, 1 error, 2 wrong usage, 130 interrupted, 141 broken pipe.
     """
     # Python has no stream where the shell closed it.
-    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # file names may hold what the terminal cannot show
@@ -72,7 +57,7 @@ def reported(work: Callable[[], int | None]) -> int:
     except TriggerError as error:
         return _report(error, 1)
     except (KeyboardInterrupt, click.Abort):
-        return _report("interrupted", INTERRUPTED)
+        return _report("interrupted", 130)
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         _discard_output()
         return 141  # what a shell reports for a command ended by SIGPIPE
@@ -84,8 +69,9 @@ def reported(work: Callable[[], int | None]) -> int:
         return _report(error, 1)
 
 
-def _run(arguments: list[str]) -> int:
-    program = LazyGroup(
+def make_program() -> LazyGroup:
+    """Return the ``trigger`` command with all its subcommands, none of them imported yet."""
+    return LazyGroup(
         "trigger",
         COMMANDS,
         help="Would this photo look clearly better after enhancement?",
@@ -101,12 +87,11 @@ def _run(arguments: list[str]) -> int:
             )
         ],
     )
-    # Not `program.main`, which turns broken pipes into exit code 1.
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        with program.make_context("trigger", arguments) as context:
-            code = program.invoke(context)
-    except click.exceptions.Exit as end:  # --help, --version
-        return end.exit_code
+        code = make_program().main(arguments, prog_name="trigger", standalone_mode=False)
     except ModuleNotFoundError as error:
         raise (missing_extra(error) or error) from error
     return code if isinstance(code, int) else 0
