@@ -43,7 +43,10 @@ def explain(error: Exception, data: bytes, fmt: str, name: str) -> PhotoError:
             f"this {fmt} file holds more text or a larger ICC profile than is read ({text}). "
             "Save a copy without metadata.",
         )
-    if any(hint in lower for hint in ("unsupported", "unknown", "cannot handle", "not support")):
+    damaged = lower.startswith("libtiff") and "not configured" not in lower
+    if not damaged and any(
+        hint in lower for hint in ("unsupported", "unknown", "cannot handle", "not support")
+    ):
         return PhotoError(
             "unsupported-format",
             name,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
+_LOOK_SECONDS = 0.1
 
 
 def call_interruptibly(function: Callable[[], T]) -> T:
@@ -32,4 +33,6 @@ def call_interruptibly(function: Callable[[], T]) -> T:
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name="trigger-decoder").start()
+    while not wait([future], _LOOK_SECONDS).done:
+        pass  # a wait without end would not be interrupted on every system
     return future.result()
