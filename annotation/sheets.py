@@ -41,7 +41,7 @@ OPTIONAL_COLUMNS = ("rater", "skip", "time", "seconds")
 MAX_STEP = 2
 INSTRUCTIONS = """\
 Each picture shows one photo in two versions, A on the left and B on the right: above the whole
-photo, below the part where they differ most, enlarged to 100 %.
+photo, below the part where they differ most, at full resolution.
 
 Which version looks better? Answer for each picture, in answers.csv:
 

@@ -1,7 +1,7 @@
-"""The structure of a TFLite file: read it, and refuse one without weights or of another interface.
+"""Parse TFLite files; refuse ones without weights or with another interface.
 
 A bare ``tf.Module`` does not track the variables of a Keras 3 model: it converts without
-complaint to a file that has no weights, runs, and answers nonsense. ``check_file`` tells.
+complaint to a file that has no weights, runs, and returns nonsense. ``check_file`` detects this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _VARIABLE_OPS = {
 
 
 def parse(tflite: bytes) -> schema.ModelT:
-    """The flatbuffer of a TFLite file as an object.
+    """Parse a TFLite file into the object of its flatbuffer.
 
     Raises:
         ModelError: not TFLite, or cut short.
@@ -42,7 +42,7 @@ def parse(tflite: bytes) -> schema.ModelT:
 
 
 def serialise(model: schema.ModelT) -> bytes:
-    """The TFLite file of a flatbuffer object; equal objects give equal bytes."""
+    """Write a flatbuffer object as a TFLite file; equal objects give equal bytes."""
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 

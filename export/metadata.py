@@ -1,4 +1,4 @@
-"""What a TFLite file says about itself: TFLite Metadata and, in a zip at its end, a model card.
+"""TFLite Metadata, and a model card in a zip appended to the file.
 
 The zip starts where the flatbuffer ends, so runtimes do not see it and ``unzip`` does. Nothing in
 it depends on the clock, the machine or zlib: equal inputs give equal files.
@@ -29,7 +29,7 @@ _METADATA = b"TFLITE_METADATA"
 
 @dataclass(frozen=True)
 class Description:
-    """What is written into a file.
+    """The metadata to write into a file.
 
     Attributes:
         name: of the model.
@@ -48,11 +48,11 @@ class Description:
 
 
 def add_metadata(tflite: bytes, description: Description) -> bytes:
-    """The same model with metadata and model card; it loads in every TFLite runtime.
+    """Add metadata and model card to a TFLite file; it loads in every TFLite runtime.
 
     Args:
         tflite: a TFLite file without metadata, as the converter makes it.
-        description: what to say.
+        description: the metadata.
 
     Raises:
         ModelError: ``tflite`` is not TFLite, or already has metadata.
@@ -79,7 +79,7 @@ def add_metadata(tflite: bytes, description: Description) -> bytes:
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """What an exported TFLite file says about itself.
+    """Read the metadata of an exported TFLite file.
 
     Returns:
         ``name``, ``version``, ``description``, ``preprocessing`` (strings); ``input`` and

@@ -1,7 +1,7 @@
-"""Does the exported file score photographs as the Keras network does?
+"""Compare the scores of an exported file with those of its Keras network.
 
-Both see the same pixels: real photographs as they are, and the same with noise, blur and
-compression, because drift on easy photos says little about the ones that matter.
+Both see the same pixels: photographs as they are and with noise, blur and compression, because
+drift on easy photos says little about the ones that matter.
 """
 
 from __future__ import annotations

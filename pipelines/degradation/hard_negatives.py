@@ -1,8 +1,8 @@
-"""Pictures that look faulty at 448 pixels though no enhancer can make them better.
+"""Hard negatives: pictures that look faulty at 448 pixels but that no enhancer can improve.
 
-Galleries hold thumbnails, which look blurred beside large photos; screenshots; and pictures of
-nothing, of a pocket or a wall. A network that was shown full-sized photos alone takes them for
-very poor ones. Labelled among the others they teach it that nothing is gained there.
+Galleries contain thumbnails, which look blurred next to large photos; screenshots; and pictures of
+nothing, such as a pocket or a wall. A network trained on full-sized photos alone takes them for
+very poor ones. As labelled examples they teach it that enhancement gains nothing there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LETTERS = list(string.ascii_lowercase * 3 + string.ascii_uppercase + string.dig
 
 
 def hard_negative(kind: HardNegative, photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """A picture with nothing to mend, in the colours of a photo.
+    """Make a picture that enhancement cannot improve, in the colours of a photo.
 
     Args:
         kind: ``thumbnail`` (the photo, 64 to 480 pixels long, where it is not shorter already),
@@ -51,7 +51,7 @@ def _thumbnail(photo: Pixels, rng: np.random.Generator) -> Pixels:
 def _plain(photo: Pixels, rng: np.random.Generator) -> Pixels:
     patches = int(rng.integers(1, 4))
     colours = cv2.resize(photo, (patches, patches), interpolation=cv2.INTER_AREA) / np.float32(255)
-    # Darkest and brightest are clipped: a pocket is black, a window at noon white.
+    # Dark and bright ones are clipped: a pocket is black, a window at noon white.
     colours = np.clip(colours * rng.uniform(0, 2) + rng.uniform(-0.5, 0.5), 0, 1)
     height, width = photo.shape[:2]
     return to_pixels(cv2.resize(colours, (width, height), interpolation=cv2.INTER_CUBIC))
@@ -71,7 +71,7 @@ def _text(photo: Pixels, rng: np.random.Generator) -> Pixels:
     while top < height:
         heading = rng.random() < 0.1
         font = ImageFont.load_default(size * 2 if heading else size)
-        if rng.random() < 0.15:  # a button, a field or a picture's place
+        if rng.random() < 0.15:  # a button, a field or a placeholder
             right = int(rng.integers(margin + 20, width))
             draw.rounded_rectangle((margin, top, right, top + 2 * size), size // 2, mean, ink)
         else:
@@ -81,7 +81,7 @@ def _text(photo: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _line(length: int, rng: np.random.Generator) -> str:
-    """About so many letters, as words."""
+    """Return words of about so many letters in all."""
     words: list[str] = []
     while sum(map(len, words)) < length:
         words.append("".join(rng.choice(_LETTERS, int(rng.integers(1, 11)))))

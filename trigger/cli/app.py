@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -15,6 +17,18 @@ from trigger.cli.table import COMMANDS
 from trigger.console.logs import log_to_terminal
 from trigger.console.terminal import printable
 from trigger.errors import OptionError, TriggerError
+
+INTERRUPTED = 130
+"""Exit code after ^C."""
+
+
+def run() -> NoReturn:
+    """Run the command line and end the process, after ^C without waiting for threads."""
+    code = main()
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    if code == INTERRUPTED and not all(thread.daemon for thread in others):
+        os._exit(code)  # a thread may be in the middle of a large photo
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 success, 1 error, 2 wrong usage, 130 interrupted, 141 broken pipe.
     """
     # Python has no stream where the shell closed it.
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # file names may hold what the terminal cannot show
@@ -57,7 +72,7 @@ def reported(work: Callable[[], int | None]) -> int:
     except TriggerError as error:
         return _report(error, 1)
     except (KeyboardInterrupt, click.Abort):
-        return _report("interrupted", 130)
+        return _report("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         _discard_output()
         return 141  # what a shell reports for a command ended by SIGPIPE

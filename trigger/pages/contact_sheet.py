@@ -19,8 +19,6 @@ from trigger.threads import map_in_order
 
 THUMBNAIL_SIDE = 320
 """Longest side of a thumbnail, in pixels (10 to 25 kB each)."""
-MAX_PHOTOS = 1000
-"""More make a page that browsers can hardly open; the best candidates are kept."""
 
 
 @dataclass(frozen=True)
