@@ -4,6 +4,9 @@
 every format that can be written here, and reads each. Allowed are a photo and a PhotoError. Any
 other exception, a crash, or a call above its budget of memory or time is a failure: the input is
 kept, and the exit code is 1. A crash ends a worker process, not the run.
+
+``python benchmarks/fuzz.py models [--count 200] [--seed 0] [--seconds 300]`` does the same to
+mutated model files: each must load and score, or raise ModelError.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
+from fuzz_models import fuzz_models
 from trigger.errors import PhotoError
 from trigger.photo import Limits, read_photo
 
@@ -193,12 +197,17 @@ def main() -> int:
     """Run a mode; 1 if anything failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     modes = parser.add_subparsers(dest="mode", required=True)
-    photos = modes.add_parser("photos", help="mutated photos of every format")
-    photos.add_argument("--count", type=int, default=2000, help="mutations (default 2000)")
-    photos.add_argument("--seed", type=int, default=0)
-    photos.add_argument("--seconds", type=float, default=300, help="time limit (default 300)")
+    for name, about, count in (
+        ("photos", "mutated photos of every format", 2000),
+        ("models", "mutated model files", 200),
+    ):
+        mode = modes.add_parser(name, help=about)
+        mode.add_argument("--count", type=int, default=count, help=f"mutations (default {count})")
+        mode.add_argument("--seed", type=int, default=0)
+        mode.add_argument("--seconds", type=float, default=300, help="time limit (default 300)")
     args = parser.parse_args()
-    outcomes, failed = fuzz_photos(args.count, args.seed, args.seconds)
+    fuzz = {"photos": fuzz_photos, "models": fuzz_models}[args.mode]
+    outcomes, failed = fuzz(args.count, args.seed, args.seconds)
     for outcome, number in outcomes.most_common():
         print(f"{number:6}  {outcome}")
     if failed:

@@ -1,21 +1,20 @@
-"""Load mutated model files and count what happens.
+"""Load mutated model files; ``python benchmarks/fuzz.py models`` runs this.
 
-``python benchmarks/fuzz_models.py [--count 200] [--seed 0] [--keep DIR]``. Half of the files are the
-packaged model with bytes changed, cut or inserted; the other half have wrong shapes, indices,
-types, options, weights or signatures in a well-formed flatbuffer. Each must load and score, or end
-in ModelError; crashes, hangs and other errors are faults, kept in DIR.
+Half of the files are the packaged model with bytes changed, cut or inserted; the other half have
+wrong shapes, indices, types, options, weights or signatures in a well-formed flatbuffer. Each must
+load and score, or end in ModelError; crashes, hangs and other errors are failures.
 """
 
 from __future__ import annotations
 
-import argparse
-import collections
 import copy
 import os
 import random
 import signal
-import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
 
 import trigger
-from trigger.console.progress import progress
 from trigger.errors import ModelError
 from trigger.model import load_model
 
@@ -150,16 +148,17 @@ _CHANGES: tuple[Callable[[Any, random.Random], None], ...] = (
 )
 
 
-def mutants(count: int, seed: int) -> list[bytes]:
+def mutants(count: int, seed: int) -> Iterator[bytes]:
     """Make so many mutated files, half of each kind; equal seeds give equal files."""
-    data, made = MODEL.read_bytes(), list[bytes]()
-    number = 0
-    while len(made) < count:
+    data = MODEL.read_bytes()
+    number = made = 0
+    while made < count:
         rng = random.Random(f"{seed}-{number}")
         changed = mutated_bytes(data, rng) if number % 2 else mutated_graph(data, rng)
-        made += [changed] if changed is not None else []
         number += 1
-    return made
+        if changed is not None:
+            made += 1
+            yield changed
 
 
 def outcome(path: Path) -> str:
@@ -175,7 +174,7 @@ def outcome(path: Path) -> str:
         except ModelError:
             word = REFUSED
         except BaseException as error:
-            word = f"raw {type(error).__name__}"
+            word = f"FAILURE: {type(error).__name__}"
         os.write(writing, word.encode())
         os._exit(0)
     os.close(writing)
@@ -184,50 +183,27 @@ def outcome(path: Path) -> str:
     _, status = os.waitpid(process, 0)
     if word:
         return word
-    return "hang" if status & 127 == signal.SIGALRM else f"crash (signal {status & 127})"
+    return (
+        "FAILURE: hang"
+        if status & 127 == signal.SIGALRM
+        else f"FAILURE: crash (signal {status & 127})"
+    )
 
 
-def fuzz_models(
-    count: int = 200, seed: int = 0, *, keep: Path | None = None, show_progress: bool = False
-) -> dict[str, int]:
-    """Load mutated models; returns how often each outcome happened.
-
-    Args:
-        count: files to try.
-        seed: of the mutations.
-        keep: folder for the files that led to a fault.
-        show_progress: show a progress bar.
-    """
-    import tempfile
-
-    counts: collections.Counter[str] = collections.Counter()
+def fuzz_models(count: int, seed: int, seconds: float) -> tuple[Counter[str], list[bytes]]:
+    """Load mutated models; return the outcomes and the inputs that failed."""
+    outcomes: Counter[str] = Counter()
+    failed: list[bytes] = []
+    deadline = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutated.tflite"
-        files = mutants(count, seed)
-        for number, data in enumerate(
-            progress(files, "models", unit="models", shown=show_progress)
-        ):
+        for data in mutants(count, seed):
             path.write_bytes(data)
             word = outcome(path)
-            counts[word] += 1
-            if keep and word not in (ACCEPTED, REFUSED):
-                keep.mkdir(parents=True, exist_ok=True)
-                (keep / f"{seed}-{number}.tflite").write_bytes(data)
-    return dict(counts)
-
-
-def main() -> int:
-    """Read the command line and print the counts; 1 if there were faults."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path)
-    args = parser.parse_args()
-    counts = fuzz_models(args.count, args.seed, keep=args.keep, show_progress=True)
-    for word, times in sorted(counts.items()):
-        print(f"{times:6}  {word}")
-    return int(bool(set(counts) - {ACCEPTED, REFUSED}))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            outcomes[word] += 1
+            if word not in (ACCEPTED, REFUSED):
+                failed.append(data)
+            if time.monotonic() > deadline:
+                print(f"time is up after {sum(outcomes.values())} of {count}")
+                break
+    return outcomes, failed

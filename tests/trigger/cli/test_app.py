@@ -97,7 +97,7 @@ def test_problems_of_a_command_become_messages(
     monkeypatch: pytest.MonkeyPatch,
     capsys: Captured,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pipelines.training.baseline", command_that(problem))
+    monkeypatch.setitem(sys.modules, "pipelines.commands.train", command_that(problem))
     assert main(["train"]) == code
     assert capsys.readouterr().err == message
 
@@ -106,6 +106,6 @@ def test_a_module_of_our_own_that_is_missing_is_a_bug_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bug = ModuleNotFoundError("No module named 'pipelines.gone'", name="pipelines.gone")
-    monkeypatch.setitem(sys.modules, "pipelines.training.baseline", command_that(bug))
+    monkeypatch.setitem(sys.modules, "pipelines.commands.train", command_that(bug))
     with pytest.raises(ModuleNotFoundError):
         main(["train"])
