@@ -143,7 +143,7 @@ def fit_head(rated: RatedPhotos, baseline: Head, ridge: float) -> Head:
         >>> ratings = features[:, 0] + 0.5
         >>> rated = RatedPhotos(features, ratings, np.ones(200), np.arange(200).astype(str))
         >>> head = fit_head(rated, Head(np.zeros(112), 0.0), ridge=1e-3)
-        >>> round(head.kernel[0], 2), round(head.bias, 2)
+        >>> round(float(head.kernel[0]), 2), round(head.bias, 2)
         (1.0, 0.5)
     """
     return _fit_heads(rated, baseline, np.array([ridge]))[0]

@@ -50,7 +50,7 @@ def gather(files: Sequence[Path], cache: Path, fold: int = 0) -> ExampleTable:
     The judge is fitted on TID2013 scenes that are not held out.
 
     Args:
-        files: of :func:`~pipelines.training.scorer.examples.build_examples`.
+        files: of :func:`~pipelines.training.scorer.build_examples.build_examples`.
         cache: ``.npy`` file to write; photos are mapped from it, so that they need not fit in
             memory.
         fold: fifth of the scenes that is held out, 0..4.

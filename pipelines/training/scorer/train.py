@@ -23,8 +23,8 @@ from pipelines.training.batches import CROP_SIDE, PhotoBatches
 from pipelines.training.networks import build_nima, predict_in_slices, save_whole, warm_start
 from pipelines.training.options import Architecture, ScorerOptions
 from pipelines.training.scorer.alexnet import build_alexnet_rank, rank_loss
+from pipelines.training.scorer.build_examples import build_examples
 from pipelines.training.scorer.example_table import ExampleTable, gather
-from pipelines.training.scorer.examples import build_examples
 from pipelines.training.scorer.losses import distribution, mean_error, opinion_loss
 from pipelines.training.scorer.report import ExampleCounts, ScorerReport, make_report
 from trigger.errors import OptionError

@@ -153,7 +153,7 @@ def test_views_are_those_of_colour_photos_and_made_once(
 
     other = make_views(paths[:3], 2, trunk, tmp_path / "views")
     assert (other.photos, len(other.chroma)) == (1, 2)
-    with pytest.raises(DataError, match="none of 2 photos has colours"):
+    with pytest.raises(DataError, match="none of 2 photos has colors"):
         make_views(paths[:2], 2, trunk, tmp_path / "none")
     monkeypatch.setattr("pipelines.training.enhancers.colorize_views._squares", None)
     assert len(make_views(paths[:3], 2, trunk, tmp_path / "views").chroma) == 2

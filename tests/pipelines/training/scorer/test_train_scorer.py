@@ -22,15 +22,12 @@ from pipelines.opinions.tid2013 import LEVEL_PSNR, TYPES
 from pipelines.training.batches import PhotoBatches
 from pipelines.training.networks import build_nima, save_network
 from pipelines.training.scorer import train
+from pipelines.training.scorer.build_examples import build_examples, plan_examples
 from pipelines.training.scorer.example_table import grade
-from pipelines.training.scorer.examples import (
-    DISTORTIONS,
-    Examples,
-    build_examples,
-    plan_examples,
-)
+from pipelines.training.scorer.examples import Examples
 from pipelines.training.scorer.judge import FullReferenceJudge
 from pipelines.training.scorer.report import ClearCases, ExampleCounts, Restoration, make_report
+from pipelines.training.scorer.scenes import DISTORTIONS
 from pipelines.training.scorer.train import score_both_ways
 from trigger.cli.app import main
 from trigger.errors import DataError
