@@ -29,10 +29,10 @@ score, left  what enhancement would gain before and after, by the packaged trigg
 delta        how much better the scorer finds the enhanced photo, in points of
              1..10; above 0, it helped
 
-{WRITABLE} files are written. Others are refused, and so is what would lose by it: animations,
+{WRITABLE} files are written. Photos that would lose something are refused: animations,
 transparency, more than 8 bits, CMYK; and, without --drop-extras, motion photos, gain maps (HDR),
 further pictures and content credentials. Results of an earlier run of the same enhancer,
-NAME-ENHANCER next to NAME, are skipped, and the number of them is logged.
+NAME-ENHANCER next to NAME, are skipped, and their number is reported.
 
 Exit codes: 0 all done, 1 some photos failed (or an error), 2 wrong usage.
 
@@ -53,7 +53,12 @@ Examples:
     help=f"{ENHANCER_SPECS[0].upper()}{ENHANCER_SPECS[1:]}. SavedModels, handles and factories "
     "are programs: use those that you trust.",
 )
-@click.option("--scorer", default=DEFAULT_SCORER, show_default=True, help="Who judges the result.")
+@click.option(
+    "--scorer",
+    default=DEFAULT_SCORER,
+    show_default=True,
+    help="Which model judges the result: a name or a model file.",
+)
 @click.option("--keep-if-better", is_flag=True, help="Write only where it helped (delta above 0).")
 @click.option("--force", is_flag=True, help="Replace new files that exist; never the photo itself.")
 @click.option(
