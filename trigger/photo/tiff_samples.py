@@ -169,7 +169,7 @@ def _read_plane(
 def _undo_predictor(
     raw: npt.NDArray[np.uint8], predictor: int, samples: int, dtype: np.dtype[Any]
 ) -> Samples:
-    """Turn rows of bytes into samples (H, W, S); each row begins anew, as those of tiles do."""
+    """Turn rows of bytes into samples (H, W, S); differences start over in each row."""
     height = len(raw)
     if predictor == _FLOATING_POINT:
         # Rows hold the first bytes of all samples, then the second ones..., as differences.

@@ -36,8 +36,8 @@ def exif_data(image: Image.Image) -> bytes:
 def orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; 1 (upright) where EXIF is absent or broken.
 
-    Read here rather than through Pillow, which warns about broken EXIF. Pillow turns TIFF
-    upright by itself, and pi_heif does so for HEIF.
+    Read here rather than through Pillow, which warns about broken EXIF. Pillow itself turns
+    TIFF upright, and pi_heif HEIF.
     """
     tiff = exif_data(image).removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])

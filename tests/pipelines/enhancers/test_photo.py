@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from photo_files import DISPLAY_P3, matrix_profile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from pipelines.scorers import checked_opinions, load_scorer, mean_score
@@ -330,3 +331,14 @@ def test_unknown_enhancers_are_wrong_usage(
 ) -> None:
     enhance(tmp_path / "photo.png", enhancer="magic", code=2)
     assert "known enhancers: classical" in capsys.readouterr().err
+
+
+def test_a_photo_in_another_space_is_written_in_that_space(coffee: Pixels, tmp_path: Path) -> None:
+    profile = matrix_profile(DISPLAY_P3, 2.2)
+    muted = coffee // 3 + 80  # no colors that sRGB lacks
+    Image.fromarray(muted).save(tmp_path / "p3.png", icc_profile=profile)
+    enhance(tmp_path / "p3.png")
+    (written,) = (path for path in tmp_path.iterdir() if path.name != "p3.png")
+    with Image.open(written) as image:
+        assert image.info["icc_profile"] == profile
+        assert np.abs(np.asarray(image).astype(int) - muted).max() <= 3
