@@ -104,7 +104,7 @@ def test_the_command_prints_both_thresholds(
     ratings.write_text("\n".join(lines))
     assert main(["evaluate", str(ratings), "--target-recall", "1"]) == 0
     said = capsys.readouterr()
-    assert "6 scenes: fewer than 20 tell little" in said.err
+    assert "6 scenes: fewer than 20 say little" in said.err
     report = json.loads(said.out)
     assert report["prevalence"] == 0.5
     assert report["at_threshold"]["threshold"] == 0.4
