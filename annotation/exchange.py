@@ -112,7 +112,7 @@ def add_ratings(pairs: Path, rows: Sequence[Rating]) -> Added:
     try:
         raters = _spelled([(row.pair, row.rater) for row in rows], store.raters())
         outcomes = store.record_all(list(zip(raters, events, strict=True)))
-        standing = {event.id for _, event in store.standing()}
+        standing = {event.id for _, event in store.current_answers()}
     finally:
         store.close()
     there = [outcome.id in standing for outcome in outcomes if outcome.status == "known"]

@@ -128,7 +128,7 @@ def serve(
     except KeyboardInterrupt:
         pass  # ^C before the server was up
     finally:
-        count = len(store.standing())
+        count = len(store.current_answers())
         store.close()
         listener.close()
     return count
@@ -228,7 +228,7 @@ class _Pages:
         """All showings of a rater with the current answers; does not reveal sentinels."""
         rater = self._rater(request)
         showings = showings_of(self._manifest.pairs, rater, fixed_sides=self._settings.fixed_sides)
-        standing = await run_in_threadpool(self._store.standing, rater)
+        standing = await run_in_threadpool(self._store.current_answers, rater)
         return JSONResponse(
             {
                 "pairs": self._manifest.name,

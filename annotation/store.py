@@ -62,7 +62,7 @@ CREATE VIEW IF NOT EXISTS standing AS
 
 @dataclass(frozen=True)
 class Event:
-    """What a rater did: answered a showing of a pair, or took the standing answer back.
+    """What a rater did: answered a showing of a pair, or undid the current answer.
 
     Raises:
         ValueError: a field is out of its range; the message names it.
@@ -89,7 +89,7 @@ class Event:
             if (self.rating, self.skip, self.seconds, self.view) != (None, "", None, ""):
                 raise ValueError("an undo has no rating, skip, seconds or view")
             if not ID.fullmatch(self.undoes):
-                raise ValueError("undoes is missing; it is the id of the answer taken back")
+                raise ValueError("undoes is missing; it is the id of the answer to undo")
         elif self.kind == "answer":
             if self.seconds is not None and self.seconds > MAX_SECONDS:
                 raise ValueError(f"seconds is {self.seconds!r}; it is 0 to {MAX_SECONDS:.0f}")
@@ -121,7 +121,7 @@ class Event:
             raise ValueError(f"an event needs id, kind, pair, repeat and time ({error})") from None
 
     def as_rating(self, rater: str, pairs: Mapping[str, Pair]) -> Rating:
-        """The row of the ratings CSV."""
+        """Return the row of the ratings CSV."""
         pair = pairs.get(self.pair)
         return Rating(
             id=self.id,
@@ -160,7 +160,7 @@ class Store:
     """The ratings of a pairs folder. Safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file; make it where it does not exist.
+        """Open the file; create it if it does not exist.
 
         Raises:
             DataError: it cannot be opened or is not one of these files.
@@ -204,13 +204,13 @@ class Store:
         """
         return self.record_all([(rater, event) for event in events])
 
-    def record_all(self, said: Sequence[tuple[str, Event]]) -> list[Outcome]:
-        """As ``record``, of several raters."""
+    def record_all(self, events: Sequence[tuple[str, Event]]) -> list[Outcome]:
+        """Add rows of several raters, as ``record`` does."""
         with self._transaction():
-            return [self._add(rater, event) for rater, event in said]
+            return [self._add(rater, event) for rater, event in events]
 
-    def standing(self, rater: str | None = None) -> list[tuple[str, Event]]:
-        """Rater and answer of all answers that stand, in the order they arrived."""
+    def current_answers(self, rater: str | None = None) -> list[tuple[str, Event]]:
+        """Return rater and answer of all current answers, in the order they arrived."""
         rows = self._query(
             "SELECT rater, id, pair, repeat, time, rating, skip, seconds, view FROM standing"
             + (" WHERE rater = ?" if rater is not None else "")
@@ -223,7 +223,7 @@ class Store:
         ]
 
     def raters(self) -> list[str]:
-        """Everyone who ever answered."""
+        """Return the names of everyone who ever answered."""
         return [row[0] for row in self._query("SELECT DISTINCT rater FROM events ORDER BY rater")]
 
     def _add(self, rater: str, event: Event) -> Outcome:
@@ -244,7 +244,7 @@ class Store:
                 (event.undoes, *showing),
             ).fetchone()
             if undone is None:
-                return Outcome(event.id, "refused", "that answer does not stand")
+                return Outcome(event.id, "refused", "that is not the current answer")
         try:
             self._database.execute(
                 "INSERT INTO events (id, rater, pair, repeat, turn, kind, rating, skip, seconds, "
@@ -264,8 +264,8 @@ class Store:
                 return self._database.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise DataError(
-                f"ratings cannot be read ({error}); put back a copy of the file, or have SQLite "
-                "recover what it holds: sqlite3 FILE .recover"
+                f"ratings cannot be read ({error}); restore the file from a backup, or "
+                "recover what it holds with: sqlite3 FILE .recover"
             ) from error
 
     @contextmanager
@@ -283,6 +283,6 @@ class Store:
 
 
 def ratings_of(store: Store, pairs: Sequence[Pair]) -> list[Rating]:
-    """All answers that stand, as rows of the ratings CSV."""
+    """Return all current answers as rows of the ratings CSV."""
     known = {pair.pair: pair for pair in pairs}
-    return [event.as_rating(rater, known) for rater, event in store.standing()]
+    return [event.as_rating(rater, known) for rater, event in store.current_answers()]

@@ -126,7 +126,7 @@ def import_(
     added = add_ratings(into, rows)
     sys.stdout.write(
         f"{added.saved} answers added, {added.known} were there already, "
-        f"{added.undone} left out since the rater took them back, {len(added.refused)} refused\n"
+        f"{added.undone} left out since the rater has undone them, {len(added.refused)} refused\n"
     )
     sys.stdout.writelines(f"  {problem}\n" for problem in added.refused[:SHOWN_REFUSALS])
     return 1 if added.refused else 0

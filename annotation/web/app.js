@@ -48,7 +48,7 @@ async function start() {
         await welcomeAgain(error.message, Boolean(token));
         return;
       }
-      welcome(Boolean(token), "The server is away. Trying again …");
+      welcome(Boolean(token), "The server cannot be reached. Trying again …");
       await sleep(RETRY);
     }
   }
@@ -81,11 +81,11 @@ $("sign-in").addEventListener("submit", async (event) => {
     else await begin();
   } catch (error) {
     $("sign-in-problem").textContent =
-      error instanceof api.Refused ? error.message : "The server is away. Please try again.";
+      error instanceof api.Refused ? error.message : "The server cannot be reached. Please try again.";
   }
 });
 
-const signedOut = () => welcomeAgain("Please sign in again. Your ratings wait in this browser.", false);
+const signedOut = () => welcomeAgain("Please sign in again. Your ratings are kept in this browser.", false);
 
 async function welcomeAgain(problem, guess) {
   const { token: byToken } = await api.session().catch(() => ({ token: guess }));
@@ -179,7 +179,7 @@ async function next(showing = work.ahead(1)[0] ?? null) {
       return;
     } catch {
       if (mine !== current) return;
-      wait("This pair has not arrived yet. Your ratings are kept; trying again …");
+      wait("This pair has not loaded yet. Your ratings are kept; trying again …");
       $("skip").disabled = false;
       await sleep(RETRY);
       if (mine !== current) return;
@@ -253,7 +253,7 @@ function undo() {
   const { id, pair, repeat } = last;
   keep({ id: newId(), kind: "undo", pair, repeat, time: new Date().toISOString(), undoes: id }, () => {
     undone = last;
-    note("Taken back. Answer again.");
+    note("Undone. Please answer again.");
     $("stage").focus({ preventScroll: true }); // or Enter, held down, would take back more
     next(work.find(last));
   });
@@ -264,7 +264,7 @@ function keep(event, then) {
   try {
     outbox.add(event);
   } catch {
-    note("This browser cannot store ratings. Leave private mode or make room, then try again.");
+    note("This browser cannot store ratings. Leave private mode or free some space, then try again.");
     return;
   }
   apply(event);
@@ -340,7 +340,7 @@ function showProgress() {
 function showSync({ waiting, away }) {
   $("sync").dataset.waiting = String(away && waiting > 0);
   if (!away && waiting > 0) return; // on its way, for a moment
-  $("sync").textContent = away && waiting ? `Server away, ${waiting} kept here` : waiting ? "" : "All saved";
+  $("sync").textContent = away && waiting ? `Server unreachable, ${waiting} kept here` : waiting ? "" : "All saved";
 }
 
 function note(text) {
@@ -413,7 +413,7 @@ $("skip-dialog").addEventListener("close", () => {
   $("skip-dialog").returnValue = "";
   if (!returnValue) return;
   if (asked === current) answer({ skip: returnValue });
-  else note("This pair was answered in another tab meanwhile; nothing was skipped.");
+  else note("This pair has been answered in another tab; nothing was skipped.");
 });
 $("help-dialog").addEventListener("close", () => { // reading is not judging
   seen = 0;
@@ -424,14 +424,14 @@ $("summary-dialog").addEventListener("close", async () => {
   $("summary-dialog").returnValue = ""; // Esc leaves it as it is
   if (returnValue !== "sign-out") return;
   if (outbox.keys().length) {
-    note("Some ratings have not been sent yet. Sign out when the server is back.");
+    note("Some ratings have not been sent yet. Sign out once the server can be reached.");
     return;
   }
   try {
     await api.signOut();
     location.reload();
   } catch {
-    note("The server is away. Try again later.");
+    note("The server cannot be reached. Try again later.");
   }
 });
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.data.tables import read_frame
 from trigger.errors import DataError
 
 
@@ -26,8 +27,8 @@ def read_score_table(
     """
     columns = dict.fromkeys([*photo, *numbers])
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        table = read_frame(path)
+    except DataError as error:
         raise DataError(
             f"{path}: no table of human scores can be read here ({error}); it is a CSV beside the "
             f"photos with columns {', '.join(columns)}"
@@ -36,19 +37,20 @@ def read_score_table(
     if missing:
         raise DataError(f"{path}: columns {sorted(missing)} are missing; got {list(table.columns)}")
     for column, (low, high) in numbers.items():
-        values = pd.to_numeric(table[column], errors="coerce")
+        # In many countries a comma separates the decimals.
+        values = pd.to_numeric(table[column].str.replace(",", "."), errors="coerce")
         wrong = table[column][~values.between(low, high)]  # nan is not between either
         if len(wrong):
             raise DataError(
-                f"{path}, line {wrong.index[0] + 2}: {column} is {wrong.iloc[0]!r}; it must be a "
+                f"{path}, line {wrong.index[0]}: {column} is {wrong.iloc[0]!r}; it must be a "
                 f"number from {low:g} to {high:g}"
             )
         table[column] = values
     if (twice := table.duplicated(list(photo))).any():
-        line = int(twice.to_numpy().argmax()) + 2
+        line = twice.idxmax()
         raise DataError(
             f"{path}, line {line}: scores a photo that an earlier line scores; keep one"
         )
     if table.empty:
         raise DataError(f"{path}: holds no scores; put the whole table there")
-    return table
+    return table.reset_index(drop=True)

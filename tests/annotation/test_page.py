@@ -138,7 +138,7 @@ def answers(pairs: Path, rater: str) -> list[int | None]:
     """Ratings that stand, in the order they came."""
     store = Store(pairs / RATINGS_FILE)
     try:
-        return [event.rating for _, event in store.standing(rater)]
+        return [event.rating for _, event in store.current_answers(rater)]
     finally:
         store.close()
 
@@ -203,7 +203,7 @@ def test_ratings_survive_a_server_that_is_killed_and_started_again(
         press(page, -1)
         press(page, 1)
         page.wait_for_function(
-            "() => document.querySelector('#sync').textContent === 'Server away, 2 kept here'"
+            "() => document.querySelector('#sync').textContent === 'Server unreachable, 2 kept here'"
         )
         server = Server(pairs, port=server.port)
         press(page, 0)
@@ -378,7 +378,7 @@ def test_on_a_phone_everything_is_within_reach(browser: Browser, pairs: Path) ->
         ready(page)
         page.get_by_role("button", name="Neutral").tap()
         page.wait_for_selector("#sync[data-waiting=true]")
-        wait_until(lambda: "away" in page.inner_text("#sync"), "the news")
+        wait_until(lambda: "unreachable" in page.inner_text("#sync"), "the news")
         for width in (390, 340):
             page.set_viewport_size({"width": width, "height": 760})
             for part in page.locator("#stage, header button, #tools button:visible").all():

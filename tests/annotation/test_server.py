@@ -70,7 +70,7 @@ def test_undo_adds_a_row_and_makes_room_for_another_answer(client: Client, pairs
     sent = [answer(11, pair, 2), undo(12, pair, 11), answer(13, pair, -1)]
     assert client.send(*sent) == [("saved", "")] * 3
     assert client.send(*sent) == [("known", "")] * 3
-    assert client.send(undo(14, pair, 11)) == [("refused", "that answer does not stand")]
+    assert client.send(undo(14, pair, 11)) == [("refused", "that is not the current answer")]
     assert standing(client) == [(pair, -1)]
     database = sqlite3.connect(pairs / RATINGS_FILE)
     rows = database.execute("SELECT kind FROM events WHERE id LIKE '%1_' ORDER BY number")
@@ -377,7 +377,7 @@ def test_twenty_raters_at_once_lose_and_double_nothing(server: Server, pairs: Pa
         expected = dict(enumerate(pool.map(rate, range(RATERS))))
     store = Store(pairs / RATINGS_FILE)
     for number, given in expected.items():
-        events = [event for _, event in store.standing(f"load {number}")]
+        events = [event for _, event in store.current_answers(f"load {number}")]
         assert len(events) == len(given)
         assert {(event.pair, event.repeat): event.rating for event in events} == given
     store.close()
@@ -392,7 +392,7 @@ def test_two_processes_may_write_to_one_file(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(write, range(40))) == ["refused"] * 39 + ["saved"]
-    assert len(stores[0].standing()) == 1
+    assert len(stores[0].current_answers()) == 1
     for store in stores:
         store.close()
 
@@ -406,10 +406,10 @@ def test_each_showing_of_a_pair_has_an_answer_of_its_own(tmp_path: Path) -> None
     both = [said(1, "p"), said(2, "p", repeat=1, rating=2)]
     taken_back = Event.from_json(undo(3, "p", 2) | {"repeat": 1})
     assert [o.status for o in store.record("Ann", [*both, taken_back])] == ["saved"] * 3
-    assert store.standing() == [("Ann", both[0])]
+    assert store.current_answers() == [("Ann", both[0])]
     wrong = Event.from_json(undo(4, "p", 1) | {"repeat": 1})
     (outcome,) = store.record("Ann", [wrong])
-    assert (outcome.status, outcome.reason) == ("refused", "that answer does not stand")
+    assert (outcome.status, outcome.reason) == ("refused", "that is not the current answer")
     store.close()
 
 
@@ -435,9 +435,9 @@ def test_answers_are_on_disk_all_or_none_when_they_are_said_to_be(
     monkeypatch.setattr(Store, "_add", add)
     with pytest.raises(DataError, match="cannot be saved"):
         store.record("Ann", [said(1, "p"), said(2, "q")])
-    assert store.standing() == []
+    assert store.current_answers() == []
     assert store.record("Ann", [said(3, "r")])[0].status == "saved"
-    assert [event.pair for _, event in store.standing()] == ["r"]
+    assert [event.pair for _, event in store.current_answers()] == ["r"]
     store.close()
 
 
@@ -455,7 +455,7 @@ def test_a_damaged_file_of_ratings_is_said(tmp_path: Path) -> None:
         content[start : start + 64] = b"\xff" * 64
     path.write_bytes(content)
     with pytest.raises(DataError, match="ratings"):
-        Store(path).standing()
+        Store(path).current_answers()
 
 
 def test_what_is_exported_can_be_imported(client: Client, pairs: Path, tmp_path: Path) -> None:
