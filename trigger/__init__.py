@@ -4,20 +4,26 @@
 >>> should_enhance("IMG_0042.jpg")  # doctest: +SKIP
 True
 
-Importing this loads NumPy and Pillow; the TFLite runtime follows with the first photo.
+The first name that is used loads NumPy and Pillow; the TFLite runtime follows with the first photo.
 """
 
-from trigger.assessment import Assessment, RejectedPhoto, Trigger, should_enhance
-from trigger.errors import (
-    DataError,
-    MissingExtra,
-    ModelError,
-    OptionError,
-    PhotoError,
-    TriggerError,
-)
-from trigger.model import Model, load_model
-from trigger.photo import Photo, PhotoSource, read_photo
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trigger.assessment import Assessment, RejectedPhoto, Trigger, should_enhance
+    from trigger.errors import (
+        DataError,
+        MissingExtra,
+        ModelError,
+        OptionError,
+        PhotoError,
+        TriggerError,
+    )
+    from trigger.model import Model, load_model
+    from trigger.photo import Photo, PhotoSource, read_photo
 
 __all__ = [
     "Assessment",
@@ -36,3 +42,25 @@ __all__ = [
     "read_photo",
     "should_enhance",
 ]
+
+_MODULES = {
+    "trigger.assessment": ("Assessment", "RejectedPhoto", "Trigger", "should_enhance"),
+    "trigger.errors": (
+        "DataError",
+        "MissingExtra",
+        "ModelError",
+        "OptionError",
+        "PhotoError",
+        "TriggerError",
+    ),
+    "trigger.model": ("Model", "load_model"),
+    "trigger.photo": ("Photo", "PhotoSource", "read_photo"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(module), name)
+            return value
+    raise AttributeError(f"module 'trigger' has no attribute {name!r}")

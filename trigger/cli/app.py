@@ -105,8 +105,13 @@ def make_program() -> LazyGroup:
 
 
 def _run(arguments: list[str]) -> int:
+    program = make_program()
+    # Not `program.main`, which turns broken pipes into exit code 1.
     try:
-        code = make_program().main(arguments, prog_name="trigger", standalone_mode=False)
+        with program.make_context("trigger", arguments) as context:
+            code = program.invoke(context)
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
     except ModuleNotFoundError as error:
         raise (missing_extra(error) or error) from error
     return code if isinstance(code, int) else 0
