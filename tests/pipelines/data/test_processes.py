@@ -1,8 +1,10 @@
-"""Worker processes neither outlive what started them nor take it down with a traceback."""
+"""Worker processes neither outlive what started them nor hang it after ^C."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,38 +17,25 @@ from pipelines.data.processes import worker_processes
 from trigger.errors import TriggerError
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
-DRIVER = """
-import os, time
+KILLED = """
+import operator, os, time
 from pipelines.data.processes import worker_processes
 if __name__ == "__main__":
-    with worker_processes() as pool:
-        print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(time.sleep, 600)
-        time.sleep(600)
+    with worker_processes(2) as pool:
+        print(next(pool.map(operator.call, [os.getpid])), flush=True)
+        list(pool.map(time.sleep, [600]))
 """
 INTERRUPTED = """
 import time
 from pipelines.data.processes import worker_processes
+print("imported", flush=True)
 if __name__ == "__main__":
     try:
-        with worker_processes() as pool:
-            for _ in pool.map(time.sleep, [0] + 600 * [0.5]):
-                print("at work", flush=True)
+        with worker_processes(4) as pool:
+            for _ in pool.map(time.sleep, 10_000 * [0.01]):
+                pass
     except KeyboardInterrupt:
-        print("interrupted", flush=True)
-"""
-
-
-BEAM_DRIVER = """
-import os, subprocess, sys
-worker = '''
-import os, sys
-from pathlib import Path
-from pipelines.labelling.worker import _end_with
-print(os.getpid(), flush=True)
-_end_with(int(sys.argv[1]), Path(sys.argv[2]))
-'''
-subprocess.run([sys.executable, "-c", worker, str(os.getpid()), os.environ["LEASE"]])
+        pass
 """
 
 
@@ -55,6 +44,7 @@ def start(tmp_path: Path, script: str) -> subprocess.Popen[str]:
     (tmp_path / "driver.py").write_text(script)
     return subprocess.Popen(
         [sys.executable, tmp_path / "driver.py"],
+        cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,47 +53,62 @@ def start(tmp_path: Path, script: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_until_gone(worker: int) -> None:
+def _import(module: str) -> str:
+    return importlib.import_module(module).__name__
+
+
+def wait_until_gone(path: Path) -> None:
     deadline = time.monotonic() + 30
-    while Path(f"/proc/{worker}").exists():
+    while path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
+def interrupt_after(seconds: float, tmp_path: Path) -> str:
+    """Interrupt a pool that many seconds after its script began; return what it printed."""
+    with start(tmp_path, INTERRUPTED) as driver:
+        try:
+            assert driver.stdout is not None
+            assert driver.stdout.readline() == "imported\n"
+            time.sleep(seconds)
+            os.killpg(driver.pid, signal.SIGINT)
+            _, errors = driver.communicate(timeout=60)
+        finally:
+            if driver.poll() is None:
+                os.killpg(driver.pid, signal.SIGKILL)
+    return errors
+
+
 def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
-    with start(tmp_path, DRIVER) as driver:
+    with start(tmp_path, KILLED) as driver:
         assert driver.stdout is not None
-        worker = int(driver.stdout.readline())
-        assert Path(f"/proc/{worker}").exists()
+        worker = Path(f"/proc/{int(driver.stdout.readline())}")
+        assert worker.exists()
         driver.kill()
     wait_until_gone(worker)
 
 
-def test_workers_of_beam_end_with_the_process_that_was_killed_and_tidy_up(
+# While the workers start, import and work. `python benchmarks/interrupts.py` tries 50 moments.
+@pytest.mark.parametrize("part", [0.25, 0.4, 0.6, 0.8])
+def test_an_interrupt_at_any_moment_ends_all_processes_quietly(part: float, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with worker_processes(4) as pool:
+        list(pool.map(time.sleep, 4 * [0.01]))
+    seconds = time.monotonic() - begin
+    assert interrupt_after(part * seconds * random.uniform(0.9, 1.1), tmp_path) == ""
+
+
+def test_nothing_is_imported_from_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease = tmp_path / "job" / "lease"
-    lease.parent.mkdir()
-    lease.touch()
-    monkeypatch.setenv("LEASE", str(lease))
-    with start(tmp_path, BEAM_DRIVER) as driver:
-        assert driver.stdout is not None
-        worker = int(driver.stdout.readline())
-        driver.kill()
-    wait_until_gone(worker)
-    assert not lease.parent.exists()
-
-
-def test_an_interrupt_waits_for_what_has_begun_and_says_nothing(tmp_path: Path) -> None:
-    with start(tmp_path, INTERRUPTED) as driver:
-        assert driver.stdout is not None
-        assert driver.stderr is not None
-        assert driver.stdout.readline() == "at work\n"
-        os.killpg(driver.pid, signal.SIGINT)
-        rest = driver.stdout.read()
-        assert rest.endswith("interrupted\n")
-        assert rest.count("at work") < 300
-        assert driver.stderr.read() == ""
+    for module in ("cloudpickle", "loky", "multiprocessing", "pickle", "cv2"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    with worker_processes(1) as pool:
+        assert list(pool.map(_import, ["cv2"])) == ["cv2"]
+    assert not (tmp_path / "ran").exists()
+    assert "PYTHONSAFEPATH" not in os.environ
 
 
 def test_a_killed_worker_is_told_in_words() -> None:
