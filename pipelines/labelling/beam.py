@@ -11,6 +11,7 @@ import contextlib
 import functools
 import importlib
 import io
+import os
 import shutil
 import tempfile
 import threading
@@ -24,6 +25,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipelines.data.processes import safe_imports
 from pipelines.data.storage import Folder
 from pipelines.labelling.labeller import Job, Labeller
 from pipelines.labelling.plan import read_plan
@@ -32,6 +34,7 @@ from trigger.errors import OptionError, TriggerError
 
 NAMESPACE = "trigger"
 DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+LEASE = "run-while-this-exists"
 _LOCK = threading.Lock()
 _IDLE: list[Labeller] = []
 
@@ -171,7 +174,8 @@ def run_shards(
     )
     try:
         if options.view_as(StandardOptions).runner is not None:
-            return pipeline(None)
+            with safe_imports():  # Dask, for one, may start workers here
+                return pipeline(None)
         if workers > 1:
             options.view_as(DirectOptions).direct_num_workers = workers
             return _run_in_workers(pipeline)
@@ -215,9 +219,30 @@ def _run(
     return {counter.key.metric.name: counter.result for counter in counters}
 
 
+def _scratch_folder() -> Path:
+    """Make a folder named for this process; remove those of processes that were killed."""
+    prefix = "trigger-workers-"
+    for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        driver = old.name.removeprefix(prefix).partition("-")[0]
+        # A log that the user was pointed to is kept: its driver removed the lease.
+        if driver.isdigit() and not _runs(int(driver)) and (old / LEASE).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
 def _run_in_workers(pipeline: Callable[[FnApiRunner], dict[str, int]]) -> dict[str, int]:
-    scratch = Path(tempfile.mkdtemp(prefix="trigger-workers-"))
-    log, lease = scratch / "log", scratch / "run-while-this-exists"
+    scratch = _scratch_folder()
+    log, lease = scratch / "log", scratch / LEASE
     environment = SubprocessSDKEnvironment.from_command_string(worker_command(lease, log))
     try:
         counters = supervise(lambda: pipeline(FnApiRunner(environment)), lease)

@@ -1,7 +1,6 @@
-"""Beam worker processes of this machine, tied to their driver in both directions.
+"""Beam worker processes on this machine: the driver notices their death, and they its.
 
-Left to itself, Beam waits forever for a worker that was killed, and its workers stay behind
-forever when their driver is.
+Beam alone would wait forever for a killed worker, and its workers for a killed driver.
 """
 
 from __future__ import annotations
@@ -19,10 +18,16 @@ from typing import TypeVar
 
 from apache_beam.runners.worker import sdk_worker_main
 
+from pipelines.data.processes import SAFE_ENVIRONMENT
+
 T = TypeVar("T")
 # One thread per worker and library, or N workers would run N threads on each core.
-ONE_THREAD = ("OMP_NUM_THREADS=1", "TF_NUM_INTRAOP_THREADS=1", "OPENCV_FOR_THREADS_NUM=1")
-# Where Beam learns that a worker is gone (its process ended, its connections broke), to no effect.
+SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+}
+# Beam threads that fail when a worker has died, which Beam itself ignores.
 BEAM_THREADS = {"run_worker", "beam_control_read", "read_grpc_client_inputs"}
 
 
@@ -31,16 +36,27 @@ class WorkerDiedError(Exception):
 
 
 def worker_command(lease: Path, log: Path) -> str:
-    """Shell command of a worker that ends when the driver or the lease file is gone.
+    """Return the shell command of a worker that ends when the driver or the lease file is gone.
 
-    What it says goes to the log, not between the lines of the driver's progress bar.
+    It finds modules where this process does; `python -m` would look in the current folder first.
+    Its output goes to the log, not between the lines of the driver's progress bar.
     """
-    module = [sys.executable, "-m", "pipelines.labelling.worker", str(os.getpid()), str(lease)]
-    return f"exec {shlex.join(['env', *ONE_THREAD, *module])} >>{shlex.quote(str(log))} 2>&1"
+    script = f"import sys; sys.path[:] = {sys.path}; from {__name__} import main; main()"
+    settings = [f"{name}={value}" for name, value in (SINGLE_THREADED | SAFE_ENVIRONMENT).items()]
+    python = [sys.executable, "-c", script, str(os.getpid()), str(lease)]
+    return f"exec {shlex.join(['env', *settings, *python])} >>{shlex.quote(str(log))} 2>&1"
+
+
+def main() -> None:
+    """Serve as a worker; the arguments are the driver's process and the lease file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the driver, which ends the lease
+    watched = (int(sys.argv[1]), Path(sys.argv[2]))
+    threading.Thread(target=_end_with, args=watched, daemon=True).start()
+    sdk_worker_main.main(sys.argv)
 
 
 def supervise(job: Callable[[], T], lease: Path) -> T:
-    """Run a job that uses such workers; end all workers when it ends, for whatever reason.
+    """Run a job that uses such workers; end all workers when the job ends, for whatever reason.
 
     Raises:
         WorkerDiedError: a worker was killed or crashed; the job is abandoned.
@@ -62,7 +78,7 @@ def supervise(job: Callable[[], T], lease: Path) -> T:
             previous(args)
 
     previous, threading.excepthook = threading.excepthook, on_thread_error
-    # A thread of its own, because Beam can be neither interrupted nor told to give up.
+    # In a thread of its own, because Beam can be neither interrupted nor cancelled.
     thread = threading.Thread(target=work, name="beam", daemon=True)
     lease.touch()
     thread.start()
@@ -70,8 +86,9 @@ def supervise(job: Callable[[], T], lease: Path) -> T:
         while thread.is_alive() and not died.is_set():
             thread.join(0.2)
     finally:
-        threading.excepthook = previous
         lease.unlink()
+        if results:  # else threads of the abandoned job may still fail
+            threading.excepthook = previous
     if errors:
         raise errors[0]
     if not results:
@@ -82,13 +99,6 @@ def supervise(job: Callable[[], T], lease: Path) -> T:
 def _end_with(driver: int, lease: Path) -> None:
     while os.getppid() == driver and lease.exists():
         time.sleep(0.5)
-    if os.getppid() != driver:  # which can no longer tidy up
+    if os.getppid() != driver:  # it was killed and left the folder behind
         shutil.rmtree(lease.parent, ignore_errors=True)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the driver, which ends the lease
-    watched = (int(sys.argv[1]), Path(sys.argv[2]))
-    threading.Thread(target=_end_with, args=watched, daemon=True).start()
-    sdk_worker_main.main(sys.argv)

@@ -43,7 +43,8 @@ def write_photos(folder: Path, photographs: Mapping[str, Pixels]) -> Path:
     return folder
 
 
-def label(photos: Path | str, out: Path | str, **options: Any) -> dict[str, Any]:
+def label(photos: Path | str, out: Path | str, **options: Any) -> Any:
+    """Label with the fakes; the finished LabelRun, whose optional parts tests need not check."""
     options = {"enhancers": ("brighten",), "scorer": "brightness"} | options
     return label_photos([photos], out, **options)
 
@@ -82,7 +83,7 @@ def environment(tmp_path: Path, seconds: float = 0) -> dict[str, str]:
             "pipelines.scorers.SCORERS['brightness'] = 'label_models:Brightness'\n"
         )
     here = Path(__file__).parent
-    path = os.pathsep.join([str(site), str(here), str(here.parent)])
+    path = os.pathsep.join([str(site), str(here), str(here.parents[1])])
     binaries = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {
         "PYTHONPATH": path,
@@ -91,10 +92,14 @@ def environment(tmp_path: Path, seconds: float = 0) -> dict[str, str]:
     }
 
 
-def start(arguments: list[str], tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
-    """Run ``trigger`` as a process that has the fakes, as do the workers it starts."""
+def start(
+    arguments: list[str], tmp_path: Path, seconds: float, cwd: Path | None = None
+) -> subprocess.Popen[str]:
+    """Run ``trigger`` as its console script does, with the fakes, as have the workers."""
+    script = "import sys; from trigger.cli.app import main; sys.exit(main())"
     return subprocess.Popen(
-        [sys.executable, "-m", "trigger", *arguments],
+        [sys.executable, "-P", "-c", script, *arguments],
+        cwd=cwd,
         env=environment(tmp_path, seconds),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # file names may hold what the terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # No Python that is started from here imports modules from the current folder.
+    os.environ["PYTHONSAFEPATH"] = "1"
     # Read by TensorFlow when it is loaded; its warnings are for its developers.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = list(sys.argv[1:] if argv is None else argv)

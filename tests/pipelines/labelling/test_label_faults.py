@@ -33,7 +33,7 @@ from pipelines.data.labels import LABEL_SCHEMA, read, read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling import beam as engine
 from pipelines.labelling.compact import compact_labels
-from pipelines.labelling.labeller import MOST_STUCK, Job, Labeller
+from pipelines.labelling.labeller import MAX_HUNG_THREADS, Job, Labeller
 from pipelines.labelling.plan import make_shard, read_plan
 from trigger.cli.app import main
 from trigger.errors import DataError, ModelError
@@ -67,8 +67,8 @@ def test_a_run_killed_anywhere_is_completed_by_running_it_again(
         assert json.loads((out / "run.json").read_text())["state"] in ("planning", "labelling")
     done = len(read(out))
     assert 4 <= done < 8  # the reject has a file, too
-    counts = label(photos, out)["counts"]
-    assert (counts["already"], counts["labelled"], counts["rejected"]) == (done, 8 - done, 1)
+    counts = label(photos, out).counts
+    assert (counts.already, counts.labelled, counts.rejected) == (done, 8 - done, 1)
     assert_same_labels(out, tmp_path / "calm")
     compact_labels(out)
     assert_same_labels(out, tmp_path / "calm")
@@ -110,6 +110,22 @@ def test_worker_processes_label_the_same_and_their_death_does_not_hang_the_job(
         assert not Path(f"/proc/{worker}").exists()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_is_imported_from_the_current_folder(
+    photos: Path, tmp_path: Path, workers: int
+) -> None:
+    folder = tmp_path / "current"
+    folder.mkdir()
+    for module in ("cv2", "apache_beam", "numpy", "pipelines", "pickle", "logging"):
+        (folder / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    done = start(
+        command(photos, tmp_path / "out", f"--workers={workers}"), tmp_path, seconds=0, cwd=folder
+    )
+    _, errors = done.communicate()
+    assert (done.returncode, errors) == (0, "")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_interrupted_run_says_so(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     # Long enough that a slow machine does not come to interrupt it when it has ended.
@@ -133,7 +149,7 @@ def test_an_engine_that_says_done_is_not_believed(
         patch.setattr(engine, "run_shards", lazy_engine)
         with pytest.raises(engine.EngineError, match="1 of 4 shards are missing or incomplete"):
             label(photos, tmp_path / "out", shard_size=2)
-    assert label(photos, tmp_path / "out")["counts"]["labelled"] == 2
+    assert label(photos, tmp_path / "out").counts.labelled == 2
     assert_same_labels(tmp_path / "out", tmp_path / "calm")
 
 
@@ -154,7 +170,7 @@ def test_a_full_disk_ends_the_job_and_keeps_what_is_done(
     assert "No space left on device" in message
     assert "run the same command again" in message
     assert len(read(out)) == 3
-    assert label(photos, out)["counts"]["rejected"] == 0
+    assert label(photos, out).counts.rejected == 0
     assert len(read(out)) == 8
 
 
@@ -193,7 +209,7 @@ def test_an_enhancer_that_hangs_costs_one_label(
     out = tmp_path / "out"
     Image.fromarray(photographs["coffee"][:40, :34]).save(photos / "hangs.png")
     run = label(photos, out, enhancers=("brighten", "darken"), photo_seconds=1, shard_size=20)
-    assert run["rejects"] == {"timeout": 1}
+    assert run.rejects == {"timeout": 1}
     (reject,) = read_rejects(out).to_dict("records")
     assert (Path(reject["path"]).name, reject["enhancer"]) == ("hangs.png", "brighten")
     assert "--photo-seconds" in reject["message"]
@@ -218,7 +234,7 @@ def test_photos_that_are_slow_but_end_do_not_end_the_job(
 
     monkeypatch.setattr(Brighten, "enhance", enhance)
     photos = []
-    for number in range(2 * MOST_STUCK + 2):
+    for number in range(2 * MAX_HUNG_THREADS + 2):
         path = tmp_path / f"{number}.png"
         width = (60, 50)[number % 2]
         Image.fromarray(photographs["coffee"][: 40 + number, :width]).save(path)
@@ -227,7 +243,10 @@ def test_photos_that_are_slow_but_end_do_not_end_the_job(
     others = set(threading.enumerate())  # such as those of tests in which an enhancer hangs
     report = Labeller(job).label(make_shard([RECIPE], photos))
     go_on.set()
-    assert (report.labelled, report.rejected) == (MOST_STUCK + 1, {"timeout": MOST_STUCK + 1})
+    assert (report.labelled, report.rejected) == (
+        MAX_HUNG_THREADS + 1,
+        {"timeout": MAX_HUNG_THREADS + 1},
+    )
 
 
 def test_an_enhancer_that_hangs_again_and_again_ends_the_job(
@@ -235,9 +254,9 @@ def test_an_enhancer_that_hangs_again_and_again_ends_the_job(
 ) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    for height in range(MOST_STUCK + 1):
+    for height in range(MAX_HUNG_THREADS + 1):
         Image.fromarray(photographs["coffee"][: 40 + height, :34]).save(photos / f"{height}.png")
-    with pytest.raises(engine.EngineError, match="mend the enhancer"):
+    with pytest.raises(engine.EngineError, match="fix the enhancer"):
         label(photos, tmp_path / "out", photo_seconds=0.05)
 
 
