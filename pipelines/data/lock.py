@@ -1,71 +1,67 @@
-"""One driver at a time may write to a folder."""
+"""One process at a time may write to a folder."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+
+from filelock import FileLock, Timeout
 
 from pipelines.data.storage import Folder
 from trigger.errors import DataError
 from trigger.files import make_folder
 
 LOCK_FILE = ".lock"
+HOLDER_FILE = ".lock-holder"
+WAIT_SECONDS = 0.3  # for those who hold it only for a moment, to ask whether it is held
 
 
 class LockedError(DataError):
-    """Another driver is at work in the folder."""
+    """Another process is writing to the folder."""
 
 
 @contextmanager
 def exclusive(folder: Folder) -> Iterator[None]:
     """Hold the folder's lock; the system releases it however this process ends.
 
-    Object stores have no locks: there, nothing keeps two drivers apart.
+    Object stores have no locks: there, nothing keeps two processes apart.
 
     Raises:
         LockedError: another process holds it.
         DataError: nothing may be written there, or the disk is full.
+
+    Example:
+        >>> with exclusive(Folder("labels")):  # doctest: +SKIP
+        ...     ...
     """
     if not folder.is_local:
         yield
         return
-    with _opened(folder) as file:
-        if not _locked(file):
-            file.seek(0)
-            raise LockedError(
-                f"{folder} is in use by {file.read().strip() or 'another process'}; wait for its "
-                "end, or stop it, or use another folder"
-            )
+    holder = Path(folder.at(HOLDER_FILE))
+    lock = _lock(folder)
+    try:
+        lock.acquire(timeout=WAIT_SECONDS, poll_interval=0.05)
+    except Timeout:
+        raise LockedError(
+            f"{folder} is in use by {_read(holder) or 'another process'}; wait for its end, or "
+            "stop it, or use another folder"
+        ) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         try:
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {platform.node()} since {now}\n")
-            file.flush()
+            holder.write_text(f"process {os.getpid()} on {platform.node()} since {now}\n")
         except OSError as error:
             raise _unwritable(folder, error) from error
-        try:
-            yield
-        finally:
-            file.truncate(0)
-
-
-def _locked(file: TextIO) -> bool:
-    """Take the lock; one that is held for a moment only, to ask for it, is waited for."""
-    for wait in (0.1, 0.1, 0.0):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(wait)
-        else:
-            return True
-    return False
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
 @contextmanager
@@ -81,12 +77,24 @@ def working_in(path: Path) -> Iterator[None]:
         yield
 
 
-def _opened(folder: Folder) -> TextIO:
+def is_locked(folder: Folder) -> bool:
+    """Whether a process is writing to the folder right now."""
+    if not Path(folder.at(LOCK_FILE)).is_file():
+        return False
+    lock = _lock(folder)
     try:
-        # Not truncated on opening: it names the holder, who may be somebody else.
-        return Path(folder.at(LOCK_FILE)).open("a+")
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    except OSError:  # a file system that has no locks, or a folder where nothing may be written
+        return False
+    lock.release()
+    return False
+
+
+def _lock(folder: Folder) -> FileLock:
+    # Several threads of a process keep each other out, too; a released lock leaves its file.
+    return FileLock(folder.at(LOCK_FILE), thread_local=False)
 
 
 def _unwritable(folder: Folder, error: OSError) -> DataError:
@@ -96,13 +104,8 @@ def _unwritable(folder: Folder, error: OSError) -> DataError:
     )
 
 
-def is_locked(folder: Folder) -> bool:
-    """Whether a driver is at work in the folder right now."""
+def _read(path: Path) -> str:
     try:
-        with Path(folder.at(LOCK_FILE)).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no such file, or none that can be locked
-        return False
-    return False
+        return path.read_text().strip()
+    except OSError:
+        return ""
