@@ -1,4 +1,4 @@
-"""What photos were made from: the record that lies beside photos that the project's commands made.
+"""Provenance of photos that commands made: the record degradations.csv in their folder.
 
 Its columns: photo (SHA-256 of its content), path (within the folder), scene (SHA-256 of the
 original), source (the original's name), kind and factors (JSON) of the degradation.
@@ -6,7 +6,6 @@ original), source (the original's name), kind and factors (JSON) of the degradat
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,21 +13,22 @@ from typing import cast
 
 import pandas as pd
 
+from pipelines.data.tables import csv_bytes, read_frame
 from trigger.errors import DataError
 from trigger.files import resolved, write_atomically
 from trigger.photo import find_photos
 
 RECORD = "degradations.csv"
-UNFINISHED = ".unfinished"  # hidden: no command takes what lies there for photos
+UNFINISHED = ".unfinished"  # hidden, so that no command lists its photos
 COLUMNS = ["photo", "path", "scene", "source", "kind", "factors"]
 Row = dict[str, str]
 
 
 def photos_outside(folder: Path, paths: Iterable[Path]) -> list[Path]:
-    """Photos that ``paths`` name or hold, each once, but for what lies in the folder to write to.
+    """Find photos to make others from, each once, except those in the output folder.
 
     Args:
-        folder: where others will be made from these; what a former run made there is no original.
+        folder: the output; photos that an earlier run made there are no originals.
         paths: photos or folders of them.
     """
     found = {resolved(path): path for path in find_photos(paths)}
@@ -37,7 +37,7 @@ def photos_outside(folder: Path, paths: Iterable[Path]) -> list[Path]:
 
 
 def record_rows(folder: Path) -> list[Row]:
-    """The record of a folder, to add to; empty where nothing is recorded.
+    """Return the record of a folder, to add to; empty where nothing is recorded.
 
     Raises:
         DataError: the record is there but cannot be read.
@@ -46,7 +46,7 @@ def record_rows(folder: Path) -> list[Row]:
 
 
 def begin_unfinished(folder: Path) -> Path:
-    """The empty folder for photos in the making; what a run that was killed left there goes."""
+    """Return an empty staging folder, discarding what a killed run left there."""
     unfinished = folder / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -54,15 +54,15 @@ def begin_unfinished(folder: Path) -> Path:
 
 
 def put_in_place(folder: Path, known: Sequence[Row], made: Sequence[Row]) -> None:
-    """Record photos that ``begin_unfinished`` made room for, and move them into the folder.
+    """Record the photos in the staging folder and move them to their place.
 
-    Rows first, and those of photos about to be replaced last: whenever this is killed, no photo
-    lies in the folder without its row, which would count as a scene of its own in training.
+    The record is written first, and rows of replaced photos are removed last: whenever this is
+    killed, no photo in the folder lacks its row and counts as a scene of its own in training.
 
     Args:
         folder: of the photos.
         known: what ``record_rows`` says of it.
-        made: rows of all that lies in ``folder/UNFINISHED``, each path once.
+        made: rows of all photos in ``folder/UNFINISHED``, each path once.
     """
     unfinished = folder / UNFINISHED
     _write_record(folder, [*known, *made])
@@ -73,10 +73,8 @@ def put_in_place(folder: Path, known: Sequence[Row], made: Sequence[Row]) -> Non
 
 
 def _write_record(folder: Path, rows: Sequence[Row]) -> None:
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    # Quoted, since names of files may hold any sort of line end.
-    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
-    write_atomically(folder / RECORD, text.encode())
+    cells = ([row[column] for column in COLUMNS] for row in rows)
+    write_atomically(folder / RECORD, csv_bytes(COLUMNS, cells))
 
 
 def one_each(rows: Iterable[Row]) -> list[Row]:
@@ -101,8 +99,8 @@ def _read(folder: Path, columns: list[str]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=columns, dtype=str)
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)[columns]
-    except (OSError, ValueError, KeyError) as error:
+        return read_frame(path)[columns]
+    except (DataError, KeyError) as error:
         raise DataError(
             f"{path}: not a record of what photos were made from ({error}); delete the folder and "
             "make its photos again, or write to another folder"
@@ -124,7 +122,7 @@ def read_records(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def origins_of(photos: pd.DataFrame) -> pd.DataFrame:
-    """Scene and kind of each photo: as recorded beside one of them, else itself, as found.
+    """Return scene and kind of each photo: as recorded in its folder, else itself, "as found".
 
     Args:
         photos: columns photo (SHA-256 of its content) and path.

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.data.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
 from pipelines.data.pixels import largest_window
-from pipelines.data.provenance import RECORD
+from pipelines.data.provenance import record_rows
 from pipelines.data.splits import is_held_out
 from pipelines.degradation.model import Kind
 from pipelines.demo.page import Card
@@ -65,7 +65,7 @@ def known_photos(out: Path) -> list[Known]:
     out = _absolute(out)
     labels = read(out / "labels")
     recipe = Recipe(**{name: str(labels[name].iloc[0]) for name in RECIPE_COLUMNS})
-    record = pd.read_csv(out / "degraded" / RECORD).drop_duplicates("photo")
+    record = pd.DataFrame(record_rows(out / "degraded")).drop_duplicates("photo")
     rows = record.drop(columns="path").merge(labels, on="photo")
     return [
         Known(
