@@ -178,7 +178,8 @@ def pipeline(
 
     def work() -> dict[str, float]:
         run = label_photos([photos], out, enhancers=[enhancer], workers=workers)
-        return {"photos": run["counts"]["labelled"]} | run["stages"]
+        assert run.counts is not None
+        return {"photos": run.counts.labelled, **run.stages}
 
     return work
 

@@ -18,10 +18,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -36,9 +39,13 @@ from trigger.errors import DataError, OptionError
 from trigger.files import is_file
 from trigger.records import LABELS_KIND, LABELS_RECORD
 
+logger = logging.getLogger(__name__)
 KIND = LABELS_KIND
 LONGEST_MESSAGE = 2000
 RUN_FILE = LABELS_RECORD
+
+HASH = "[0-9a-f]{64}"
+RECIPE_PART = "[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 LABEL_SCHEMA = pa.schema(
     [
@@ -72,7 +79,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field, value in asdict(self).items():
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", value):
+            if not re.fullmatch(RECIPE_PART, value):
                 raise OptionError(
                     f"{field} is {value!r}; it becomes part of file names, so it may hold letters, "
                     "digits and . _ + - and starts with a letter or digit"
@@ -159,40 +166,39 @@ def write_rejects(
     _folder(folder).write(reject_file(shard), buffer.getvalue().encode())
 
 
-def read_run(folder: str | os.PathLike[str] | Folder) -> dict[str, Any] | None:
-    """The content of LABELS/run.json, or None where the folder is no labels folder.
+def is_labels_folder(folder: str | os.PathLike[str] | Folder) -> bool:
+    """Whether ``trigger label`` wrote the folder.
 
     Raises:
-        DataError: the file is there but cannot be read.
+        DataError: its run.json is there but cannot be read.
     """
     place = _folder(folder)
     try:
         run = json.loads(place.read(RUN_FILE))
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
+        return False
     except OSError as error:
-        if not place.is_local:  # what file systems of others raise where there is no file
-            return None
+        if not place.is_local:  # what other file systems raise where there is no file
+            return False
         raise DataError(
             f"{place.at(RUN_FILE)}: cannot be read ({error.strerror}); make it readable again"
         ) from error
-    return run if isinstance(run, dict) and run.get("kind") == KIND else None
+    return isinstance(run, dict) and run.get("kind") == KIND
 
 
-def open_labels(folder: str | os.PathLike[str]) -> tuple[Folder, dict[str, Any]]:
-    """A labels folder and its run.json.
+def open_labels(folder: str | os.PathLike[str] | Folder) -> Folder:
+    """Return a labels folder.
 
     Raises:
         DataError: it is not a labels folder.
     """
-    place = Folder(folder)
-    run = read_run(place)
-    if run is None:
+    place = _folder(folder)
+    if not is_labels_folder(place):
         raise DataError(
             f"{folder} is not a labels folder (it has no {RUN_FILE} by trigger label); "
             "make one with: trigger label PHOTOS --out LABELS"
         )
-    return place, run
+    return place
 
 
 def read(
@@ -220,7 +226,7 @@ def read(
         DataError: it is not a labels folder, a file in it is damaged, or it holds no such labels.
         OptionError: it holds labels of several recipes.
     """
-    place, _ = open_labels(folder)
+    place = open_labels(folder)
     wanted = asdict(recipe) if recipe else {}
     for column, choice in (("enhancer", enhancer), ("scorer", scorer)):
         if choice is not None:
@@ -316,7 +322,20 @@ def labelled_photos(folder: Folder, recipe: Recipe) -> Iterator[str]:
         DataError: a file is damaged.
     """
     for table in _label_tables(folder, ["photo"], asdict(recipe)):
-        yield from table["photo"].to_pylist()
+        yield from filter(_is_hash, table["photo"].to_pylist())
+
+
+def unusable_files(folder: Folder) -> list[str]:
+    """Names of the files among the labels that hold something else, or not only labels.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    return [
+        name
+        for name in folder.names("labels", ".parquet")
+        if _open_file(folder, f"labels/{name}")[1]
+    ]
 
 
 def read_shard(folder: Folder, shard: str) -> list[tuple[str, str]]:
@@ -365,18 +384,108 @@ def _label_tables(
 def _read_file(
     folder: Folder, name: str, columns: Sequence[str], wanted: dict[str, str]
 ) -> pa.Table:
-    needed = list(dict.fromkeys([*columns, *wanted]))
-    try:
-        # ParquetFile reads a small file ten times faster than datasets do.
-        content = io.BytesIO(folder.read(name))
-        table = pq.ParquetFile(content, page_checksum_verification=True).read(needed)
+    """The labels of a file; where it holds anything else, a warning says so, once."""
+    file, problem = _open_file(folder, name)
+    if problem:
+        _warn(f"{folder}/{name} {problem}")
+    if file is None:
+        return pa.schema([LABEL_SCHEMA.field(column) for column in columns]).empty_table()
+    # What a row lacks shows only in the columns where something is missing.
+    needed = LABEL_SCHEMA.names if problem else list(dict.fromkeys([*columns, *wanted]))
+    with _damage_named(folder, name):
+        table = file.read(needed)
+        if problem:
+            table = table.filter(_is_label(table))
         # Earlier versions stored distributions as lists of fixed length.
         table = table.cast(pa.schema([LABEL_SCHEMA.field(field) for field in table.column_names]))
-    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{folder}/{name} is damaged or cannot be read ({error}); delete it and run trigger "
-            "label again: only its photos are labelled anew"
-        ) from error
     for column, value in wanted.items():
         table = table.filter(pc.equal(table[column], value))
     return table.select(list(columns))
+
+
+def _open_file(folder: Folder, name: str) -> tuple[pq.ParquetFile | None, str]:
+    """A file of labels, or None if it holds none; and what is wrong with it, "" if nothing.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    with _damage_named(folder, name):
+        # ParquetFile reads a small file ten times faster than datasets do.
+        content = io.BytesIO(folder.read(name))
+        file = pq.ParquetFile(content, page_checksum_verification=True)
+        found = file.schema_arrow
+        lacking = [column for column in LABEL_SCHEMA.names if column not in found.names]
+        if lacking:
+            return None, (
+                f"is not a file of labels of this version (it lacks the column "
+                f"{', '.join(lacking)}) and is ignored; move it elsewhere"
+            )
+        for field in LABEL_SCHEMA:
+            kind = found.field(field.name).type
+            if field.name != "input_distribution" and kind != field.type:
+                return None, (
+                    f"is not a file of labels (its column {field.name} is {kind}, not "
+                    f"{field.type}) and is ignored; move it elsewhere"
+                )
+        if _has_gaps(file):
+            rows = file.read(LABEL_SCHEMA.names)
+            gaps = rows.num_rows - (pc.sum(_is_label(rows)).as_py() or 0)
+            if gaps:
+                return file, (
+                    f"holds {gaps} rows that are not whole labels; they are ignored and their "
+                    "photos labelled again. Delete these rows, or the file to label all its photos "
+                    "again"
+                )
+    return file, ""
+
+
+def _has_gaps(file: pq.ParquetFile) -> bool:
+    """Whether a row may lack what a label has, by the counts in the file's footer."""
+    names = {field.name for field in LABEL_SCHEMA if not field.nullable}
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if column.path_in_schema not in names:
+                continue
+            about = column.statistics
+            if about is None or about.null_count is None or about.null_count:
+                return True
+            # Everything is sorted between these, also most of what is not a hash.
+            if column.path_in_schema == "photo" and not (
+                about.has_min_max and _is_hash(about.min) and _is_hash(about.max)
+            ):
+                return True
+    return False
+
+
+def _is_hash(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(HASH, text) is not None
+
+
+def _is_label(table: pa.Table) -> pa.ChunkedArray:
+    """Whether each row has all that a label needs."""
+    whole = pc.match_substring_regex(table["photo"], f"^{HASH}$")
+    for name in RECIPE_COLUMNS:
+        whole = pc.and_(whole, pc.match_substring_regex(table[name], f"^{RECIPE_PART}$"))
+    for field in LABEL_SCHEMA:
+        if not field.nullable:
+            whole = pc.and_(whole, pc.is_valid(table[field.name]))
+    return pc.fill_null(whole, False)
+
+
+@contextmanager
+def _damage_named(folder: Folder, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{folder}/{name} is damaged or cannot be read ({error}); delete it and run trigger "
+            "label again, which labels only its photos"
+        ) from error
+
+
+@cache
+def _warn(message: str) -> None:
+    """Warn once, though files are read several times in a run."""
+    logger.warning("%s", message)

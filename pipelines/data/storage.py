@@ -183,6 +183,21 @@ class Folder:
             except Exception as error:
                 raise DataError(f"{self}: files cannot be deleted ({error})") from error
 
+    def delete_temporaries(self) -> int:
+        """Delete what killed processes left half-written; object stores have no such files.
+
+        Only for the process that holds the folder's lock.
+
+        Returns:
+            How many files were deleted.
+        """
+        if not self.is_local:
+            return 0
+        left = [path for path in Path(self.location).rglob(".*.tmp") if path.is_file()]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
 
 def _beam(location: str) -> tuple[Any, str]:
     # Imported for URLs alone: readers of local labels go without Beam's second of start-up.

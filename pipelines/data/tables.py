@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -79,6 +80,22 @@ def open_csv(file: BinaryIO, name: str, *, errors: str = "strict") -> Table:
     while not header[-1]:
         header.pop()
     return Table(name, header, ((line, _fitted(cells, header)) for line, cells in records))
+
+
+def open_lines(file: BinaryIO, *, errors: str = "strict") -> Iterator[str]:
+    r"""Yield the lines of a text file without their ends, in the encodings of :func:`open_csv`.
+
+    Args:
+        file: the content; stays in use until all lines are read.
+        errors: as of :func:`open_csv`.
+
+    Example:
+        >>> list(open_lines(io.BytesIO("a.png\r\nb.png\n".encode("utf-16"))))
+        ['a.png', 'b.png']
+    """
+    with _text(file, errors) as lines:
+        for line in lines:
+            yield line.rstrip("\r\n")
 
 
 def read_csv(path: Path) -> Table:
@@ -187,29 +204,39 @@ def check_path(path: str) -> str:
 
 def _records(file: BinaryIO, name: str, errors: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the cells of all records that are not blank, each with the line where it begins."""
-    content = file if file.seekable() else io.BytesIO(file.read())
-    lines = io.TextIOWrapper(content, encoding=_encoding(content), errors=errors, newline="")
     begin = 1
     try:
-        first = next(lines, "")
-        while first and not first.strip():
+        with _text(file, errors) as lines:
             first = next(lines, "")
-            begin += 1
-        if said := _SEPARATOR_LINE.fullmatch(first):
-            first = next(lines, "")
-            begin += 1
-        reader = csv.reader(
-            chain([first], lines), delimiter=said[1] if said else _separator(first), strict=True
-        )
-        before = begin
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield begin, [unescape_formula(cell) for cell in cells]
-            begin = before + reader.line_num
+            while first and not first.strip():
+                first = next(lines, "")
+                begin += 1
+            if said := _SEPARATOR_LINE.fullmatch(first):
+                first = next(lines, "")
+                begin += 1
+            reader = csv.reader(
+                chain([first], lines), delimiter=said[1] if said else _separator(first), strict=True
+            )
+            before = begin
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield begin, [unescape_formula(cell) for cell in cells]
+                begin = before + reader.line_num
     except csv.Error as error:
         raise DataError(f"{name}, line {begin}: not a readable CSV ({error})") from error
     except UnicodeError as error:
         raise DataError(f"{name}: not a readable CSV ({error}); save it as UTF-8") from error
+
+
+@contextmanager
+def _text(file: BinaryIO, errors: str) -> Iterator[io.TextIOWrapper]:
+    content = file if file.seekable() else io.BytesIO(file.read())
+    text = io.TextIOWrapper(content, encoding=_encoding(content), errors=errors, newline="")
+    try:
+        yield text
+    finally:
+        with suppress(ValueError):  # the file is closed already
+            text.detach()  # or the file would be closed with it
 
 
 def _encoding(file: BinaryIO) -> str:

@@ -1,17 +1,14 @@
-"""``trigger label compact``: few large files of labels instead of many small ones."""
+"""Merge many small label files into a few large ones."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-from pipelines.data.labels import label_bytes, label_file, open_labels, read_table
+from pipelines.data.label_run import read_run
+from pipelines.data.labels import label_bytes, label_file, open_labels, read_table, unusable_files
 from pipelines.data.lock import exclusive
-from pipelines.data.storage import Folder
 from trigger.errors import DataError
 
 ROWS_PER_FILE = 100_000
@@ -30,23 +27,29 @@ class Compaction:
 def compact_labels(folder: str | os.PathLike[str]) -> Compaction:
     """Merge label files, sorted by photo; the set of labels stays the same.
 
-    Also removes temporary files that killed processes left behind. It may be killed itself: the
-    merged files are written first, and a label that is in two files counts once.
+    The same labels give the same files, byte for byte, however they were made. Also removes
+    temporary files that killed processes left behind. It may be killed itself: the merged files
+    are written first, and a label that is in two files counts once. A file that holds anything but
+    labels stays.
 
     Raises:
         LockedError: a run is writing to the folder.
         DataError: it is not a labels folder, its last run is unfinished, a file is damaged, or
             the disk is full.
+
+    Example:
+        >>> compact_labels("labels").files_after  # doctest: +SKIP
+        1
     """
-    out, _ = open_labels(folder)
+    out = open_labels(folder)
     with exclusive(out):
-        _, run = open_labels(folder)
-        if run["state"] != "finished":
+        if read_run(out).state != "finished":
             raise DataError(
                 f"{folder}: the last run was stopped before its end; run the same trigger label "
                 "command again, then compact"
             )
-        before = out.names("labels", ".parquet")
+        foreign = set(unusable_files(out))
+        before = [name for name in out.names("labels", ".parquet") if name not in foreign]
         rows = read_table(out)
         after = []
         for start in range(0, rows.num_rows, ROWS_PER_FILE):
@@ -57,33 +60,4 @@ def compact_labels(folder: str | os.PathLike[str]) -> Compaction:
             out.write(label_file(name), data)
             after.append(f"{name}.parquet")
         out.delete(f"labels/{name}" for name in before if name not in after)
-        return Compaction(rows.num_rows, len(before), len(after), _tidy(out))
-
-
-def _tidy(out: Folder) -> int:
-    """Remove what killed processes left half-written; object stores have no such files."""
-    if not out.is_local:
-        return 0
-    orphans = [path for path in Path(out.location).rglob(".*.tmp") if path.is_file()]
-    for path in orphans:
-        path.unlink(missing_ok=True)
-    return len(orphans)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options of ``trigger label compact``."""
-    parser.description = (
-        "Merge the small label files of many shards and runs into few large ones and remove "
-        "temporary files of killed runs. The set of labels stays the same."
-    )
-    parser.add_argument("labels", metavar="LABELS", help="labels folder or URL")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run ``trigger label compact``."""
-    done = compact_labels(args.labels)
-    sys.stdout.write(
-        f"{done.labels} labels in {done.files_before} files -> {done.files_after} files; "
-        f"{done.temporaries} temporary files removed\n"
-    )
-    return 0
+        return Compaction(rows.num_rows, len(before), len(after), out.delete_temporaries())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,8 +13,9 @@ from pathlib import Path, PurePath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.data.labels import RUN_FILE, read_run
+from pipelines.data.labels import RUN_FILE, is_labels_folder
 from pipelines.data.storage import absolute, is_remote, match, open_file
+from pipelines.data.tables import open_csv, open_lines
 from trigger.errors import DataError
 from trigger.files import resolved
 from trigger.photo.search import PHOTO_EXTENSIONS
@@ -25,7 +24,7 @@ MANIFEST_EXTENSIONS = frozenset({".txt", ".csv", ".parquet"})
 PATH_COLUMN = "path"
 
 
-class Listing:
+class PhotoInputs:
     """The photo files that the inputs name, in a fixed order.
 
     An input is a photo, a folder (searched through), a pattern such as ``photos/**/*.jpg``, the
@@ -180,7 +179,7 @@ def _above(pattern: str) -> str:
 
 def _holds_labels(folder: str) -> bool:
     try:
-        return read_run(folder) is not None
+        return is_labels_folder(folder)
     except DataError:  # a file of that name that may not be read says nothing
         return False
 
@@ -207,11 +206,13 @@ def _manifest(location: str) -> Iterator[str]:
                 yield path
             else:
                 yield f"{base}/{path}" if is_remote(base) else absolute(f"{base}/{path}")
-    except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise DataError(f"{location}: the manifest cannot be read ({error})") from error
 
 
 def _manifest_paths(location: str) -> Iterator[str]:
+    # Names of files need not be UTF-8; this is how Python's own listing holds them.
+    errors = "surrogateescape"
     with open_file(location) as file:
         if location.lower().endswith(".parquet"):
             table = pq.ParquetFile(file)
@@ -221,15 +222,12 @@ def _manifest_paths(location: str) -> Iterator[str]:
                 raise DataError(f"{location}: column {PATH_COLUMN!r} is {kind}; it must be text")
             for batch in table.iter_batches(columns=[PATH_COLUMN], batch_size=10_000):
                 yield from (path for path in batch.column(0).to_pylist() if path)
-            return
-        # Names of files need not be UTF-8; this is how Python's own listing holds them.
-        lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        if location.lower().endswith(".csv"):
-            reader = csv.DictReader(lines, strict=True)
-            _check_columns(location, reader.fieldnames or [])
-            yield from (row[PATH_COLUMN] or "" for row in reader)
+        elif location.lower().endswith(".csv"):
+            csv = open_csv(file, location, errors=errors)
+            _check_columns(location, csv.header)
+            yield from csv.column(PATH_COLUMN)
         else:
-            yield from (line.rstrip("\r\n") for line in lines)
+            yield from open_lines(file, errors=errors)
 
 
 def _check_columns(location: str, columns: Sequence[str]) -> None:

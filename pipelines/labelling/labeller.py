@@ -1,4 +1,4 @@
-"""What labelling one shard means. Nothing here knows Beam.
+"""Label the photos of one shard, whichever engine asks for it.
 
 A label depends on nothing but its photo and its recipe; so a shard that is labelled twice, by
 whichever engine, writes the same bytes.
@@ -35,7 +35,7 @@ from pipelines.data.pixels import Pixels
 from pipelines.data.storage import Folder, read_photo_file
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.labelling.plan import Shard
-from pipelines.labelling.time_limit import OutOfTimeError, PatientThread
+from pipelines.labelling.time_limit import TimeLimitedThread, TimeLimitError
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from trigger.errors import EnhancerError, ModelError, OptionError, PhotoError
 from trigger.photo import photo_hash, read_photo
@@ -44,7 +44,7 @@ T = TypeVar("T")
 Clock = dict[str, float]
 Models = tuple[list[Enhancer], Scorer]
 STAGES = ("decode", "enhance", "score", "encode", "write")
-MOST_STUCK = 4
+MAX_HUNG_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Labeller:
         """``models`` are those of the job, where they are loaded already."""
         self.job = job
         self._folder = Folder(job.folder)
-        self._stuck: list[PatientThread] = []
+        self._hung: list[TimeLimitedThread] = []
         self._start(models)
 
     def label(self, shard: Shard) -> ShardReport:
@@ -160,7 +160,7 @@ class Labeller:
             )
         self._enhancers = {enhancer.name: enhancer for enhancer in enhancers}
         self._recipes = {recipe.enhancer: recipe for recipe in here}
-        self._thread = PatientThread()
+        self._thread = TimeLimitedThread()
 
     def _open(self, photo: str, path: str, report: ShardReport) -> _Opened:
         scorer = self._scorer
@@ -203,8 +203,8 @@ class Labeller:
         clock: Clock = {}
         try:
             return self._thread.call(lambda: work(clock), self.job.seconds)
-        except OutOfTimeError:
-            self._give_up()
+        except TimeLimitError:
+            self._abandon_thread()
             raise _RejectedError(
                 "timeout", f"{what} took longer than {self.job.seconds:g} s (--photo-seconds)."
             ) from None
@@ -212,14 +212,14 @@ class Labeller:
             for stage, seconds in clock.copy().items():
                 report.seconds[stage] += seconds
 
-    def _give_up(self) -> None:
-        self._stuck = [*filter(PatientThread.is_alive, self._stuck), self._thread]
-        if len(self._stuck) > MOST_STUCK:
+    def _abandon_thread(self) -> None:
+        self._hung = [*filter(TimeLimitedThread.is_alive, self._hung), self._thread]
+        if len(self._hung) > MAX_HUNG_THREADS:
             raise EnhancerError(
-                f"{len(self._stuck)} photos take longer than {self.job.seconds:g} s and do not "
-                "end; mend the enhancer, or allow more with --photo-seconds"
+                f"{len(self._hung)} photos take longer than {self.job.seconds:g} s and do not "
+                "end; fix the enhancer, or allow more with --photo-seconds"
             )
-        self._start()  # anew: the given-up call may still use the models
+        self._start()  # with new models: the abandoned call may still use these
 
 
 class _RejectedError(Exception):

@@ -1,4 +1,4 @@
-"""Planning a run: identify every photo by its content and freeze what is to do into shards.
+"""Plan a run: identify every photo by its content and group those without a label into shards.
 
 All of it streams: of a photo, the 32 bytes of its hash stay in memory. Shards are files
 (``plan/<shard>.json``) whose names travel through the engine; a name is a hash of what goes into

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -16,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.enhanced_copies import ENHANCED_EXTENSIONS
+from pipelines.data.label_run import LabelRun, read_run
 from pipelines.data.labels import (
     Recipe,
     enhanced_file,
@@ -70,7 +69,7 @@ class _Section:
     worst: Sequence[_Pair]
 
 
-def label_report(folder: str | os.PathLike[str]) -> str:
+def label_report(folder: str | os.PathLike[str] | Folder) -> str:
     """Return the page of a labels folder, as HTML with everything it shows inside.
 
     Args:
@@ -82,7 +81,8 @@ def label_report(folder: str | os.PathLike[str]) -> str:
     Example:
         >>> Path("report.html").write_text(label_report("labels"))  # doctest: +SKIP
     """
-    out, run = open_labels(folder)
+    out = open_labels(folder)
+    run = read_run(out)
     rows = read_table(out)
     if not rows.num_rows:
         raise DataError(f"{folder} holds no labels; see {folder}/rejects for the reasons")
@@ -107,10 +107,10 @@ def _section(out: Folder, recipe: Recipe, labels: pd.DataFrame) -> _Section:
     deltas = labels["delta"].to_numpy()
     about = describe_deltas(deltas, DEFAULT_THRESHOLD)
     figures = {
-        "labels": about["count"],
-        "mean delta": f"{about['mean']:+.3f}",
-        "median delta": f"{about['median']:+.3f}",
-        f"at or above {DEFAULT_THRESHOLD}": f"{about['share_above']:.0%}",
+        "labels": about.count,
+        "mean delta": f"{about.mean:+.3f}",
+        "median delta": f"{about.median:+.3f}",
+        f"at or above {DEFAULT_THRESHOLD}": f"{about.share_above:.0%}",
     }
     scores = draw_scores(labels["input_score"].to_numpy(), labels["enhanced_score"].to_numpy())
     ranked = labels.sort_values(["delta", "photo"], ascending=False)
@@ -172,16 +172,16 @@ def _detail(before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
     return before[window], after[window]
 
 
-def _counts(run: dict[str, Any]) -> dict[str, int]:
+def _counts(run: LabelRun) -> dict[str, int]:
     """Photos of the last run, by what became of them; nothing if it did not finish."""
-    if "counts" not in run:
+    if run.counts is None:
         return {}
     return {
-        "photos of the last run": run["counts"]["photos"],
-        "labelled": run["counts"]["labelled"],
-        "labelled before": run["counts"]["already"],
-        "duplicates": run["counts"]["duplicates"],
-        "rejected": run["counts"]["rejected"],
+        "photos of the last run": run.counts.photos,
+        "labelled": run.counts.labelled,
+        "labelled before": run.counts.already,
+        "duplicates": run.counts.duplicates,
+        "rejected": run.counts.rejected,
     }
 
 
@@ -201,32 +201,22 @@ def _rejects(out: Folder) -> list[tuple[str, int, str]]:
     return rows
 
 
-def _provenance(run: dict[str, Any], recipes: Iterable[Recipe]) -> dict[str, str]:
+def _provenance(run: LabelRun, recipes: Iterable[Recipe]) -> dict[str, str]:
     facts = {
         "labels of": "\n".join(map(str, recipes)),
-        "input of the last run": "\n".join(run["photos"]),
-        "started": run["started"],
-        "state": run["state"],
-        "options": json.dumps(run["options"]),
-        "versions": json.dumps(run["versions"]),
+        "input of the last run": "\n".join(run.photos),
+        "started": run.started,
+        "state": run.state,
+        "options": json.dumps(asdict(run.options)),
+        "versions": json.dumps(run.versions),
     }
-    if "seconds" in run:
-        facts["seconds"] = f"{run['seconds']:.1f}"
+    if run.seconds is not None:
+        facts["seconds"] = f"{run.seconds:.1f}"
     return facts
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options of ``trigger label report``."""
-    parser.description = (
-        f"Write LABELS/{PAGE_FILE}: deltas, scores before and after, best and worst pairs, "
-        "rejects, provenance. The page holds all it shows and loads nothing."
-    )
-    parser.add_argument("labels", metavar="LABELS", help="labels folder or URL")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run ``trigger label report``."""
-    out, _ = open_labels(args.labels)
-    out.write(PAGE_FILE, label_report(args.labels).encode("utf-8", "backslashreplace"))
-    sys.stdout.write(f"{out.at(PAGE_FILE)}\n")
-    return 0
+def write_report(folder: str | os.PathLike[str]) -> str:
+    """Write LABELS/report.html and return its location; raises as :func:`label_report`."""
+    out = open_labels(folder)
+    out.write(PAGE_FILE, label_report(out).encode("utf-8", "backslashreplace"))
+    return out.at(PAGE_FILE)

@@ -1,27 +1,32 @@
-"""What a labelling run leaves for people to look at: histograms and texts for the terminal."""
+"""Summaries of labels: figures, plots, and lines for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from pipelines.data.label_run import DeltaSummary, LabelRun
 from pipelines.data.labels import Recipe
 from pipelines.figures import png_of
 
 
-def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> dict[str, float | int]:
-    """Count, mean, median and the share at or above the threshold of (n,) deltas, n >= 1."""
-    return {
-        "count": len(deltas),
-        "mean": round(float(deltas.mean()), 4),
-        "median": round(float(np.median(deltas)), 4),
-        "threshold": threshold,
-        "share_above": round(float((deltas >= threshold).mean()), 4),
-    }
+def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> DeltaSummary:
+    """Return count, mean, median and the share at or above the threshold of (n,) deltas, n >= 1.
+
+    Example:
+        >>> describe_deltas(np.array([-1, 0.5, 0.75, 1], np.float32), 0.5).share_above
+        0.75
+    """
+    return DeltaSummary(
+        count=len(deltas),
+        mean=round(float(deltas.mean()), 4),
+        median=round(float(np.median(deltas)), 4),
+        threshold=threshold,
+        share_above=round(float((deltas >= threshold).mean()), 4),
+    )
 
 
 def draw_deltas(deltas: Mapping[Recipe, npt.NDArray[np.float32]], threshold: float) -> bytes:
@@ -33,13 +38,13 @@ def draw_deltas(deltas: Mapping[Recipe, npt.NDArray[np.float32]], threshold: flo
         axis.hist(values, bins=min(60, max(10, len(values) // 5)), color="#1f6f8b", alpha=0.85)
         for value, style, label in (
             (threshold, "-", f"threshold {threshold}"),
-            (about["mean"], "--", f"mean {about['mean']:+.3f}"),
-            (about["median"], ":", f"median {about['median']:+.3f}"),
+            (about.mean, "--", f"mean {about.mean:+.3f}"),
+            (about.median, ":", f"median {about.median:+.3f}"),
         ):
-            colour = "#b5452c" if style == "-" else "0.2"
-            axis.axvline(value, color=colour, linestyle=style, label=label)
-        above = f"{about['share_above']:.0%} at or above the threshold"
-        axis.set_title(f"{recipe}\n{about['count']} photos, {above}", fontsize=9)
+            color = "#b5452c" if style == "-" else "0.2"
+            axis.axvline(value, color=color, linestyle=style, label=label)
+        above = f"{about.share_above:.0%} at or above the threshold"
+        axis.set_title(f"{recipe}\n{about.count} photos, {above}", fontsize=9)
         axis.set(xlabel="delta (score of the enhanced photo - score of the photo)", ylabel="photos")
         axis.legend()
     return png_of(figure)
@@ -60,41 +65,43 @@ def draw_scores(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32])
     return png_of(figure)
 
 
-def plan_text(run: dict[str, Any]) -> str:
-    """What a dry run found, as a few lines for the terminal."""
-    plan = run["plan"]
+def plan_text(run: LabelRun) -> str:
+    """Describe what a dry run found, as a few lines for the terminal."""
+    plan = run.plan
+    if plan is None:
+        return ""
     lines = [
-        f"{plan['photos']} photos = {plan['to_label']} to label + {plan['already']} labelled "
-        f"before + {plan['duplicates']} duplicates + "
-        f"{sum(plan['unreadable'].values())} unreadable"
+        f"{plan.photos} photos = {plan.to_label} to label + {plan.already} labelled before + "
+        f"{plan.duplicates} duplicates + {sum(plan.unreadable.values())} unreadable"
     ]
-    labels = ", ".join(f"{count} with {name}" for name, count in plan["labels"].items())
-    lines.append(f"labels to make: {labels}   ({plan['shards']} shards into {run['folder']})")
-    lines += _by_reason("unreadable", plan["unreadable"])
-    lines += _by_reason("left out", run["skipped"])
+    labels = ", ".join(f"{count} with {name}" for name, count in plan.labels.items())
+    lines.append(f"labels to make: {labels}   ({plan.shards} shards into {run.folder})")
+    lines += _by_reason("unreadable", plan.unreadable)
+    lines += _by_reason("left out", run.skipped)
     return "\n".join([*lines, "nothing was written (--dry-run)"])
 
 
-def summary_text(run: dict[str, Any]) -> str:
-    """The content of run.json as a few lines for the terminal."""
-    counts = run["counts"]
+def summary_text(run: LabelRun) -> str:
+    """Describe a finished run, as a few lines for the terminal."""
+    counts = run.counts
+    if counts is None:
+        return ""
     lines = [
-        f"{counts['photos']} photos = {counts['labelled']} labelled + "
-        f"{counts['already']} labelled before + {counts['duplicates']} duplicates + "
-        f"{counts['rejected']} rejected   ({run['seconds']:.1f} s)"
+        f"{counts.photos} photos = {counts.labelled} labelled + {counts.already} labelled before + "
+        f"{counts.duplicates} duplicates + {counts.rejected} rejected   ({run.seconds:.1f} s)"
     ]
-    lines += _by_reason("left out", run["skipped"])
-    lines += _by_reason("rejected", run["rejects"])
-    if counts["rejected"]:
-        lines[-1] += f"   (details in {run['folder']}/rejects)"
-    for enhancer, deltas in run["deltas"].items():
+    lines += _by_reason("left out", run.skipped)
+    lines += _by_reason("rejected", run.rejects)
+    if counts.rejected:
+        lines[-1] += f"   (details in {run.folder}/rejects)"
+    for enhancer, deltas in run.deltas.items():
         lines.append(
-            f"delta of {enhancer}: mean {deltas['mean']:+.3f}, median {deltas['median']:+.3f}, "
-            f"{deltas['share_above']:.0%} at or above {deltas['threshold']}   "
-            f"({deltas['count']} labels in {run['folder']})"
+            f"delta of {enhancer}: mean {deltas.mean:+.3f}, median {deltas.median:+.3f}, "
+            f"{deltas.share_above:.0%} at or above {deltas.threshold}   "
+            f"({deltas.count} labels in {run.folder})"
         )
-    if run["stages"]:
-        stages = ", ".join(f"{stage} {took:.1f}" for stage, took in run["stages"].items())
+    if run.stages:
+        stages = ", ".join(f"{stage} {took:.1f}" for stage, took in run.stages.items())
         lines.append(f"seconds: {stages}")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Calling what may never return."""
+"""Call a function with a time limit."""
 
 from __future__ import annotations
 
@@ -11,35 +11,41 @@ T = TypeVar("T")
 Outcome = tuple[object, BaseException | None]
 
 
-class OutOfTimeError(Exception):
-    """A call took longer than it may."""
+class TimeLimitError(Exception):
+    """A call took longer than allowed."""
 
 
-class PatientThread:
-    """Makes calls in one thread of its own, which it gives up when a call takes too long.
+class TimeLimitedThread:
+    """Makes calls in a thread of its own, which is abandoned when a call takes too long.
 
-    A thread cannot be ended from outside: a given-up one ends when its call returns, if ever, and
-    what it returns is forgotten. Whoever uses this must not use the same objects again.
+    A thread cannot be ended from outside: an abandoned one ends when its call returns, if ever, and
+    its result is dropped. It may still use the objects of that call, so nobody else may.
+
+    Example:
+        >>> thread = TimeLimitedThread()
+        >>> thread.call(lambda: 6 * 7, seconds=1)
+        42
+        >>> thread.end()
     """
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="patient", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="time limit", daemon=True)
         self._thread.start()
 
     def call(self, function: Callable[[], T], seconds: float) -> T:
         """Call and return what the function returns or raise what it raises.
 
         Raises:
-            OutOfTimeError: it took longer than ``seconds``; the thread is given up.
+            TimeLimitError: it took longer than ``seconds``; the thread is abandoned.
         """
         self._calls.put(function)
         try:
             result, error = self._outcomes.get(timeout=seconds)
         except Empty:
             self.end()
-            raise OutOfTimeError from None
+            raise TimeLimitError from None
         if error is not None:
             raise error
         return result  # type: ignore[return-value]  # of this very call

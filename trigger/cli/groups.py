@@ -126,15 +126,11 @@ class _Legacy(click.Command):
     def invoke(self, ctx: click.Context) -> int:
         import argparse
 
-        arguments, passed_on = list(ctx.params["args"]), []
-        if self.entry.module == "pipelines.labelling.run" and "--" in arguments:
-            dashes = arguments.index("--")
-            arguments, passed_on = arguments[:dashes], arguments[dashes + 1 :]
+        arguments = list(ctx.params["args"])
         parser = argparse.ArgumentParser(prog=ctx.command_path, allow_abbrev=False)
         self.module.add_arguments(parser)
         try:
             args = parser.parse_args(arguments)
         except SystemExit as stop:
             return int(stop.code or 0)
-        args.passed_on = passed_on
         return int(self.module.run(args))

@@ -29,18 +29,24 @@ COMMANDS: dict[str, Entry | Group] = {
     "degrade": Entry(
         "pipelines.commands.degrade", "Make degraded versions of photos.", "pipelines"
     ),
-    "label": Entry("pipelines.labelling.run", "Label photos with measured deltas.", "pipelines"),
+    "label": Entry("pipelines.commands.label", "Label photos with measured deltas.", "pipelines"),
     "labels": Group(
         "Labels: follow, look at and compact them.",
         {
             "status": Entry(
-                "pipelines.labelling.status", "Show how far a labelling run is.", "pipelines"
+                "pipelines.commands.labels",
+                "Show how far a labelling run is.",
+                "pipelines",
+                "status",
             ),
             "report": Entry(
-                "pipelines.labelling.report", "Write a page of labels to look at.", "pipelines"
+                "pipelines.commands.labels",
+                "Write a page of labels to look at.",
+                "pipelines",
+                "report",
             ),
             "compact": Entry(
-                "pipelines.labelling.compact", "Merge small label files.", "pipelines"
+                "pipelines.commands.labels", "Merge small label files.", "pipelines", "compact"
             ),
         },
     ),

@@ -23,6 +23,7 @@ from label_models import Brightness
 from PIL import Image
 
 from pipelines.data import labels
+from pipelines.data.label_run import Counts, read_run
 from pipelines.data.labels import LABEL_SCHEMA, Recipe, read, read_rejects
 from pipelines.labelling import beam as engine
 from pipelines.labelling.summary import describe_deltas
@@ -41,13 +42,7 @@ def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_pa
     out = tmp_path / "out"
     run = label(photos, out)
     rows = read(out)
-    assert run["counts"] == {
-        "photos": 8,
-        "labelled": 8,
-        "already": 0,
-        "duplicates": 0,
-        "rejected": 0,
-    }
+    assert run.counts == Counts(photos=8, labelled=8, already=0, duplicates=0, rejected=0)
     assert list(rows.columns) == LABEL_SCHEMA.names
     assert rows["photo"].is_monotonic_increasing
     for row in rows.to_dict("records"):
@@ -64,14 +59,14 @@ def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_pa
         gain = row["enhanced_score"] - row["input_score"]
         assert row["delta"] == pytest.approx(gain, abs=1e-6)
     assert Recipe(*rows[labels.RECIPE_COLUMNS].iloc[0]) == RECIPE
-    assert run["deltas"]["brighten"]["mean"] == pytest.approx(rows["delta"].mean(), abs=1e-4)
-    assert json.loads((out / "run.json").read_text()) == run
+    assert run.deltas["brighten"].mean == pytest.approx(rows["delta"].mean(), abs=1e-4)
+    assert read_run(out) == run
     assert read_photo(out / "deltas.png").width > 100
 
 
 def test_a_delta_at_the_threshold_counts_as_above() -> None:
     deltas = np.array([-1, 0.5, 0.75, 1], np.float32)
-    assert describe_deltas(deltas, 0.5)["share_above"] == 0.75
+    assert describe_deltas(deltas, 0.5).share_above == 0.75
 
 
 def test_the_logs_of_the_program_that_labels_go_on(
@@ -156,8 +151,8 @@ def test_broken_photos_are_recorded_and_the_job_goes_on(
 
     Image.fromarray(photographs["rocket"][:40, :60]).save(photos / "text.jpg")
     (photos / "empty.jpg").unlink()
-    counts = label(photos, out)["counts"]
-    assert (counts["labelled"], counts["rejected"]) == (1, 9) == (1, len(read_rejects(out)))
+    counts = label(photos, out).counts
+    assert (counts.labelled, counts.rejected) == (1, 9) == (1, len(read_rejects(out)))
 
 
 def test_a_grown_folder_labels_only_what_is_new(
@@ -168,8 +163,8 @@ def test_a_grown_folder_labels_only_what_is_new(
     before = contents(out / "labels")
     Image.fromarray(photographs["coffee"][:50, :60]).save(photos / "new.png")
     (photos / "again.png").write_bytes((photos / "coffee.png").read_bytes())
-    counts = label(photos, out)["counts"]
-    assert (counts["labelled"], counts["already"], counts["duplicates"]) == (1, 8, 1)
+    counts = label(photos, out).counts
+    assert (counts.labelled, counts.already, counts.duplicates) == (1, 8, 1)
     after = contents(out / "labels")
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
@@ -214,16 +209,16 @@ def test_how_enhanced_photos_are_stored(
 
 def test_enhanced_photos_are_not_photos_to_label(photos: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        assert label(photos, photos / "labels")["counts"]["photos"] == 8
-    assert label(photos, photos / "others")["counts"]["photos"] == 8
+        assert label(photos, photos / "labels").counts.photos == 8
+    assert label(photos, photos / "others").counts.photos == 8
     link = tmp_path / "link"
     link.symlink_to(photos)
-    assert label(link, photos / "labels")["counts"]["photos"] == 8
-    assert label(photos / "labels" / "enhanced", photos / "others")["counts"]["photos"] == 8
+    assert label(link, photos / "labels").counts.photos == 8
+    assert label(photos / "labels" / "enhanced", photos / "others").counts.photos == 8
     with pytest.raises(DataError, match="no photos found"):
         label(photos / "labels" / "enhanced", photos / "labels")
     shutil.rmtree(photos / "others")
-    assert label(f"{photos}/**/*.png", link / "labels")["counts"]["photos"] == 8
+    assert label(f"{photos}/**/*.png", link / "labels").counts.photos == 8
 
 
 def test_a_mistyped_input_leaves_finished_labels_as_they_are(photos: Path, tmp_path: Path) -> None:
@@ -282,8 +277,11 @@ def test_wrong_use_says_what_to_do(photos: Path, tmp_path: Path, capsys: Capture
     assert "is a file; name a new folder" in complaint(command(photos, tmp_path / "file"), 2)
     assert "no photos found" in complaint(command(empty, out), 1)
     assert "none of 1 photos" in complaint(command(tmp_path / "text.jpg", out), 1)
-    assert "workers is 0" in complaint(command(photos, out, "--workers=0"), 2)
-    assert "shard size is -1" in complaint(command(photos, out, "--shard-size=-1"), 2)
+    assert "'--workers': 0 is not in" in complaint(command(photos, out, "--workers=0"), 2)
+    assert "'--shard-size': -1 is not" in complaint(command(photos, out, "--shard-size=-1"), 2)
+    for option, value in (("workers", 0), ("shard_size", -1), ("photo_seconds", 0)):
+        with pytest.raises(OptionError, match=f"{option.replace('_', ' ')} is {value}"):
+            label(photos, out, **{option: value})
     assert "known enhancers" in complaint(command(photos, out, "--enhancer=magic"), 2)
     assert "--shards" in complaint(command(photos, out, "--shards=3"), 2)
 
@@ -334,4 +332,4 @@ def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path:
     with pytest.raises(DataError, match="damaged"):
         read(out)
     file.unlink()
-    assert label(photos, out)["counts"]["labelled"] == 6
+    assert label(photos, out).counts.labelled == 6

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from label_models import Brighten, Brightness
 from PIL import Image
 
 from pipelines.data.enhanced_copies import decode_enhanced, encode_enhanced
-from pipelines.data.labels import label_file, read, read_rejects, write_labels
+from pipelines.data.label_run import write_run
+from pipelines.data.labels import LABEL_SCHEMA, _warn, label_file, read, read_rejects, write_labels
 from pipelines.data.lock import LockedError
 from pipelines.data.storage import Folder
 from pipelines.labelling import compact as label_compact
@@ -62,14 +63,14 @@ def test_several_enhancers_in_one_pass_give_the_labels_of_each_alone(
         patch.setattr(Brightness, "score", score)
         run = label(photos, tmp_path / "both", enhancers=BOTH)
     assert scored == 8 * 3  # every photo once, not once for each enhancer
-    assert run["counts"]["labelled"] == 8
-    assert run["deltas"]["darken"]["mean"] < 0 < run["deltas"]["brighten"]["mean"]
+    assert run.counts.labelled == 8
+    assert run.deltas["darken"].mean < 0 < run.deltas["brighten"].mean
     for enhancer in BOTH:
         label(photos, tmp_path / "one by one", enhancers=(enhancer,))
     assert label_bytes(tmp_path / "one by one") == label_bytes(tmp_path / "both")
     assert len(read(tmp_path / "both", enhancer="darken")) == 8
     again = label(photos, tmp_path / "one by one", enhancers=BOTH)
-    assert again["counts"]["already"] == 8
+    assert again.counts.already == 8
 
 
 def test_an_added_enhancer_labels_what_it_has_not_seen(
@@ -80,10 +81,10 @@ def test_an_added_enhancer_labels_what_it_has_not_seen(
     Image.fromarray(photographs["coffee"][:50, :60]).save(photos / "new.png")
     Image.fromarray(photographs["coffee"][:40, :31]).save(photos / "raises.png")
     run = label(photos, out, enhancers=BOTH)
-    assert run["plan"]["labels"] == {"brighten": 2, "darken": 10}
+    assert run.plan.labels == {"brighten": 2, "darken": 10}
     assert len(read(out, enhancer="brighten")) == 9
     assert len(read(out, enhancer="darken")) == 10
-    assert run["counts"] | {"rejected": 1, "labelled": 9} == run["counts"]
+    assert (run.counts.rejected, run.counts.labelled) == (1, 9)
     assert list(read_rejects(out)["enhancer"]) == ["brighten"]
 
 
@@ -147,7 +148,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     assert "10 photos = 8 to label + 0 labelled before + 1 duplicates + 1 unreadable" in said
     label(photos, out)
     before = contents(out)
-    assert label(photos, out, enhancers=BOTH, dry_run=True)["plan"]["labels"] == {
+    assert label(photos, out, enhancers=BOTH, dry_run=True).plan.labels == {
         "brighten": 0,
         "darken": 8,
     }
@@ -168,18 +169,18 @@ def test_status_tells_of_a_run_that_runs_was_killed_and_is_finished(
         compact_labels(out)
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
-    assert (running["state"], running["running"]) == ("labelling", True)
-    assert running["photos"] == 9
+    assert (running.state, running.running) == ("labelling", True)
+    assert running.photos == 9
     killed = label_status(out)
-    assert killed["running"] is False
-    assert 0 < killed["remaining"] < 8
+    assert killed.running is False
+    assert killed.remaining in range(1, 8)
     with pytest.raises(DataError, match="stopped before its end"):
         compact_labels(out)
-    assert main(["label", "status", str(out)]) == 0
+    assert main(["labels", "status", str(out)]) == 0
     assert "run the same trigger label command again" in capsys.readouterr().out
     label(photos, out)
     finished = label_status(out)
-    assert (finished["state"], finished["done"], finished["rejected"]) == ("finished", 9, 1)
+    assert (finished.state, finished.done, finished.rejected) == ("finished", 9, 1)
 
 
 def test_status_counts_what_is_done_and_expects_the_pace_so_far(
@@ -187,9 +188,9 @@ def test_status_counts_what_is_done_and_expects_the_pace_so_far(
 ) -> None:
     (photos / "empty.jpg").touch()
     out, begin = tmp_path / "out", datetime(2025, 1, 1, tzinfo=UTC)
-    run = label(photos, out) | {"state": "labelling", "labelling_since": begin.isoformat()}
+    run = replace(label(photos, out), state="labelling", labelling_since=begin.isoformat())
     shutil.rmtree(out / "labels")
-    (out / "run.json").write_text(json.dumps(run))
+    write_run(Folder(out), run)
     paths = [str(path) for path in photos.rglob("*.png")]
     first, *_ = make_plan(paths, [RECIPE], Folder(out), 2, 1, dry=False).shards
     write_labels(out, first, [])
@@ -197,7 +198,7 @@ def test_status_counts_what_is_done_and_expects_the_pace_so_far(
     os.utime(out / label_file(first), (when, when))
     status = label_status(out)
     # Two of eight took 10 s, and the unreadable one takes none.
-    assert (status["done"], status["remaining"], status["seconds_left"]) == (3, 6, 30)
+    assert (status.done, status.remaining, status.seconds_left) == (3, 6, 30)
 
 
 def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
@@ -208,13 +209,13 @@ def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
     before = label_bytes(out)
     (out / "labels" / ".ab.parquet.1234.tmp").write_bytes(b"half")
     (out / "enhanced" / ".ab.png.1234.tmp").write_bytes(b"half")
-    assert main(["label", "compact", str(out)]) == 0
+    assert main(["labels", "compact", str(out)]) == 0
     assert "16 labels in 8 files -> 1 files; 2 temporary files" in capsys.readouterr().out
     assert not list(out.rglob("*.tmp"))
     assert label_bytes(out) == before
     (compacted,) = (out / "labels").iterdir()
     assert compacted.read_bytes() == before
-    assert label(photos, out, enhancers=BOTH)["counts"]["already"] == 8
+    assert label(photos, out, enhancers=BOTH).counts.already == 8
     monkeypatch.setattr(label_compact, "ROWS_PER_FILE", 5)
     assert compact_labels(out).files_after == 4
     parts = contents(out / "labels")
@@ -255,3 +256,66 @@ def test_labels_of_earlier_versions_stay_readable(photos: Path, tmp_path: Path) 
         pq.write_table(table.cast(table.schema.set(place, fixed)), file)
     (out / "labels" / "._ab-1.parquet").write_bytes(b"what macOS leaves on other disks")
     assert label_bytes(out) == before
+
+
+def test_files_that_are_no_labels_are_named_and_block_nothing(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    label(photos, out, shard_size=4)
+    before = label_bytes(out)
+    folder = out / "labels"
+    whole = pq.read_table(next(folder.iterdir()))
+    pq.write_table(pa.table({"a": [1]}), folder / "foreign.parquet")
+    pq.write_table(whole.drop_columns("preprocessing"), folder / "old.parquet")
+    place = whole.schema.get_field_index("delta")
+    text = pa.array(["?"] * whole.num_rows)
+    pq.write_table(whole.set_column(place, "delta", text), folder / "text.parquet")
+    rows = whole.to_pylist()
+    gaps = [
+        rows[0] | {"photo": "a" * 64, "delta": None},
+        rows[0] | {"photo": None},
+        rows[0] | {"photo": "../../x"},
+        rows[0] | {"photo": "b" * 64, "enhancer": ""},
+        rows[0],
+    ]
+    loose = pa.schema([field.with_nullable(True) for field in LABEL_SCHEMA])
+    pq.write_table(pa.Table.from_pylist(gaps, loose), folder / "gaps.parquet")
+    foreign = {name: contents(folder)[name] for name in ("foreign.parquet", "gaps.parquet")}
+    _warn.cache_clear()
+    assert label_bytes(out) == before
+    for name, words in (
+        ("foreign", "lacks the column photo, path"),
+        ("old", "lacks the column preprocessing"),
+        ("text", "column delta is string, not float"),
+        ("gaps", "holds 4 rows that are not whole labels"),
+    ):
+        (message,) = (said for said in caplog.messages if f"/{name}.parquet" in said)
+        assert words in message
+    assert label(photos, out).counts.already == 8
+    assert len(read(out)) == 8
+    assert main(["labels", "report", str(out)]) == 0
+    compact_labels(out)
+    assert label_bytes(out) == before
+    assert foreign.items() <= contents(folder).items()
+
+
+def test_compaction_gives_the_same_files_however_the_labels_were_made(
+    photos: Path, tmp_path: Path
+) -> None:
+    for name, sizes in (("a", [3]), ("b", [1, 8])):
+        for number, size in enumerate(sizes):
+            source = photos if number == len(sizes) - 1 else photos / "sub"
+            label(source, tmp_path / name, shard_size=size)
+        compact_labels(tmp_path / name)
+    assert contents(tmp_path / "a" / "labels") == contents(tmp_path / "b" / "labels")
+
+
+def test_leftovers_of_killed_runs_are_removed_by_the_next(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    label(photos, out)
+    (out / "plan" / "ab-1.json").write_text("{}")
+    (out / "labels" / ".12ab.tmp").write_bytes(b"half")
+    label(photos, out)
+    assert not list(out.rglob("*.tmp"))
+    assert not list(out.glob("plan/*"))

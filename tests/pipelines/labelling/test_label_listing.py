@@ -18,7 +18,7 @@ from pipelines.data import labels
 from pipelines.data.labels import Reject, read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling.compact import compact_labels
-from pipelines.labelling.inputs import Listing
+from pipelines.labelling.inputs import PhotoInputs
 from pipelines.labelling.plan import make_plan, make_shard, read_plan
 from pipelines.labelling.status import label_status
 from trigger.errors import DataError, OptionError
@@ -38,12 +38,12 @@ def tree(tmp_path: Path) -> Path:
     return top
 
 
-def names(listing: Listing, top: Path) -> list[str]:
+def names(listing: PhotoInputs, top: Path) -> list[str]:
     return [os.path.relpath(path, top) for path in listing]
 
 
 def test_folders_are_searched_and_what_is_left_out_is_counted(tree: Path) -> None:
-    listing = Listing([tree], leave_out="/nowhere")
+    listing = PhotoInputs([tree], leave_out="/nowhere")
     assert names(listing, tree) == ["a.PNG", "b.jpg", "circle.jpg", "deep/er/c.webp"]
     assert listing.skipped == {
         "hidden": 2,
@@ -52,8 +52,8 @@ def test_folders_are_searched_and_what_is_left_out_is_counted(tree: Path) -> Non
     }
     assert list(listing) == list(listing)
     assert listing.skipped["hidden"] == 2  # of this time alone
-    assert names(Listing([tree], leave_out=str(tree / "deep")), tree)[-1] == "circle.jpg"
-    assert names(Listing([tree], leave_out=str(tree / "dee")), tree)[-1] == "deep/er/c.webp"
+    assert names(PhotoInputs([tree], leave_out=str(tree / "deep")), tree)[-1] == "circle.jpg"
+    assert names(PhotoInputs([tree], leave_out=str(tree / "dee")), tree)[-1] == "deep/er/c.webp"
 
 
 def test_subfolders_come_in_order_and_closed_ones_are_named(
@@ -69,33 +69,33 @@ def test_subfolders_come_in_order_and_closed_ones_are_named(
     for name in ("closed", "album"):
         (tree / name).mkdir()
         (tree / name / "x.jpg").touch()
-    found = names(Listing([tree], leave_out="/nowhere"), tree)
+    found = names(PhotoInputs([tree], leave_out="/nowhere"), tree)
     assert found[3:] == ["album/x.jpg", "closed", "deep/er/c.webp"]
 
 
 def test_one_input_may_hold_nothing_but_not_all(tree: Path) -> None:
     (tree / "empty").mkdir()
-    found = names(Listing([tree / "empty", tree / "b.jpg"], leave_out="/nowhere"), tree)
+    found = names(PhotoInputs([tree / "empty", tree / "b.jpg"], leave_out="/nowhere"), tree)
     assert found == ["b.jpg"]
     with pytest.raises(DataError, match="no photos found"):
-        list(Listing([tree / "empty"], leave_out="/nowhere"))
+        list(PhotoInputs([tree / "empty"], leave_out="/nowhere"))
 
 
 def test_patterns(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listing = Listing([f"{tree}/**/*.*"], leave_out="/nowhere")
+    listing = PhotoInputs([f"{tree}/**/*.*"], leave_out="/nowhere")
     assert {"b.jpg", "deep/er/c.webp"} <= set(names(listing, tree))
     assert not any("loop" in name for name in names(listing, tree))
     assert listing.skipped["not a photo by its extension"] == 1
-    assert "deep/er/c.webp" not in names(Listing([f"{tree}/**/*.*"], str(tree / "deep")), tree)
+    assert "deep/er/c.webp" not in names(PhotoInputs([f"{tree}/**/*.*"], str(tree / "deep")), tree)
     with pytest.raises(DataError, match=r"as in photos/\*\*/\*.jpg"):
-        list(Listing([f"{tree}/**.jpg"], leave_out="/nowhere"))
+        list(PhotoInputs([f"{tree}/**.jpg"], leave_out="/nowhere"))
     brackets = tree / "holiday [1]"
     brackets.mkdir()
     (brackets / "a.jpg").touch()
     monkeypatch.chdir(brackets)
-    assert names(Listing(["*.jpg"], leave_out="/nowhere"), brackets) == ["a.jpg"]
+    assert names(PhotoInputs(["*.jpg"], leave_out="/nowhere"), brackets) == ["a.jpg"]
     (tree / "[1].jpg").touch()
-    assert names(Listing([tree / "[1].jpg"], leave_out="/nowhere"), tree) == ["[1].jpg"]
+    assert names(PhotoInputs([tree / "[1].jpg"], leave_out="/nowhere"), tree) == ["[1].jpg"]
 
 
 def test_patterns_leave_out_what_folders_leave_out(
@@ -104,13 +104,15 @@ def test_patterns_leave_out_what_folders_leave_out(
     (tree / "deep" / "old").mkdir()
     (tree / "deep" / "old" / "run.json").write_text('{"kind": "trigger labels"}')
     (tree / "deep" / "old" / "deltas.png").touch()
-    searched, found = (Listing([source], leave_out="/nowhere") for source in (tree, f"{tree}/**/*"))
+    searched, found = (
+        PhotoInputs([source], leave_out="/nowhere") for source in (tree, f"{tree}/**/*")
+    )
     assert sorted(searched) == sorted(found)
     assert (searched.skipped["hidden"], searched.skipped["labels folder"]) == (2, 1)
     assert (found.skipped["hidden"], found.skipped["labels folder"]) == (2, 1)
     monkeypatch.chdir(tree / ".cache")
     for source in (f"{tree}/.cache/*", "../.cache/*.jpg", "*.jpg"):  # but not what was asked for
-        assert names(Listing([source], "/nowhere"), tree) == [".cache/d.jpg"]
+        assert names(PhotoInputs([source], "/nowhere"), tree) == [".cache/d.jpg"]
 
 
 def as_text(paths: list[str], file: Path) -> None:
@@ -131,7 +133,7 @@ def as_parquet(paths: list[str], file: Path) -> None:
 def test_manifests(tree: Path, name: str, write: Callable[[list[str], Path], None]) -> None:
     paths = [f"{tree}/b.jpg", "deep/er/c.webp", "gs://bucket/x.jpg", "käse, gone.jpg"]
     write(paths, tree / name)
-    assert list(Listing([tree / name], leave_out="/nowhere")) == [
+    assert list(PhotoInputs([tree / name], leave_out="/nowhere")) == [
         f"{tree}/b.jpg",
         f"{tree}/deep/er/c.webp",
         "gs://bucket/x.jpg",
@@ -144,9 +146,18 @@ def test_manifests_may_have_gaps_and_names_that_are_no_text(tree: Path) -> None:
     (tree / "m.csv").write_text("id,path\n1,b.jpg\n2,\n3\n")
     (tree / "m.txt").write_bytes(b"b.jpg\n\ncaf\xe9.jpg\n")
     for name in ("m.parquet", "m.csv"):
-        assert names(Listing([tree / name], leave_out="/nowhere"), tree) == ["b.jpg"]
-    found = names(Listing([tree / "m.txt"], leave_out="/nowhere"), tree)
+        assert names(PhotoInputs([tree / name], leave_out="/nowhere"), tree) == ["b.jpg"]
+    found = names(PhotoInputs([tree / "m.txt"], leave_out="/nowhere"), tree)
     assert [os.fsencode(name) for name in found] == [b"b.jpg", b"caf\xe9.jpg"]
+
+
+def test_manifests_may_come_from_spreadsheets(tree: Path) -> None:
+    text = "id;path\r\n1;b.jpg\r\n;\r\n"
+    (tree / "m.csv").write_text(text, encoding="utf-16", newline="")
+    (tree / "n.csv").write_text("sep=;\n" + text, encoding="utf-8-sig", newline="")
+    (tree / "m.txt").write_text("b.jpg\r\n\r\n", encoding="utf-16", newline="")
+    for name in ("m.csv", "n.csv", "m.txt"):
+        assert names(PhotoInputs([tree / name], leave_out="/nowhere"), tree) == ["b.jpg"]
 
 
 def test_bad_manifests_say_what_is_wrong(tmp_path: Path) -> None:
@@ -154,11 +165,11 @@ def test_bad_manifests_say_what_is_wrong(tmp_path: Path) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError) as error:
-            list(Listing([tmp_path / name], leave_out="/nowhere"))
+            list(PhotoInputs([tmp_path / name], leave_out="/nowhere"))
         return str(error.value)
 
     assert "needs the column 'path'; it has file, id" in complaint("m.csv", b"file,id\n")
-    assert "needs the column 'path'" in complaint("empty.csv", b"")
+    assert "it is empty" in complaint("empty.csv", b"")
     assert "cannot be read" in complaint("m.parquet", b"PAR1 no")
     assert "cannot be read" in complaint("gone.txt", None)
     assert "unexpected end of data" in complaint("quote.csv", b'path\n"a.jpg\nb.jpg\n')
@@ -244,8 +255,8 @@ def test_photos_and_labels_may_lie_on_any_file_system_beam_knows(
     MemoryFiles.files["mem://bucket/photos/notes.md"] = b"# Notes"
     out = "mem://bucket/photos/labels"
     run = label("mem://bucket/photos", out, shard_size=3)
-    assert (run["counts"]["labelled"], run["rejects"]) == (8, {"not-a-photo": 1})
-    assert run["skipped"] == {"not a photo by its extension": 1}
+    assert (run.counts.labelled, run.rejects) == (8, {"not-a-photo": 1})
+    assert run.skipped == {"not a photo by its extension": 1}
     label(photos, tmp_path / "local")
     columns = ["photo", "input_score", "enhanced_score", "delta"]
     there = labels.read_table(Folder(out)).select(columns)
@@ -253,18 +264,18 @@ def test_photos_and_labels_may_lie_on_any_file_system_beam_knows(
     enhanced = [name for name in MemoryFiles.files if "/labels/enhanced/" in name]
     assert len(enhanced) == 8
     assert compact_labels(out).files_after == 1
-    assert label_status(out)["state"] == "finished"
-    assert label("mem://bucket/photos", out)["counts"]["already"] == 8
+    assert label_status(out).state == "finished"
+    assert label("mem://bucket/photos", out).counts.already == 8
     for name in ("2024.05/a.jpg", "2024.05/.b/c.jpg"):
         MemoryFiles.files[f"mem://bucket/{name}"] = b""
-    assert list(Listing(["mem://bucket/2024.05"], out)) == ["mem://bucket/2024.05/a.jpg"]
-    elsewhere = Listing(["mem://bucket"], leave_out="mem://bucket/other")
+    assert list(PhotoInputs(["mem://bucket/2024.05"], out)) == ["mem://bucket/2024.05/a.jpg"]
+    elsewhere = PhotoInputs(["mem://bucket"], leave_out="mem://bucket/other")
     assert not any("/labels/" in location for location in elsewhere)
     assert elsewhere.skipped["labels folder"] == 1
-    pattern = Listing(["mem://bucket/**.png"], leave_out="mem://bucket/other")
+    pattern = PhotoInputs(["mem://bucket/**.png"], leave_out="mem://bucket/other")
     assert len(list(pattern)) == 8
     assert pattern.skipped["labels folder"] == 1
-    (missing,) = Listing(["mem://bucket/gone"], leave_out=out)
+    (missing,) = PhotoInputs(["mem://bucket/gone"], leave_out=out)
     assert missing == "mem://bucket/gone"
     with pytest.raises(OptionError, match=r"apache-beam\[gcp\]"):
         label(photos, "nofs://bucket/labels")

@@ -13,6 +13,7 @@ import pytest
 from label_helpers import Pixels, label, write_photos
 from PIL import Image
 
+from pipelines.data.label_run import DeltaSummary
 from pipelines.data.labels import read
 from pipelines.labelling import report
 from pipelines.labelling.report import DETAIL, label_report
@@ -79,9 +80,7 @@ def test_the_best_and_the_worst_pairs_are_shown_each_once(
 
 def test_deltas_at_the_threshold_count() -> None:
     about = describe_deltas(np.array([-1, 0.4, 0.5, 3.1], np.float32), 0.4)
-    assert about == {
-        **{"count": 4, "mean": 0.75, "median": 0.45, "threshold": 0.4, "share_above": 0.75}
-    }
+    assert about == DeltaSummary(count=4, mean=0.75, median=0.45, threshold=0.4, share_above=0.75)
 
 
 def test_a_pair_shows_the_detail_that_changed_most(tmp_path: Path) -> None:
