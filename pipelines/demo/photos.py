@@ -19,6 +19,7 @@ from pipelines.data.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
 from pipelines.data.pixels import largest_window
 from pipelines.data.provenance import record_rows
 from pipelines.data.splits import is_held_out
+from pipelines.data.tables import frame_bytes
 from pipelines.degradation.model import Kind
 from pipelines.demo.page import Card
 from pipelines.evaluation.fidelity import similarity
@@ -109,7 +110,7 @@ def derive_ratings(out: Path, *, show_progress: bool = False) -> None:
             }
         )
     table = pd.DataFrame(rows)
-    write_atomically(out / RATINGS_FILE, table.to_csv(index=False).encode())
+    write_atomically(out / RATINGS_FILE, frame_bytes(table))
     counts = table["rating"].value_counts().sort_index(ascending=False)
     text = ", ".join(f"{count} rated {rating}" for rating, count in counts.items())
     logger.info("%s: %s (%s)", RATINGS_FILE, text, RATER)

@@ -18,6 +18,7 @@ from pipelines.data.lock import working_in
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.provenance import origins_of
 from pipelines.data.splits import is_held_out
+from pipelines.data.tables import frame_bytes
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES
 from pipelines.models.record import MADE_WITH
 from pipelines.training import loop
@@ -208,7 +209,6 @@ def delta_error(measured: keras.KerasTensor, predicted: keras.KerasTensor) -> ke
 
 def _write_reports(out: Path, labels: pd.DataFrame, report: TrainingReport) -> None:
     columns = ["photo", "path", "scene", "kind", "held_out", "delta", "score"]
-    table = labels[columns].to_csv(index=False)
-    write_atomically(out / "predictions.csv", table.encode())
+    write_atomically(out / "predictions.csv", frame_bytes(labels[columns]))
     write_atomically(out / "report.json", to_json(report))
     draw_scatter(out / "scatter.png", labels)

@@ -17,6 +17,7 @@ from pipelines.data.available import leave_out_missing
 from pipelines.data.json_records import to_json
 from pipelines.data.lock import working_in
 from pipelines.data.splits import is_held_out, unseen
+from pipelines.data.tables import frame_bytes
 from pipelines.evaluation.thresholds import Target, choose_threshold
 from pipelines.models.record import enhancer_of, read_record
 from pipelines.ratings.photos import MEND_RATED, read_rated
@@ -245,7 +246,7 @@ def _with_scores(
 
 
 def _write_reports(out: Path, table: pd.DataFrame, report: FineTuningReport) -> None:
-    write_atomically(out / "predictions.csv", table.to_csv(index=False).encode())
+    write_atomically(out / "predictions.csv", frame_bytes(table))
     write_atomically(out / "report.json", to_json(report))
     test = table[table["held_out"]]
     curve = draw_precision_recall(
