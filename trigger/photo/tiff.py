@@ -19,6 +19,8 @@ from trigger.photo.limits import Cost, Limits, check_cost
 from trigger.photo.tiff_samples import Tags, decode_samples, is_for_pillow
 
 logger = logging.getLogger(__name__)
+# Pillow logs errors of TIFF headers; without any handler, logging prints them.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _SUBFILE_TYPE, _JPEG_TABLES, _DNG_VERSION = 254, 347, 50706
 _REDUCED = 1  # bit of the subfile type
