@@ -1,1 +1,34 @@
-"""Label photos with measured deltas: an Apache Beam pipeline of shards."""
+"""Label photos with measured deltas: an Apache Beam pipeline of shards.
+
+Example:
+    >>> from pipelines.labelling import label_photos  # doctest: +SKIP
+    >>> label_photos(["~/Photos"], "labels").counts.labelled  # doctest: +SKIP
+    1024
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.labelling.compact import compact_labels
+    from pipelines.labelling.report import label_report
+    from pipelines.labelling.run import label_photos
+    from pipelines.labelling.status import label_status
+
+__all__ = ["compact_labels", "label_photos", "label_report", "label_status"]
+
+_MODULES = {
+    "compact_labels": "compact",
+    "label_photos": "run",
+    "label_report": "report",
+    "label_status": "status",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Imported when asked for: workers and `trigger labels status` need little of this.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
