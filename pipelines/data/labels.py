@@ -3,7 +3,7 @@
     LABELS/
       run.json                                  the last run: counts, versions, options, seconds
       deltas.png                                histogram of its recipes' deltas
-      report.html                               by trigger label report
+      report.html                               by trigger labels report
       labels/<shard>.parquet                    one row per label, ``LABEL_SCHEMA``
       rejects/<shard>.csv                       photos the last run could not label, and why
       enhanced/<enhancer>-<version>/ab/<hash>.png
