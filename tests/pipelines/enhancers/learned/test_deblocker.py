@@ -103,5 +103,5 @@ def test_a_network_that_is_not_there_says_how_to_build_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deblocker, "MODELS", tmp_path)
-    with pytest.raises(ModelError, match=r"packaging\.deblocker DATA"):
+    with pytest.raises(ModelError, match=r"packaged rebuild deblocker DATA"):
         Deblocker()

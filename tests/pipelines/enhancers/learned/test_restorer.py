@@ -111,5 +111,5 @@ def test_a_network_that_is_not_there_says_how_to_build_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restorer, "MODELS", tmp_path)
-    with pytest.raises(ModelError, match=r"packaging\.restorer DATA"):
+    with pytest.raises(ModelError, match=r"packaged rebuild restorer DATA"):
         Restorer()
