@@ -62,7 +62,7 @@ class LazyGroup(click.Group):
         try:
             with native_messages_muted():
                 module = importlib.import_module(entry.module)
-                command = getattr(module, entry.name, None) or _Legacy(module, entry)
+                command = getattr(module, entry.name)
         except ModuleNotFoundError as error:
             _remember(error, entry, f"{ctx.command_path} {cmd_name}")
             raise
@@ -110,27 +110,3 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
 def _remember(error: ModuleNotFoundError, entry: Entry, command: str) -> None:
     if not hasattr(error, "_trigger_command"):  # the innermost group knows best
         error._trigger_command = (entry, command)  # type: ignore[attr-defined]
-
-
-class _Legacy(click.Command):
-    """Until a module holds a click command: its argparse functions."""
-
-    def __init__(self, module: Any, entry: Entry) -> None:
-        super().__init__(None, add_help_option=False)
-        self.module, self.entry = module, entry
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.params = {"args": list(args)}
-        return []
-
-    def invoke(self, ctx: click.Context) -> int:
-        import argparse
-
-        arguments = list(ctx.params["args"])
-        parser = argparse.ArgumentParser(prog=ctx.command_path, allow_abbrev=False)
-        self.module.add_arguments(parser)
-        try:
-            args = parser.parse_args(arguments)
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return int(self.module.run(args))

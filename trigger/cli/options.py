@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 from collections.abc import Callable
@@ -11,50 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
-from trigger.assessment import LARGEST_THRESHOLD, check_threshold
+from trigger.assessment import LARGEST_THRESHOLD
 from trigger.errors import OptionError
 from trigger.files import can_be_written, is_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def finite_number(text: str) -> float:
-    """Option type: a float other than nan and infinity."""
-    try:
-        return check_threshold(float(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number, like 0.4") from None
-
-
-def positive_number(text: str) -> int:
-    """Option type: a whole number of at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def positive_float(text: str) -> float:
-    """Option type: a float above 0, other than infinity."""
-    number = finite_number(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
-    return number
-
-
-def random_seed(text: str) -> int:
-    """Option type: what random numbers begin with, 0 to 2**32 - 1."""
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
-    return int(text)
-
-
-def local_path(text: str) -> Path:
-    """Option type: a path on this machine, or mounted there; no URL."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is a URL, which is not read here; copy it to this machine and name the copy"
-        )
-    return Path(text)
 
 
 class _FiniteFloat(click.ParamType[float]):
