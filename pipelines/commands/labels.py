@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 
-@click.command()
+@click.command(epilog="\b\nExample:\n  trigger labels status labels")
 @click.argument("labels", metavar="LABELS")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(labels: str, as_json: bool) -> None:
@@ -23,7 +23,7 @@ def status(labels: str, as_json: bool) -> None:
     sys.stdout.write((json.dumps(asdict(found), indent=2) if as_json else str(found)) + "\n")
 
 
-@click.command()
+@click.command(epilog="\b\nExample:\n  trigger labels report labels")
 @click.argument("labels", metavar="LABELS")
 def report(labels: str) -> None:
     """Write LABELS/report.html: deltas, scores before and after, best and worst pairs, rejects.
@@ -35,7 +35,7 @@ def report(labels: str) -> None:
     sys.stdout.write(f"{write_report(labels)}\n")
 
 
-@click.command()
+@click.command(epilog="\b\nExample:\n  trigger labels compact labels")
 @click.argument("labels", metavar="LABELS")
 def compact(labels: str) -> None:
     """Merge the small label files of many shards and runs into few large ones.
