@@ -1,12 +1,13 @@
 """Make the picture of the README: photos with their scores, and one before and after enhancement.
 
-``python docs/make_picture.py [FILE]`` (extra: pipelines). The photographs are those that
-scikit-image and scikit-learn ship; the faults come from this project's degradation model.
+``python docs/make_picture.py [--out FILE] [--photos FOLDER]`` (extra: pipelines). The
+photographs are those that scikit-image and scikit-learn ship; the faults come from this project's
+degradation model.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipelines.degradation.model import Factors, degrade
 from pipelines.enhancers import enhance_pixels, load_enhancer
 from trigger import Trigger, read_photo
 from trigger.photo import Pixels
-from trigger.photo.encode import jpeg_bytes
+from trigger.photo.encode import jpeg_bytes, png_bytes
 
 WIDTH, GAP = 1200, 12
 DETAIL = (594, 300)
@@ -105,5 +106,18 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
+def write_photos(folder: Path) -> None:
+    """Write the photos of the picture as PNG files named by their subject."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for example in EXAMPLES:
+        (folder / f"{example.subject}.png").write_bytes(png_bytes(photo(example)))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/trigger.jpg"))
+    parser = argparse.ArgumentParser(description="Make the picture of the README.")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("trigger.jpg"))
+    parser.add_argument("--photos", type=Path, help="also write the five photos to this folder")
+    args = parser.parse_args()
+    main(args.out)
+    if args.photos:
+        write_photos(args.photos)

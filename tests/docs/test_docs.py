@@ -13,7 +13,6 @@ from typing import get_args
 
 import click
 import pytest
-from PIL import Image
 
 import make_commands
 import make_picture
@@ -68,9 +67,7 @@ def typed(block: Block) -> Iterator[list[str]]:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The photos of the README's picture; the documentation names them as photos/temple.png."""
     folder = tmp_path_factory.mktemp("docs") / "photos"
-    folder.mkdir()
-    for example in make_picture.EXAMPLES:
-        Image.fromarray(make_picture.photo(example)).save(folder / f"{example.subject}.png")
+    make_picture.write_photos(folder)
     return folder
 
 

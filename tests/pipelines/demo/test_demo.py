@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -264,13 +265,14 @@ def test_demo_replaces_only_what_it_wrote_and_refuses_other_folders(tmp_path: Pa
 
 
 def test_a_failing_command_stops_the_demo(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "pipelines")
     failing = demo.Step("Look", "", (("evaluate", str(tmp_path / "missing.csv")),))
     monkeypatch.setattr(demo, "make_steps", lambda out, show_progress: [failing])
     with pytest.raises(TriggerError, match=r"trigger evaluate .*failed with exit code 1"):
         demo.run_demo(tmp_path / "demo")
-    assert f"$ trigger evaluate {tmp_path}" in capsys.readouterr().out
+    assert f"$ trigger evaluate {tmp_path}" in caplog.text
     assert not (tmp_path / "demo" / "index.html").exists()
 
     monkeypatch.setattr(cli, "main", lambda command: 130)
