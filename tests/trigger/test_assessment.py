@@ -173,9 +173,7 @@ def test_what_stays_below_the_threshold_reads_so(default: Trigger, coffee: np.nd
     assert below < threshold
 
 
-def test_the_public_names_are_documented_and_complete() -> None:
-    public = {name for name in vars(trigger) if name[0] != "_" and name[0].isupper()}
-    assert public | {"load_model", "read_photo", "should_enhance"} == set(trigger.__all__)
+def test_the_public_names_are_documented() -> None:
     for name in trigger.__all__:
         assert getattr(trigger, name).__doc__
 

@@ -71,7 +71,7 @@ def test_it_is_packaged_and_loaded_by_name(
     network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packaged, "MODELS", tmp_path)
-    with pytest.raises(ModelError, match="build it with: python -m pipelines"):
+    with pytest.raises(ModelError, match="build it with: trigger packaged"):
         load_scorer("alexnet-rank")
     (tmp_path / "made").mkdir()
     file = tmp_path / "made" / "alexnet-rank.tflite"
