@@ -72,7 +72,8 @@ def identity(path: str) -> str:
 
 def write_labels(photos: int, out: str) -> None:
     """Labels of all of them, in large files as compaction leaves them."""
-    from pipelines.data.labels import LABEL_SCHEMA, label_bytes, label_file
+    from pipelines.data.label_files import label_bytes, label_file
+    from pipelines.data.label_schema import LABEL_SCHEMA
     from pipelines.data.storage import Folder
 
     hashes = iter(dict.fromkeys(map(identity, paths(photos))))
@@ -89,7 +90,7 @@ def write_labels(photos: int, out: str) -> None:
 
 def measure(photos: int, out: str) -> dict[str, Any]:
     """In the fresh process: plan, with everything imported that ``trigger label`` imports."""
-    from pipelines.data.labels import Recipe
+    from pipelines.data.label_schema import Recipe
     from pipelines.data.storage import Folder
     from pipelines.labelling import plan
 

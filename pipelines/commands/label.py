@@ -9,7 +9,7 @@ import click
 
 from pipelines.data.enhanced_copies import ENHANCED_FORMATS, EnhancedFormat
 from pipelines.data.label_run import LabelRun
-from pipelines.data.labels import read_rejects
+from pipelines.data.rejects import read_rejects
 from pipelines.enhancers import DEFAULT_ENHANCER, ENHANCER_SPECS
 from pipelines.labelling.labeller import load_models
 from pipelines.labelling.plan import LARGEST_SHARD

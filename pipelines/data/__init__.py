@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.data.label_run import LabelRun, read_run
-    from pipelines.data.labels import Recipe
+    from pipelines.data.label_schema import Recipe
     from pipelines.data.labels import read as read_labels
     from pipelines.data.provenance import origins_of
     from pipelines.data.splits import is_held_out
@@ -32,7 +32,7 @@ __all__ = [
 _PLACES = {
     "Folder": ("storage", "Folder"),
     "LabelRun": ("label_run", "LabelRun"),
-    "Recipe": ("labels", "Recipe"),
+    "Recipe": ("label_schema", "Recipe"),
     "is_held_out": ("splits", "is_held_out"),
     "origins_of": ("provenance", "origins_of"),
     "read_labels": ("labels", "read"),

@@ -212,3 +212,8 @@ def _beam(location: str) -> tuple[Any, str]:
             "s3:// apache-beam[aws], abfs:// apache-beam[azure]"
         ) from error
     return FileSystems, CompressionTypes.UNCOMPRESSED
+
+
+def as_folder(folder: str | os.PathLike[str] | Folder) -> Folder:
+    """Return a folder given by its location, or as it is."""
+    return folder if isinstance(folder, Folder) else Folder(folder)

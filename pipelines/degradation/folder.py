@@ -13,7 +13,6 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from pipelines.data.labels import storable
 from pipelines.data.lock import working_in
 from pipelines.data.pixels import Pixels, to_float
 from pipelines.data.processes import worker_processes
@@ -26,6 +25,7 @@ from pipelines.data.provenance import (
     read_records,
     record_rows,
 )
+from pipelines.data.rejects import storable
 from pipelines.degradation.camera import CameraFactors, camera_pair, random_camera_factors
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES, HardNegative, hard_negative
 from pipelines.degradation.model import (

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from pipelines.data.labels import RECIPE_COLUMNS, Recipe, enhanced_file, read
+from pipelines.data.label_schema import RECIPE_COLUMNS, Recipe
+from pipelines.data.labels import enhanced_file, read
 from pipelines.data.pixels import largest_window
 from pipelines.data.provenance import record_rows
 from pipelines.data.splits import is_held_out

@@ -6,8 +6,9 @@ import hashlib
 import os
 from dataclasses import dataclass
 
+from pipelines.data.label_files import label_bytes, label_file, read_table, unusable_files
 from pipelines.data.label_run import read_run
-from pipelines.data.labels import label_bytes, label_file, open_labels, read_table, unusable_files
+from pipelines.data.labels import open_labels
 from pipelines.data.lock import exclusive
 from trigger.errors import DataError
 

@@ -22,16 +22,11 @@ from pipelines.data.enhanced_copies import (
     decode_enhanced,
     encode_enhanced,
 )
-from pipelines.data.labels import (
-    Recipe,
-    Reject,
-    enhanced_file,
-    reject_file,
-    storable,
-    write_labels,
-    write_rejects,
-)
+from pipelines.data.label_files import write_labels
+from pipelines.data.label_schema import Recipe
+from pipelines.data.labels import enhanced_file
 from pipelines.data.pixels import Pixels
+from pipelines.data.rejects import Reject, reject_file, storable, write_rejects
 from pipelines.data.storage import Folder, read_photo_file
 from pipelines.enhancers import Enhancer, enhance_pixels, load_enhancer
 from pipelines.labelling.plan import Shard

@@ -13,7 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.data.labels import Recipe, Reject, label_file, labelled_photos, write_rejects
+from pipelines.data.label_files import label_file, labelled_photos
+from pipelines.data.label_schema import Recipe
+from pipelines.data.rejects import Reject, write_rejects
 from pipelines.data.storage import Folder, read_photo_file
 from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash

@@ -14,16 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.enhanced_copies import ENHANCED_EXTENSIONS
+from pipelines.data.label_files import read_table, recipes_in
 from pipelines.data.label_run import LabelRun, read_run
-from pipelines.data.labels import (
-    Recipe,
-    enhanced_file,
-    open_labels,
-    read_rejects,
-    read_table,
-    recipes_in,
-)
+from pipelines.data.label_schema import Recipe
+from pipelines.data.labels import enhanced_file, open_labels
 from pipelines.data.pixels import Pixels, largest_window
+from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder, read_photo_file
 from pipelines.labelling.summary import describe_deltas, draw_deltas, draw_scores
 from trigger.assessment import DEFAULT_THRESHOLD

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.data.enhanced_copies import EnhancedFormat
+from pipelines.data.label_files import read_shard, read_table
 from pipelines.data.label_run import (
     Counts,
     DeltaSummary,
@@ -28,14 +29,10 @@ from pipelines.data.label_run import (
     RunOptions,
     write_run,
 )
-from pipelines.data.labels import (
-    Recipe,
-    is_labels_folder,
-    read_shard,
-    read_shard_rejects,
-    read_table,
-)
+from pipelines.data.label_schema import Recipe
+from pipelines.data.labels import is_labels_folder
 from pipelines.data.lock import exclusive
+from pipelines.data.rejects import read_shard_rejects
 from pipelines.data.storage import Folder
 from pipelines.enhancers import DEFAULT_ENHANCER
 from pipelines.labelling.inputs import PhotoInputs

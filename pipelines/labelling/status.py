@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.data.label_files import label_file
 from pipelines.data.label_run import PlanCounts, State, read_run
-from pipelines.data.labels import label_file, open_labels, read_rejects
+from pipelines.data.labels import open_labels
 from pipelines.data.lock import is_locked
+from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling.plan import photos_in
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from pipelines.data.label_run import DeltaSummary, LabelRun
-from pipelines.data.labels import Recipe
+from pipelines.data.label_schema import Recipe
 from pipelines.figures import png_of
 
 

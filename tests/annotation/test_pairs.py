@@ -21,7 +21,7 @@ from annotation.pictures import degrade_strongly, most_changed, render
 from annotation.selection import choose, quotas, strata_of
 from annotation.store import Event, Store
 from pipelines.data import labels as label_table
-from pipelines.data.labels import write_labels
+from pipelines.data.label_files import write_labels
 from pipelines.ratings.table import read_rows
 from trigger.cli.app import main
 from trigger.errors import DataError

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from pipelines.data.labels import write_labels
+from pipelines.data.label_files import write_labels
 from trigger.cli.app import main
 
 Photographs = Mapping[str, npt.NDArray[np.uint8]]

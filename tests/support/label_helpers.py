@@ -19,8 +19,9 @@ from PIL import Image
 
 import pipelines.enhancers
 import pipelines.scorers
-from pipelines.data import labels
-from pipelines.data.labels import Recipe, read_rejects
+from pipelines.data import label_files
+from pipelines.data.label_schema import Recipe
+from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling.run import label_photos
 
@@ -62,7 +63,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def label_bytes(folder: Path) -> bytes:
     """The label set, whatever its shards."""
-    return labels.label_bytes(labels.read_table(Folder(folder)))
+    return label_files.label_bytes(label_files.read_table(Folder(folder)))
 
 
 def assert_same_labels(one: Path, other: Path) -> None:

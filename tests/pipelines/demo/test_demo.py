@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.data.labels import KIND, RUN_FILE, Recipe, enhanced_file, write_labels
+from pipelines.data.label_files import write_labels
+from pipelines.data.label_schema import Recipe
+from pipelines.data.labels import KIND, RUN_FILE, enhanced_file
 from pipelines.data.provenance import read_record
 from pipelines.data.splits import is_held_out
 from pipelines.degradation.model import Kind

@@ -22,9 +22,11 @@ from label_helpers import (
 from label_models import Brightness
 from PIL import Image
 
-from pipelines.data import labels
+from pipelines.data import label_files, labels
 from pipelines.data.label_run import Counts, read_run
-from pipelines.data.labels import LABEL_SCHEMA, Recipe, read, read_rejects
+from pipelines.data.label_schema import LABEL_SCHEMA, Recipe
+from pipelines.data.labels import read
+from pipelines.data.rejects import read_rejects
 from pipelines.labelling import beam as engine
 from pipelines.labelling.summary import describe_deltas
 from trigger.cli.app import main
@@ -313,7 +315,7 @@ def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path:
     label(photos, out, shard_size=8)
     (file,) = (out / "labels").iterdir()
     rows = pq.read_table(file).to_pylist()
-    labels.write_labels(out, "newer", [row | {"scorer_version": "2"} for row in rows[:3]])
+    label_files.write_labels(out, "newer", [row | {"scorer_version": "2"} for row in rows[:3]])
     with pytest.raises(OptionError, match=r"brightness 1, .*brightness 2, "):
         read(out)
     assert len(read(out, mixed=True)) == 11
@@ -321,7 +323,7 @@ def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path:
     assert len(read(out, recipe=RECIPE)) == 8
     with pytest.raises(DataError, match="no labels with brighten 9"):
         read(out, enhancer="brighten 9")
-    labels.write_labels(out, "twice", rows[:2])
+    label_files.write_labels(out, "twice", rows[:2])
     assert len(read(out, recipe=RECIPE)) == 8
     content = bytearray(file.read_bytes())
     content[content.index(b"PAR1") + 200] ^= 1

@@ -29,7 +29,9 @@ from label_helpers import (
 from label_models import Brighten
 from PIL import Image
 
-from pipelines.data.labels import LABEL_SCHEMA, read, read_rejects
+from pipelines.data.label_schema import LABEL_SCHEMA
+from pipelines.data.labels import read
+from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling import beam as engine
 from pipelines.labelling.compact import compact_labels

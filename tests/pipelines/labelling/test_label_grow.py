@@ -30,9 +30,12 @@ from label_models import Brighten, Brightness
 from PIL import Image
 
 from pipelines.data.enhanced_copies import decode_enhanced, encode_enhanced
+from pipelines.data.label_files import _warn, label_file, write_labels
 from pipelines.data.label_run import write_run
-from pipelines.data.labels import LABEL_SCHEMA, _warn, label_file, read, read_rejects, write_labels
+from pipelines.data.label_schema import LABEL_SCHEMA
+from pipelines.data.labels import read
 from pipelines.data.lock import LockedError
+from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling import compact as label_compact
 from pipelines.labelling.compact import compact_labels

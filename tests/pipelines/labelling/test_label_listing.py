@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from label_helpers import RECIPE, Pixels, label, write_photos
 
-from pipelines.data import labels
-from pipelines.data.labels import Reject, read_rejects
+from pipelines.data import label_files
+from pipelines.data.rejects import Reject, read_rejects, storable, write_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling.compact import compact_labels
 from pipelines.labelling.inputs import PhotoInputs
@@ -259,8 +259,8 @@ def test_photos_and_labels_may_lie_on_any_file_system_beam_knows(
     assert run.skipped == {"not a photo by its extension": 1}
     label(photos, tmp_path / "local")
     columns = ["photo", "input_score", "enhanced_score", "delta"]
-    there = labels.read_table(Folder(out)).select(columns)
-    assert there.equals(labels.read_table(Folder(tmp_path / "local")).select(columns))
+    there = label_files.read_table(Folder(out)).select(columns)
+    assert there.equals(label_files.read_table(Folder(tmp_path / "local")).select(columns))
     enhanced = [name for name in MemoryFiles.files if "/labels/enhanced/" in name]
     assert len(enhanced) == 8
     assert compact_labels(out).files_after == 1
@@ -324,6 +324,6 @@ def test_rejects_come_back_as_written(
     texts: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("rejects")
-    labels.write_rejects(folder, "shard", [Reject(*texts)])
+    write_rejects(folder, "shard", [Reject(*texts)])
     (row,) = read_rejects(folder).itertuples(index=False)
-    assert list(row) == [labels.storable(text) for text in texts]
+    assert list(row) == [storable(text) for text in texts]

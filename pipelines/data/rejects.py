@@ -1,0 +1,82 @@
+"""Tables of the photos that could not be labelled, one CSV file per shard."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields, replace
+
+import pandas as pd
+
+from pipelines.data.storage import Folder, as_folder
+
+LONGEST_MESSAGE = 2000
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A label that could not be made.
+
+    Attributes:
+        photo: hash; "" if the photo could not be read.
+        path: where it was read.
+        enhancer: whose label is missing; "" for every enhancer's.
+        reason: a short stable word.
+        message: what happened, for people.
+    """
+
+    photo: str
+    path: str
+    enhancer: str
+    reason: str
+    message: str
+
+
+REJECT_COLUMNS = [field.name for field in fields(Reject)]
+
+
+def storable(text: str) -> str:
+    r"""Text that fits UTF-8: bytes of a file name that are not UTF-8 become ``\udcXX``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def reject_file(shard: str) -> str:
+    """Name of a shard's rejects within LABELS."""
+    return f"rejects/{shard}.csv"
+
+
+def write_rejects(
+    folder: str | os.PathLike[str] | Folder, shard: str, rejects: Iterable[Reject]
+) -> None:
+    """Write the rejects of one shard."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(REJECT_COLUMNS)
+    # Of whole tracebacks as message the beginning will do; readers take 131,072 characters.
+    cut = (replace(reject, message=reject.message[:LONGEST_MESSAGE]) for reject in rejects)
+    writer.writerows([storable(text) for text in astuple(reject)] for reject in cut)
+    as_folder(folder).write(reject_file(shard), buffer.getvalue().encode())
+
+
+def read_rejects(folder: str | os.PathLike[str] | Folder) -> pd.DataFrame:
+    """What the last run could not label, by ``REJECT_COLUMNS``, sorted by reason and path."""
+    place = as_folder(folder)
+    rows = [
+        row
+        for name in place.names("rejects", ".csv")
+        for row in read_shard_rejects(place, name.removesuffix(".csv"))
+    ]
+    return pd.DataFrame(rows, columns=REJECT_COLUMNS).sort_values(
+        ["reason", "path", "enhancer"], ignore_index=True
+    )
+
+
+def read_shard_rejects(folder: Folder, shard: str) -> list[dict[str, str]]:
+    """The rejects of one shard; none where it has no such file."""
+    try:
+        text = folder.read(reject_file(shard)).decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return list(csv.DictReader(io.StringIO(text, newline="")))
