@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from camera import CAMERA
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES
 from pipelines.evaluation.metrics import ENOUGH_SCENES, Ranked, interval, resample_scenes
+from pipelines.evaluation.records import Interval
 from trigger.assessment import DEFAULT_THRESHOLD
 
 OURS = "trigger"
@@ -100,7 +101,7 @@ def _summary(rows: list[Row], measure: Measure) -> dict[str, Any]:
     }
 
 
-def _interval(samples: Values) -> list[float] | None:
+def _interval(samples: Values) -> Interval | None:
     return interval(samples[np.isfinite(samples)])
 
 

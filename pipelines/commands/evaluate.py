@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from pipelines.commands.common import target_options
+from pipelines.data.json_records import to_json
 from pipelines.evaluation.rated import evaluate
 from pipelines.evaluation.thresholds import Target
 from trigger.assessment import DEFAULT_THRESHOLD
@@ -82,6 +82,6 @@ def command(
     )
     if result.note:
         logger.info("%s", result.note)
-    sys.stdout.write(json.dumps(result.report, indent=2) + "\n")
+    sys.stdout.write(to_json(result.report).decode() + "\n")
     if result.out_of_reach:
         raise result.out_of_reach

@@ -172,7 +172,7 @@ def _summary(cards: Sequence[Card], threshold: float) -> _Summary:
         missed=improvable - right,
         noise_pairs=len(pairs),
         noisier=sum(noise > none for none, noise in pairs),
-        correlation=agreement(*np.array([(c.packaged, c.delta) for c in cards]).T)["spearman"],
+        correlation=agreement(*np.array([(c.packaged, c.delta) for c in cards]).T).spearman,
     )
 
 

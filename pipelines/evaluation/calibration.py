@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.evaluation.metrics import interval, resample_scenes
+from pipelines.evaluation.records import Interval
 from pipelines.ratings.table import IMPROVABLE
 
 Values = npt.NDArray[np.float64]
@@ -31,9 +32,9 @@ class Bin:
     photos: int
     score: float
     rating: float
-    rating_interval: list[float] | None
+    rating_interval: Interval | None
     improvable: float
-    improvable_interval: list[float] | None
+    improvable_interval: Interval | None
 
 
 def calibrate(ratings: Values, scores: Values, scenes: npt.NDArray[np.str_]) -> list[Bin]:
@@ -73,5 +74,5 @@ def calibrate(ratings: Values, scores: Values, scenes: npt.NDArray[np.str_]) -> 
     ]
 
 
-def _interval(samples: Values) -> list[float] | None:
+def _interval(samples: Values) -> Interval | None:
     return interval(samples[np.isfinite(samples)])

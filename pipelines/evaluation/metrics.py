@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import average_precision_score
 
+from pipelines.evaluation.records import (
+    Agreement,
+    Alerts,
+    AlertsAtThreshold,
+    AveragePrecision,
+    Comparison,
+    Interval,
+)
+
 Values = npt.NDArray[np.floating]
 RESAMPLES = 2000
 ENOUGH_SCENES = 20
 
 
-def agreement(predicted: Values, measured: Values) -> dict[str, float | int | None]:
+def agreement(predicted: Values, measured: Values) -> Agreement:
     """Return Pearson and Spearman correlation and mean absolute error of (n,) values.
 
     Correlations are None where they are undefined: fewer than three values, or constant ones.
+
+    Example:
+        >>> agreement(np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 3.0])).spearman
+        1.0
     """
     varied = len(measured) > 2 and np.ptp(predicted) > 0 and np.ptp(measured) > 0
-    return {
-        "n": len(measured),
-        "pearson": float(pearsonr(predicted, measured)[0]) if varied else None,
-        "spearman": float(spearmanr(predicted, measured)[0]) if varied else None,
-        "mean_absolute_error": float(np.mean(np.abs(predicted - measured))),
-    }
+    return Agreement(
+        n=len(measured),
+        pearson=float(pearsonr(predicted, measured)[0]) if varied else None,
+        spearman=float(spearmanr(predicted, measured)[0]) if varied else None,
+        mean_absolute_error=float(np.mean(np.abs(predicted - measured))),
+    )
 
 
 def compare_average_precision(
     improvable: npt.NDArray[np.bool_],
     scores: dict[str, Values],
     scenes: npt.NDArray[np.str_],
-) -> dict[str, Any]:
+) -> Comparison:
     """Area under the precision-recall curve of several scores on the same photos.
 
     Average precision (no trapezoids). Intervals are 95 % bootstrap intervals that resample whole
@@ -46,8 +59,8 @@ def compare_average_precision(
         scenes: (n,) scene of each photo.
 
     Returns:
-        n, scenes, prevalence (also what random scores reach), and per score ``auc_pr`` with its
-        interval; per further score the paired difference with its interval.
+        The average precision of every score, and of all but the first its paired difference to
+        the first.
     """
     samples: dict[str, list[float]] = {name: [] for name in scores}
     ranked = {name: Ranked(improvable, values) for name, values in scores.items()}
@@ -56,23 +69,26 @@ def compare_average_precision(
             for name, ranking in ranked.items():
                 samples[name].append(ranking.average_precision(weights))
     first = next(iter(scores))
-    report: dict[str, Any] = {
-        "n": len(improvable),
-        "scenes": len(np.unique(scenes)),
-        "prevalence": float(improvable.mean()),
-        "scores": {},
-    }
+    compared: dict[str, AveragePrecision] = {}
     for name, values in scores.items():
-        entry: dict[str, Any] = {
-            "auc_pr": float(average_precision_score(improvable, values)),
-            "interval": interval(np.array(samples[name])),
-        }
+        entry = AveragePrecision(
+            auc_pr=float(average_precision_score(improvable, values)),
+            interval=interval(np.array(samples[name])),
+        )
         if name != first:
             gain = np.array(samples[name]) - np.array(samples[first])
-            entry["gain"] = entry["auc_pr"] - report["scores"][first]["auc_pr"]
-            entry["gain_interval"] = interval(gain)
-        report["scores"][name] = entry
-    return report
+            entry = replace(
+                entry,
+                gain=entry.auc_pr - compared[first].auc_pr,
+                gain_interval=interval(gain),
+            )
+        compared[name] = entry
+    return Comparison(
+        n=len(improvable),
+        scenes=len(np.unique(scenes)),
+        prevalence=float(improvable.mean()),
+        scores=compared,
+    )
 
 
 def few_scenes(scenes: int) -> str:
@@ -99,30 +115,29 @@ def resample_scenes(scenes: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int
         yield np.bincount(drawn, minlength=len(names))[scene_of]
 
 
-def interval(samples: Values) -> list[float] | None:
+def interval(samples: Values) -> Interval | None:
     """Return the middle 95 % of bootstrap samples; None without any."""
     if not len(samples):
         return None
-    return [float(value) for value in np.quantile(samples, [0.025, 0.975])]
+    low, high = np.quantile(samples, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def at_threshold(
     improvable: npt.NDArray[np.bool_], scores: Values, threshold: float
-) -> dict[str, float | None]:
+) -> AlertsAtThreshold:
     """Precision, recall and alert rate of ``score >= threshold``; None where undefined."""
-    return {"threshold": threshold, **of_alerts(improvable, scores >= threshold)}
+    return AlertsAtThreshold(threshold, **vars(alert_figures(improvable, scores >= threshold)))
 
 
-def of_alerts(
-    improvable: npt.NDArray[np.bool_], alerts: npt.NDArray[np.bool_]
-) -> dict[str, float | None]:
+def alert_figures(improvable: npt.NDArray[np.bool_], alerts: npt.NDArray[np.bool_]) -> Alerts:
     """Precision, recall and alert rate of (n,) decisions; None where undefined."""
     hits = float((alerts & improvable).sum())
-    return {
-        "precision": hits / float(alerts.sum()) if alerts.any() else None,
-        "recall": hits / float(improvable.sum()) if improvable.any() else None,
-        "alert_rate": float(alerts.mean()),
-    }
+    return Alerts(
+        precision=hits / float(alerts.sum()) if alerts.any() else None,
+        recall=hits / float(improvable.sum()) if improvable.any() else None,
+        alert_rate=float(alerts.mean()),
+    )
 
 
 class Ranked:

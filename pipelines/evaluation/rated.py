@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET, UnsetType
 from sklearn.model_selection import GroupKFold
 
 from pipelines.data.available import leave_out_missing
@@ -15,11 +15,17 @@ from pipelines.data.splits import unseen
 from pipelines.evaluation.metrics import (
     Values,
     agreement,
+    alert_figures,
     compare_average_precision,
     few_scenes,
     interval,
-    of_alerts,
     resample_scenes,
+)
+from pipelines.evaluation.records import (
+    Alerts,
+    AlertsAtTarget,
+    AlertsWithIntervals,
+    EvaluationReport,
 )
 from pipelines.evaluation.thresholds import Target, choose_threshold, find_threshold
 from pipelines.ratings.photos import MEND_RATED, read_rated
@@ -34,13 +40,12 @@ class Evaluation:
     """What ``evaluate`` measured.
 
     Attributes:
-        report: prevalence, average precision, agreement and figures at the threshold, by name, as
-            docs/training.md lists them; ready for ``json.dumps``.
+        report: prevalence, average precision, agreement and figures at the threshold.
         note: a warning about the number of scenes, or "".
         out_of_reach: why no threshold reaches the target, if none does.
     """
 
-    report: dict[str, Any]
+    report: EvaluationReport
     note: str = ""
     out_of_reach: DataError | None = None
 
@@ -74,7 +79,7 @@ def evaluate(
         ModelError: the model cannot be loaded.
 
     Example:
-        >>> evaluate(Path("ratings.csv"), held_out=True).report["prevalence"]
+        >>> evaluate(Path("ratings.csv"), held_out=True).report.prevalence  # doctest: +SKIP
         0.31
     """
     rated = read_rated(ratings)
@@ -96,18 +101,21 @@ def evaluate(
             f"average precision needs both kinds"
         )
     scenes = rated["scene"].to_numpy(str)
-    report = {
-        **compare_average_precision(improvable, {"model": scores}, scenes),
-        "rating_agreement": agreement(scores, rated["rating"].to_numpy()),
-        "at_threshold": resampled_at_threshold(improvable, scores, scenes, threshold),
-    }
+    compared = compare_average_precision(improvable, {"model": scores}, scenes)
+    reached: AlertsAtTarget | UnsetType | None = UNSET
     out_of_reach = None
     if target:
         try:
-            report["at_target"] = at_target(improvable, scores, scenes, target)
+            reached = at_target(improvable, scores, scenes, target)
         except DataError as error:
-            report["at_target"], out_of_reach = None, error
-    return Evaluation(report, few_scenes(report["scenes"]), out_of_reach)
+            reached, out_of_reach = None, error
+    report = EvaluationReport(
+        **vars(compared),
+        rating_agreement=agreement(scores, rated["rating"].to_numpy()),
+        at_threshold=resampled_at_threshold(improvable, scores, scenes, threshold),
+        at_target=reached,
+    )
+    return Evaluation(report, few_scenes(report.scenes), out_of_reach)
 
 
 def resampled_at_threshold(
@@ -115,7 +123,7 @@ def resampled_at_threshold(
     scores: Values,
     scenes: npt.NDArray[np.str_],
     threshold: float,
-) -> dict[str, Any]:
+) -> AlertsWithIntervals:
     """Measure precision, recall and alert rate of ``score >= threshold``, with intervals.
 
     Args:
@@ -125,15 +133,20 @@ def resampled_at_threshold(
         threshold: score from which on to alert.
     """
     alerts = scores >= threshold
-    figures = of_alerts(improvable, alerts)
-    samples: dict[str, list[float]] = {name: [] for name in figures}
+    samples: dict[str, list[float]] = {field.name: [] for field in fields(Alerts)}
     for weights in resample_scenes(scenes):
         drawn = np.repeat(np.arange(len(scores)), weights)
-        for name, value in of_alerts(improvable[drawn], alerts[drawn]).items():
+        for name, value in vars(alert_figures(improvable[drawn], alerts[drawn])).items():
             if value is not None:
                 samples[name].append(value)
-    intervals = {f"{name}_interval": interval(np.array(samples[name])) for name in figures}
-    return {"threshold": threshold, **figures, **intervals}
+    figures = alert_figures(improvable, alerts)
+    return AlertsWithIntervals(
+        threshold,
+        **vars(figures),
+        precision_interval=interval(np.array(samples["precision"])),
+        recall_interval=interval(np.array(samples["recall"])),
+        alert_rate_interval=interval(np.array(samples["alert_rate"])),
+    )
 
 
 def at_target(
@@ -141,7 +154,7 @@ def at_target(
     scores: Values,
     scenes: npt.NDArray[np.str_],
     target: Target,
-) -> dict[str, Any]:
+) -> AlertsAtTarget:
     """Choose the threshold that reaches a target on all photos, and measure there.
 
     A threshold fits the photos on which it was chosen slightly better than others. Therefore
@@ -152,11 +165,11 @@ def at_target(
         DataError: no threshold reaches the target; the message says how far one comes.
     """
     threshold = choose_threshold(improvable, scores, target)
-    return {
-        "target": str(target),
-        **resampled_at_threshold(improvable, scores, scenes, threshold),
-        "cross_validated": _cross_validated(improvable, scores, scenes, target),
-    }
+    return AlertsAtTarget(
+        **vars(resampled_at_threshold(improvable, scores, scenes, threshold)),
+        target=str(target),
+        cross_validated=_cross_validated(improvable, scores, scenes, target),
+    )
 
 
 def _cross_validated(
@@ -164,7 +177,7 @@ def _cross_validated(
     scores: Values,
     scenes: npt.NDArray[np.str_],
     target: Target,
-) -> dict[str, float | None] | None:
+) -> Alerts | None:
     folds = min(5, len(set(scenes)))
     if folds < 2:
         return None
@@ -173,4 +186,4 @@ def _cross_validated(
         threshold = find_threshold(improvable[train], scores[train], target)
         if threshold is not None:
             alerts[test] = scores[test] >= threshold
-    return of_alerts(improvable, alerts)
+    return alert_figures(improvable, alerts)

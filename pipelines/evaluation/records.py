@@ -83,3 +83,42 @@ class AlertsAtThreshold:
     precision: float | None
     recall: float | None
     alert_rate: float
+
+
+@dataclass(frozen=True)
+class AlertsWithIntervals(AlertsAtThreshold):
+    """The same with 95 % bootstrap intervals; None where there are too few scenes to resample."""
+
+    precision_interval: Interval | None
+    recall_interval: Interval | None
+    alert_rate_interval: Interval | None
+
+
+@dataclass(frozen=True)
+class AlertsAtTarget(AlertsWithIntervals):
+    """The same at a threshold that was chosen on these photos.
+
+    Attributes:
+        target: what it was chosen to reach, such as "recall of at least 0.9".
+        cross_validated: decisions by the thresholds of five folds of scenes, each chosen on the
+            other four; None with a single scene.
+    """
+
+    target: str
+    cross_validated: Alerts | None
+
+
+@dataclass(frozen=True)
+class EvaluationReport(Comparison):
+    """A model compared with ratings, as ``trigger evaluate`` prints it.
+
+    Attributes:
+        rating_agreement: of scores with mean ratings.
+        at_threshold: decisions by the given threshold.
+        at_target: decisions by a threshold chosen to reach a target; None where none reaches it,
+            unset where no target was given.
+    """
+
+    rating_agreement: Agreement
+    at_threshold: AlertsWithIntervals
+    at_target: AlertsAtTarget | UnsetType | None = UNSET

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from msgspec import UNSET, UnsetType
 
-from pipelines.data.json_records import from_builtins
 from pipelines.evaluation.metrics import agreement
 from pipelines.evaluation.records import Agreement
 from pipelines.figures import png_of
@@ -153,8 +152,7 @@ def _split_report(labels: pd.DataFrame) -> SplitReport:
         str(kind): KindMeans(len(rows), float(rows["delta"].mean()), float(rows["score"].mean()))
         for kind, rows in labels.groupby("kind")
     }
-    facts = {"scenes": int(labels["scene"].nunique()), "by_kind": by_kind}
-    return from_builtins(SplitReport, figures | facts, "evaluation")
+    return SplitReport(**vars(figures), scenes=int(labels["scene"].nunique()), by_kind=by_kind)
 
 
 def _show(value: float | None) -> str:

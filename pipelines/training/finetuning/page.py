@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.json_records import from_builtins
 from pipelines.evaluation.metrics import at_threshold
 from pipelines.evaluation.records import Alerts, AlertsAtThreshold, Interval
 from pipelines.evaluation.thresholds import Measure, Target, find_threshold
@@ -157,8 +156,7 @@ def _targets(improvable: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]
     """What other thresholds give."""
 
     def row(title: str, threshold: float) -> Row:
-        figures = at_threshold(improvable, scores, threshold)
-        return _alerts_row(title, from_builtins(Alerts, figures, "evaluation"), threshold)
+        return _alerts_row(title, at_threshold(improvable, scores, threshold), threshold)
 
     rows = [row("default", DEFAULT_THRESHOLD)]
     for figure, values in TARGETS:

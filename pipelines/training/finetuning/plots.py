@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve
 
 from pipelines.evaluation.calibration import Bin
 from pipelines.evaluation.metrics import at_threshold
-from pipelines.evaluation.records import Comparison
+from pipelines.evaluation.records import Comparison, Interval
 from pipelines.figures import png_of
 from pipelines.training.finetuning.learning_curve import Point
 
@@ -99,7 +99,7 @@ def draw_thresholds(improvable: npt.NDArray[np.bool_], scores: Values, threshold
     steps = np.linspace(scores.min(), scores.max(), STEPS)
     figures = [at_threshold(improvable, scores, float(step)) for step in steps]
     for name, colour in (("precision", BLUE), ("recall", "#5b8c3a"), ("alert_rate", GRAY)):
-        values = [np.nan if entry[name] is None else entry[name] for entry in figures]
+        values = [getattr(entry, name) for entry in figures]
         axis.plot(steps, np.array(values, float), color=colour, label=name.replace("_", " "))
     axis.axvline(threshold, color=RED, linestyle=":", label=f"threshold {threshold:.3g}")
     axis.set(xlabel="threshold", ylabel="share", ylim=(-0.02, 1.02))
@@ -108,10 +108,10 @@ def draw_thresholds(improvable: npt.NDArray[np.bool_], scores: Values, threshold
 
 
 def _with_intervals(
-    axis: Axes, scores: Sequence[float], values: Sequence[tuple[float, list[float] | None]]
+    axis: Axes, scores: Sequence[float], values: Sequence[tuple[float, Interval | None]]
 ) -> None:
     heights = [value for value, _ in values]
-    ends = [interval or [value, value] for value, interval in values]
+    ends = [interval or (value, value) for value, interval in values]
     axis.vlines(scores, [low for low, _ in ends], [high for _, high in ends], color=BLUE)
     axis.plot(scores, heights, color=BLUE, marker="o", label="people, 95 % intervals")
 

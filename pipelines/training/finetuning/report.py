@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from pipelines.data.json_records import from_builtins
 from pipelines.evaluation.calibration import Bin, calibrate
 from pipelines.evaluation.metrics import (
     agreement,
+    alert_figures,
     at_threshold,
     compare_average_precision,
     few_scenes,
-    of_alerts,
 )
 from pipelines.evaluation.records import (
     Agreement,
@@ -29,8 +27,6 @@ from pipelines.evaluation.records import (
 from pipelines.evaluation.thresholds import Target
 from pipelines.ratings.table import IMPROVABLE
 from pipelines.training.finetuning.learning_curve import Point
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -152,15 +148,15 @@ def make_report(
         cross_validated=crossed,
         by_rater=_by_rater(table),
         rating_agreement_held_out={
-            name: _typed(Agreement, agreement(test[name].to_numpy(), test["rating"].to_numpy()))
+            name: agreement(test[name].to_numpy(), test["rating"].to_numpy())
             for name in ("baseline", "fine-tuned")
         },
         threshold=ChosenThreshold(
             threshold,
             str(target) if target else None,
-            _typed(Alerts, of_alerts(improvable, table["alert"].to_numpy())),
+            alert_figures(improvable, table["alert"].to_numpy()),
         ),
-        at_threshold_held_out=_typed(AlertsAtThreshold, at_held_out),
+        at_threshold_held_out=at_held_out,
         learning_curve=list(curve),
         calibration_cross_validated=calibrate(
             table["rating"].to_numpy(np.float64),
@@ -230,13 +226,7 @@ def _compare(rated: pd.DataFrame, column: str) -> Comparison | None:
     if not 0 < improvable.sum() < len(improvable):
         return None  # average precision needs both
     scores = {"baseline": rated["baseline"].to_numpy(), "fine-tuned": rated[column].to_numpy()}
-    return _typed(
-        Comparison, compare_average_precision(improvable, scores, rated["scene"].to_numpy(str))
-    )
-
-
-def _typed(kind: type[T], figures: Mapping[str, object]) -> T:
-    return from_builtins(kind, figures, "evaluation")
+    return compare_average_precision(improvable, scores, rated["scene"].to_numpy(str))
 
 
 def _show(bounds: Interval | None, sign: str = "") -> str:

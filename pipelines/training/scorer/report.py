@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from msgspec import UNSET, UnsetType
 
-from pipelines.data.json_records import from_builtins
 from pipelines.evaluation.metrics import agreement
 from pipelines.evaluation.records import Agreement
 
@@ -127,7 +126,7 @@ def make_report(
             rows = table[mask & table["name"].str.fullmatch(pattern)]
             if len(rows) > 2:
                 figures = agreement(rows["ours"].to_numpy(), rows["truth"].to_numpy())
-                by_people[f"{source}_{side}"] = from_builtins(Agreement, figures, "evaluation")
+                by_people[f"{source}_{side}"] = figures
     made = table[held_out].reset_index(drop=True)
     parts = made["name"].str.extract(f"^{MADE}$")
     made = made.join(parts.fillna({"version": "", "strength": ""}))[parts["kind"].notna()]
@@ -151,7 +150,7 @@ def _restoration(made: pd.DataFrame) -> dict[str, Restoration]:
     pairs["delta"] = pairs["ours_after"] - pairs["ours_before"]
     report = {}
     for kind, rows in pairs.groupby("kind"):
-        spearman = agreement(rows["delta"].to_numpy(), rows["true_delta"].to_numpy())["spearman"]
+        spearman = agreement(rows["delta"].to_numpy(), rows["true_delta"].to_numpy()).spearman
         clear = _clear_cases(rows["delta"], rows["true_delta"], CLEAR_GAIN)
         report[str(kind)] = Restoration(
             len(rows),

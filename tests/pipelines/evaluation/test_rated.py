@@ -30,30 +30,32 @@ SCORES = IMPROVABLE + RNG.normal(scale=0.5, size=400)
 def test_the_target_is_reached_and_crossing_folds_comes_close(measure: Measure) -> None:
     target = Target(measure, 0.3 if measure == "alert_rate" else 0.8)
     report = at_target(IMPROVABLE, SCORES, SCENES, target)
-    low, high = report[f"{measure}_interval"]
-    assert low < report[measure] < high
-    assert report["cross_validated"][measure] == pytest.approx(report[measure], abs=0.05)
-    again = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, report["threshold"])
-    assert {name: report[name] for name in again} == again
+    low, high = getattr(report, f"{measure}_interval")
+    reached = getattr(report, measure)
+    assert low < reached < high
+    assert getattr(report.cross_validated, measure) == pytest.approx(reached, abs=0.05)
+    again = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, report.threshold)
+    assert {name: getattr(report, name) for name in vars(again)} == vars(again)
 
 
 def test_more_photos_of_the_same_scenes_are_no_more_certain() -> None:
     once = resampled_at_threshold(IMPROVABLE, SCORES, SCENES, 0.4)
     improvable, scores, scenes = (np.tile(part, 2) for part in (IMPROVABLE, SCORES, SCENES))
     twice = resampled_at_threshold(improvable, scores, scenes, 0.4)
-    assert twice["precision_interval"] == once["precision_interval"]
+    assert twice.precision_interval == once.precision_interval
 
 
 def test_a_score_at_the_threshold_is_an_alert() -> None:
     improvable, scores = np.array([True, False]), np.array([0.4, 0.39])
     report = resampled_at_threshold(improvable, scores, np.array(["a", "b"]), 0.4)
-    assert (report["precision"], report["recall"], report["alert_rate"]) == (1, 1, 0.5)
+    assert (report.precision, report.recall, report.alert_rate) == (1, 1, 0.5)
 
 
-def test_one_scene_tells_nothing_of_others() -> None:
+def test_one_scene_gives_no_intervals() -> None:
     report = resampled_at_threshold(IMPROVABLE, SCORES, np.full(400, "scene"), 0.4)
-    assert report["precision"] > 0.5
-    assert report["precision_interval"] is None
+    assert report.precision is not None
+    assert report.precision > 0.5
+    assert report.precision_interval is None
 
 
 def test_a_target_out_of_reach_says_how_far_one_comes() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.evaluation.metrics import at_threshold
+from pipelines.evaluation.records import AlertsAtThreshold
 from pipelines.evaluation.thresholds import (
     MEASURES,
     Measure,
@@ -42,11 +43,11 @@ def test_the_best_of_all_thresholds_is_found(
     figures = at_threshold(improvable, scores, found)
     assert reaches(figures, measure, value)
     best = min if measure == "recall" else max
-    assert figures["alert_rate"] == best(entry["alert_rate"] or 0 for entry in able)
+    assert figures.alert_rate == best(entry.alert_rate for entry in able)
 
 
-def reaches(figures: dict[str, float | None], measure: Measure, value: float) -> bool:
-    reached = figures[measure]
+def reaches(figures: AlertsAtThreshold, measure: Measure, value: float) -> bool:
+    reached = getattr(figures, measure)
     if reached is None:
         return False
     return reached <= value if measure == "alert_rate" else reached >= value

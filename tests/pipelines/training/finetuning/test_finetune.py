@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -160,10 +161,10 @@ def test_figures_at_the_threshold_are_those_of_the_predictions(finished: SimpleN
     alerts = (table["fine-tuned"] >= report["threshold"]["value"]).to_numpy()
     held_out = table["held_out"].to_numpy()
     figures = report["at_threshold_held_out"]
-    expected = metrics.of_alerts(improvable[held_out], alerts[held_out])
+    expected = asdict(metrics.alert_figures(improvable[held_out], alerts[held_out]))
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
     assert report["threshold"]["cross_validated"] == pytest.approx(
-        metrics.of_alerts(improvable, table["alert"].to_numpy())
+        asdict(metrics.alert_figures(improvable, table["alert"].to_numpy()))
     )
 
 

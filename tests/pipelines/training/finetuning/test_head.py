@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score
 from pipelines.data.splits import fold_of
 from pipelines.evaluation import metrics
 from pipelines.evaluation.calibration import calibrate
+from pipelines.evaluation.records import AlertsAtThreshold
 from pipelines.evaluation.thresholds import Target, find_threshold
 from pipelines.training.finetuning.head import (
     Head,
@@ -140,7 +141,7 @@ def test_what_a_fold_says_never_reaches_its_own_scores_or_threshold() -> None:
     assert np.array_equal(before.scores[folds == 2], after.scores[folds == 2])
     assert before.thresholds[2] == after.thresholds[2]
     assert not np.allclose(before.scores[folds == 3], after.scores[folds == 3])
-    precision = metrics.of_alerts(rated.improvable, before.alerts)["precision"]
+    precision = metrics.alert_figures(rated.improvable, before.alerts).precision
     assert precision is not None
     assert 0.55 < precision < 0.95
 
@@ -196,20 +197,21 @@ def test_average_precision_compares_on_the_same_scenes() -> None:
     report = metrics.compare_average_precision(
         improvable, {"random": rng.normal(size=400), "good": good}, scenes
     )
-    random, trained = report["scores"]["random"], report["scores"]["good"]
-    assert abs(random["auc_pr"] - report["prevalence"]) < 0.1
-    assert trained["auc_pr"] > 0.9
-    assert trained["gain_interval"][0] > 0.3
-    assert report["scenes"] == 20
+    random, trained = report.scores["random"], report.scores["good"]
+    assert abs(random.auc_pr - report.prevalence) < 0.1
+    assert trained.auc_pr > 0.9
+    assert isinstance(trained.gain_interval, tuple)
+    assert trained.gain_interval[0] > 0.3
+    assert report.scenes == 20
 
 
 def test_intervals_are_the_middle_95_percent() -> None:
-    assert metrics.interval(np.arange(1001.0)) == [25, 975]
+    assert metrics.interval(np.arange(1001.0)) == (25, 975)
 
 
 def test_agreement_is_of_values_of_ranks_and_of_distances() -> None:
     predicted, measured = np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 3.0])
-    assert metrics.agreement(predicted, measured) == {
+    assert asdict(metrics.agreement(predicted, measured)) == {
         "n": 3,
         "pearson": pytest.approx(np.corrcoef(predicted, measured)[0, 1]),
         "spearman": pytest.approx(1),
@@ -227,8 +229,8 @@ def test_a_rating_of_1_is_improvable_and_any_below_is_not() -> None:
 def test_threshold_figures() -> None:
     improvable = np.array([True, True, False, False])
     figures = metrics.at_threshold(improvable, np.array([0.9, 0.1, 0.5, 0.0]), 0.4)
-    assert figures == {"threshold": 0.4, "precision": 0.5, "recall": 0.5, "alert_rate": 0.5}
-    assert metrics.at_threshold(improvable, np.zeros(4), 0.4)["precision"] is None
+    assert figures == AlertsAtThreshold(0.4, precision=0.5, recall=0.5, alert_rate=0.5)
+    assert metrics.at_threshold(improvable, np.zeros(4), 0.4).precision is None
 
 
 def test_calibration_bins_hold_all_photos_and_know_what_they_do_not_know() -> None:
@@ -249,5 +251,5 @@ def test_calibration_bins_hold_all_photos_and_know_what_they_do_not_know() -> No
     # A rating of 1 is improvable; samples without a photo of a bin say nothing of it.
     two = np.repeat(["low", "high"], 15)
     low, high = calibrate(np.repeat([0.0, 1.0], 15), np.repeat([0.1, 0.9], 15), two)
-    assert (low.improvable, low.rating_interval) == (0, [0, 0])
-    assert (high.improvable, high.rating_interval) == (1, [1, 1])
+    assert (low.improvable, low.rating_interval) == (0, (0, 0))
+    assert (high.improvable, high.rating_interval) == (1, (1, 1))
