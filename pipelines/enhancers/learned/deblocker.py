@@ -25,7 +25,7 @@ class Deblocker(PhotoEnhancer):
     """Blind repair of JPEG blocks, ringing and lost colour, on the grid that the photo shows.
 
     Photos without a visible grid are returned as they are: the network knows only aligned blocks.
-    The model card is ``pipelines/enhancers/models/deblocker.md``.
+    The model card is ``pipelines/enhancers/learned/models/deblocker.md``.
     """
 
     name = "deblocker"

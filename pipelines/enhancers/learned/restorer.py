@@ -33,7 +33,7 @@ class Restorer(PhotoEnhancer):
     """Blind repair of JPEG blocks or else noise, of blur, of their residue, and of overexposure.
 
     Photos without any of that are returned as they are. The model card is
-    ``pipelines/enhancers/models/restorer.md``.
+    ``pipelines/enhancers/learned/models/restorer.md``.
     """
 
     name = "restorer"
