@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from annotation.app import Settings, make_app
     from annotation.exchange import (
         add_ratings,
         aggregate_ratings,
@@ -20,25 +21,28 @@ if TYPE_CHECKING:
         import_ratings,
     )
     from annotation.pairs import PairOptions, make_pairs
-    from annotation.server import make_app, serve
-    from annotation.sheets import make_sheets, read_answers
+    from annotation.server import serve
+    from annotation.sheet_answers import read_answers
+    from annotation.sheets import make_sheets
     from annotation.summary import summarize_ratings
 
 _MODULES = {
     "PairOptions": "pairs",
+    "Settings": "app",
     "add_ratings": "exchange",
     "aggregate_ratings": "exchange",
     "export_ratings": "exchange",
     "import_ratings": "exchange",
-    "make_app": "server",
+    "make_app": "app",
     "make_pairs": "pairs",
     "make_sheets": "sheets",
-    "read_answers": "sheets",
+    "read_answers": "sheet_answers",
     "serve": "server",
     "summarize_ratings": "summary",
 }
 __all__ = [
     "PairOptions",
+    "Settings",
     "add_ratings",
     "aggregate_ratings",
     "export_ratings",

@@ -23,7 +23,7 @@ def collect_ratings(sources: Sequence[Path]) -> list[Rating]:
             answers of one name.
 
     Example:
-        >>> rows = collect_ratings([Path("pairs"), Path("theirs.csv")])  # doctest: +SKIP
+        >>> rows = collect_ratings([Path("pairs"), Path("crowd.csv")])  # doctest: +SKIP
     """
     rows: list[Rating] = []
     seen: dict[_Key, tuple[Path, Rating]] = {}
@@ -63,8 +63,8 @@ def _is_new(row: Rating, source: Path, seen: dict[_Key, tuple[Path, Rating]]) ->
     if row.rater:
         names[row.rater, row.pair, row.repeat] = (
             f"{row.rater!r} has another answer to pair {row.pair!r} there; delete one of the two, "
-            f"number second showings in the column 'repeat', or tell two people of one name "
-            f"apart in the column 'rater'"
+            f"number second showings in the column 'repeat', or distinguish two people of one "
+            f"name in the column 'rater'"
         )
     known = False
     for name, problem in names.items():

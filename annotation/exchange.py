@@ -87,7 +87,7 @@ def import_ratings(
         DataError: the file is no such table, or rows are wrong.
 
     Example:
-        >>> rows = import_ratings(Path("theirs.csv"), {"rating": "verdict"})  # doctest: +SKIP
+        >>> rows = import_ratings(Path("crowd.csv"), {"rating": "verdict"})  # doctest: +SKIP
         >>> Path("ratings.csv").write_bytes(to_csv(rows))  # doctest: +SKIP
     """
     read = read_tasks if file.suffix.lower() == ".json" else read_rows
@@ -112,10 +112,10 @@ def add_ratings(pairs: Path, rows: Sequence[Rating]) -> Added:
     try:
         raters = _spelled([(row.pair, row.rater) for row in rows], store.raters())
         outcomes = store.record_all(list(zip(raters, events, strict=True)))
-        standing = {event.id for _, event in store.current_answers()}
+        current = {event.id for _, event in store.current_answers()}
     finally:
         store.close()
-    there = [outcome.id in standing for outcome in outcomes if outcome.status == "known"]
+    there = [outcome.id in current for outcome in outcomes if outcome.status == "known"]
     return Added(
         saved=sum(outcome.status == "saved" for outcome in outcomes),
         known=there.count(True),

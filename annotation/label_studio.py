@@ -136,7 +136,7 @@ def _answers(task: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[_Ans
 
 
 def _minimal(task: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[_Answer]:
-    """Read a task of JSON-MIN, which is one annotation, its choices beside the data fields."""
+    """Read a task of JSON-MIN, which is one annotation, its choices next to the data fields."""
     given = {name: task.get(names.get(name, name)) for name in CHOICES}
     if "annotator" not in task and not any(given.values()):
         raise ValueError("there is neither 'data' (format JSON) nor an annotation (JSON-MIN)")

@@ -49,7 +49,7 @@ class Side:
 
     Attributes:
         display: the whole photo, small enough for a screen.
-        crop: a part of the photo at full resolution, lossless; ``Pair.crop`` says which.
+        crop: a part of the photo at full resolution, lossless; see ``Pair.crop``.
         full: the whole photo at full resolution; None where ``display`` is that already.
     """
 
@@ -192,7 +192,7 @@ def read_picture(folder: Path, picture: Picture) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if hashlib.sha256(data).hexdigest() != picture.name.partition(".")[0]:
-        raise DataError(f"{path}: is not what the manifest says; restore it from a backup")
+        raise DataError(f"{path}: differs from the manifest; restore it from a backup")
     return data
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,22 +12,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
+from annotation.drafts import Draft, draft_of, make_pair
 from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, Manifest, Pair, write_manifest
-from annotation.pictures import content_features, degrade_strongly, render
+from annotation.pictures import content_features
 from annotation.selection import STRATA, choose, quotas, strata_of
 from pipelines.data import labels as label_table
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.console.progress import progress
 from trigger.errors import DataError, OptionError, PhotoError
-from trigger.files import make_folder, write_atomically
+from trigger.files import make_folder
 from trigger.photo import read_photo, read_same_photo
 from trigger.threads import default_workers, map_in_order
 
 CANDIDATES = 4  # photos compared per pair wanted, to choose diverse ones from
 SENTINEL_KINDS = ("bad", "identical", "good")
-SENTINEL_ENHANCER = "sentinel"
 MAX_SHARE = 0.5
 
 
@@ -99,20 +97,6 @@ class MadePairs:
             f"sentinels: {kinds or 'none'}\n"
             f"rate them with: trigger annotate {self.folder}\n"
         )
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """A pair to be made of a label."""
-
-    photo: str
-    path: str
-    scene: str
-    enhancer: str
-    enhanced: str
-    delta: float | None
-    sentinel: str
-    repeat: bool
 
 
 def make_pairs(
@@ -201,7 +185,7 @@ class _Maker:
         self._rng = np.random.default_rng(options.seed)
         self.skipped: list[PhotoError] = []
 
-    def choose(self, labels: pd.DataFrame) -> list[_Draft]:
+    def choose(self, labels: pd.DataFrame) -> list[Draft]:
         """Draft the pairs to make: the chosen photos, then the sentinels."""
         options = self._options
         candidates, features = self._compare(self._candidates(labels))
@@ -210,22 +194,22 @@ class _Maker:
         repeats = round(options.repeats * len(chosen))
         repeated = set(self._rng.permutation(chosen)[:repeats].tolist())
         drafts = [
-            _draft(label, repeat=row in repeated)
+            draft_of(label, repeat=row in repeated)
             for row, label in candidates.loc[chosen].iterrows()
         ]
-        # Sentinels are made of the best photos, where spoiling shows, if possible unchosen ones.
+        # Sentinels are made of the best photos, where degradation shows, if possible unchosen.
         best = candidates.sort_values("input_score", ascending=False, kind="stable")
         best = pd.concat([best.drop(index=chosen), best.loc[chosen]])
         best = best.head(round(options.sentinels * len(chosen)))
         return drafts + [
-            _draft(label, sentinel=kind)
+            draft_of(label, sentinel=kind)
             for (_, label), kind in zip(best.iterrows(), cycle(SENTINEL_KINDS), strict=False)
         ]
 
-    def make(self, drafts: list[_Draft]) -> list[Pair]:
+    def make(self, drafts: list[Draft]) -> list[Pair]:
         """Write the pictures of all pairs that can be made."""
         pairs: list[Pair] = []
-        made = map_in_order(partial(_make, self._out), drafts, self._workers)
+        made = map_in_order(partial(make_pair, self._out), drafts, self._workers)
         shown = self._show_progress
         for pair in progress(made, "pairs", total=len(drafts), unit="pairs", shown=shown):
             if isinstance(pair, PhotoError):
@@ -263,60 +247,3 @@ def _features(label: tuple[str, str]) -> npt.NDArray[np.float32] | PhotoError:
         return content_features(read_photo(data, name=path, at_least=64).image)
     except PhotoError as error:
         return error
-
-
-def _draft(label: pd.Series, *, sentinel: str = "", repeat: bool = False) -> _Draft:
-    return _Draft(
-        photo=label["photo"],
-        path=label["path"],
-        scene=label["scene"],
-        enhancer=SENTINEL_ENHANCER if sentinel else label["enhancer"],
-        enhanced=label["enhanced"],
-        delta=None if sentinel else round(float(label["delta"]), 4),
-        sentinel=sentinel,
-        repeat=repeat,
-    )
-
-
-def _make(out: Path, draft: _Draft) -> Pair | PhotoError:
-    try:
-        before, after = _photos(draft)
-    except PhotoError as error:
-        return error
-    rendered = render(before, after)
-    for picture, data in rendered.files.items():
-        path = out / picture.file
-        make_folder(path.parent)
-        write_atomically(path, data)
-    name = f"{draft.photo}\0{draft.enhancer}\0{draft.sentinel}"
-    return Pair(
-        pair=hashlib.sha256(name.encode()).hexdigest()[:16],
-        photo=draft.photo,
-        path=draft.path,
-        scene=draft.scene,
-        enhancer=draft.enhancer,
-        delta=draft.delta,
-        sentinel=draft.sentinel,
-        repeat=draft.repeat,
-        width=before.width,
-        height=before.height,
-        crop=rendered.crop,
-        before=rendered.before,
-        after=rendered.after,
-    )
-
-
-def _photos(draft: _Draft) -> tuple[Image.Image, Image.Image]:
-    """Return the photos before and after."""
-    photo = read_photo(read_same_photo(draft.path, draft.photo), name=draft.path).image
-    if draft.sentinel:
-        spoiled = photo if draft.sentinel == "identical" else degrade_strongly(photo)
-        return (photo, spoiled) if draft.sentinel == "bad" else (spoiled, photo)
-    enhanced = read_photo(draft.enhanced).image
-    if enhanced.size != photo.size:
-        raise PhotoError(
-            "corrupt",
-            draft.enhanced,
-            f"has {enhanced.size} pixels, the photo before has {photo.size}; label it again",
-        )
-    return photo, enhanced

@@ -37,7 +37,7 @@ def strata_of(deltas: FloatArray, threshold: float) -> npt.NDArray[np.int64]:
 def quotas(strata: npt.NDArray[np.int64], n: int) -> dict[int, int]:
     """Return how many of ``n`` each stratum gives, those nearest to the threshold first.
 
-    What a stratum lacks is given by the others in proportion to their shares.
+    Where a stratum has too few photos, the others make up for it in proportion to their shares.
 
     Example:
         >>> quotas(np.array([-1, -1, -1, 0, 0, 0, 5]), 4)
@@ -46,10 +46,10 @@ def quotas(strata: npt.NDArray[np.int64], n: int) -> dict[int, int]:
     found, counts = np.unique(strata, return_counts=True)
     nearest = np.argsort(np.abs(found + 0.5), kind="stable")
     found, counts = found[nearest], counts[nearest]
-    # A bump over the threshold, which lies between the strata -1 and 0.
+    # Bell curve centred on the threshold, which is between the strata -1 and 0.
     shares = 1 + EMPHASIS * np.exp(-0.5 * (found + 0.5) ** 2)
     n = min(n, int(counts.sum()))
-    # By bisection, the largest factor at which the strata together give no more than n.
+    # Bisection for the largest factor at which the strata together yield at most n photos.
     low, high = 0.0, float(n)
     for _ in range(60):
         middle = (low + high) / 2

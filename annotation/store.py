@@ -2,8 +2,7 @@
 
 An answer (rating or skip) and the undoing of an answer are both rows. The current answer is the
 one that was not undone. Ids come from the rater's browser, so sending a row twice is
-harmless; a uniqueness constraint, not the browser, sees to it that one showing of a pair has one
-standing answer.
+harmless; a uniqueness constraint ensures that a showing of a pair has one current answer.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ _SHARE = click.FloatRange(0, MAX_SHARE)
     default=0.05,
     show_default=True,
     metavar="SHARE",
-    help="Pairs with a known answer, as a share of those chosen: a spoiled photo as after, the "
-    "same photo twice, a spoiled photo as before.",
+    help="Pairs with a known answer, as a share of those chosen: a degraded photo as after, the "
+    "same photo twice, a degraded photo as before.",
 )
 @click.option(
     "--repeats",
@@ -74,7 +74,7 @@ def make(
     """Choose labelled photos worth rating, and make their before/after pairs.
 
     Chosen are photos of all deltas, most of them near the threshold, diverse in content. Pairs
-    with a known answer (sentinels) and second showings (repeats) are mixed in to tell how careful
+    with a known answer (sentinels) and second showings (repeats) are mixed in to measure how careful
     raters are. PAIRS/manifest.json names every picture by its hash.
     """
     options = PairOptions(n, threshold, sentinels, repeats, enhancer, scorer, seed)
@@ -106,7 +106,7 @@ def sheets(pairs: Path, out: Path, seed: int, workers: int | None) -> None:
 
     Each sheet is a picture with both photos of a pair as A and B, in random order: the whole
     photo, and the part where they differ most at 100 %. Sentinels and repeats, with sides swapped,
-    are among them. Give raters the folder SHEETS/sheets; keep SHEETS/key.json, which tells which
+    are among them. Give raters the folder SHEETS/sheets; keep SHEETS/key.json, which records which
     photo is which, to yourself.
     """
     key = make_sheets(pairs, out, seed=seed, workers=workers, show_progress=True)

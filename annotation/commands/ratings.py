@@ -12,7 +12,7 @@ import click
 
 from annotation.exchange import add_ratings, aggregate_ratings, export_ratings, import_ratings
 from annotation.label_studio import CHOICES, FIELDS
-from annotation.sheets import read_answers, side_preferences
+from annotation.sheet_answers import read_answers, side_preferences
 from annotation.summary import summarize, summarize_ratings
 from pipelines.ratings.table import COLUMNS, parse_words, to_csv
 from trigger.cli.options import check_output
@@ -32,7 +32,7 @@ def _sources(command: F) -> F:
     )
 
 
-@click.command(epilog="\b\nExample:\n  trigger ratings summary pairs theirs.csv --plot ratings.png")
+@click.command(epilog="\b\nExample:\n  trigger ratings summary pairs crowd.csv --plot ratings.png")
 @_sources
 @click.option("--plot", type=_PATH, metavar="PNG", help="Also draw it.")
 def summary(sources: tuple[Path, ...], plot: Path | None) -> None:
@@ -65,7 +65,7 @@ def export(pairs: Path, out: Path) -> None:
 @click.command(
     "import",
     epilog="\b\nExamples:\n"
-    "  trigger ratings import theirs.csv --column rating=verdict --word 'much better=2' \\\n"
+    "  trigger ratings import crowd.csv --column rating=verdict --word 'much better=2' \\\n"
     "      --out ratings.csv\n"
     "  trigger ratings import project.json --into pairs\n"
     "  trigger ratings import --sheets sheets answers.csv --out ratings.csv",
@@ -86,7 +86,7 @@ def export(pairs: Path, out: Path) -> None:
     "words",
     multiple=True,
     metavar="WORD=RATING",
-    help="What a word of theirs means, such as 'much better=2'.",
+    help="The rating that a word of FILE stands for, such as 'much better=2'.",
 )
 @click.option(
     "--sheets",
@@ -94,7 +94,11 @@ def export(pairs: Path, out: Path) -> None:
     metavar="SHEETS",
     help="FILE holds answers to these sheets (CSV or JSON: pair, better A/B/same, step 0..2).",
 )
-@click.option("--rater", metavar="NAME", help="With --sheets: who answered, where FILE says not.")
+@click.option(
+    "--rater",
+    metavar="NAME",
+    help="With --sheets: who answered, where FILE does not name the rater.",
+)
 def import_(
     file: Path,
     out: Path | None,
@@ -126,7 +130,7 @@ def import_(
     added = add_ratings(into, rows)
     sys.stdout.write(
         f"{added.saved} answers added, {added.known} were there already, "
-        f"{added.undone} left out since the rater has undone them, {len(added.refused)} refused\n"
+        f"{added.undone} skipped since the rater has undone them, {len(added.refused)} refused\n"
     )
     sys.stdout.writelines(f"  {problem}\n" for problem in added.refused[:SHOWN_REFUSALS])
     return 1 if added.refused else 0
@@ -141,10 +145,10 @@ def aggregate(sources: tuple[Path, ...], out: Path) -> None:
 
 
 def _split(text: str) -> tuple[str, str]:
-    ours, equals, theirs = text.partition("=")
+    ours, equals, other = text.partition("=")
     if not equals or ours not in COLUMNS:
         raise OptionError(f"--column {text!r} is not OURS=THEIRS; ours are {', '.join(COLUMNS)}")
-    return ours, theirs
+    return ours, other
 
 
 def _words(texts: Sequence[str]) -> dict[str, int]:

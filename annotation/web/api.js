@@ -1,4 +1,4 @@
-// Requests to the server. A request that gets no answer in time counts as "server away".
+// Requests to the server. A request that times out counts as "server unreachable".
 
 const PATIENCE = 10000; // milliseconds
 

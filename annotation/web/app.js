@@ -1,4 +1,4 @@
-// The page: signs a rater in, shows one pair after the other, and keeps what is answered.
+// The rating page: sign in, show pairs one after the other, record answers.
 
 import * as api from "./api.js";
 import { newId, Outbox } from "./outbox.js";
@@ -14,7 +14,7 @@ const PAN = 60; // CSS pixels per arrow key
 const $ = (id) => document.getElementById(id);
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-let plan; // what /api/work said
+let plan; // from /api/work
 let work;
 let outbox;
 let current = null; // the showing on the screen
@@ -34,7 +34,7 @@ const viewer = new Viewer($("stage"), {
 
 async function start() {
   const token = tokenOf(location.hash.slice(1));
-  // Out of the address bar, the history and what is shared from there.
+  // Remove the token from the address bar, the history and links copied from there.
   if (token) history.replaceState(null, "", location.pathname);
   for (;;) {
     try {
@@ -132,7 +132,7 @@ function apply(event) {
   work.apply(event);
 }
 
-// What another browser has done has precedence over what this one believes.
+// Answers given in another browser take precedence over this one's state.
 async function reload(text) {
   note(text);
   try {
@@ -145,7 +145,7 @@ async function reload(text) {
     takeOver(content);
     refresh();
   } catch {
-    // The server is away; what is shown stays true for this browser.
+    // The server is unreachable; this browser's state remains valid.
   }
 }
 
@@ -259,7 +259,7 @@ function undo() {
   });
 }
 
-// Nothing moves on before the browser has stored the event.
+// Show the next pair only after the browser has stored the event.
 function keep(event, then) {
   try {
     outbox.add(event);
@@ -277,7 +277,7 @@ function viewSettings() {
   return Object.entries(settings).map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
-// --- what is around the photos
+// --- progress, captions and messages
 
 function makeButtons() {
   $("ratings").replaceChildren(...plan.ratings.map(([rating, word], i) => {
@@ -452,7 +452,7 @@ const ONCE = { // a key held down does these only once
   "?": showHelp,
 };
 
-// Buttons on which Space flickers as it does elsewhere: those that choose how to look.
+// Buttons of viewing modes, on which Space flickers as it does elsewhere.
 const flickers = (target) => target === $("hold") || target.parentElement === $("modes");
 
 document.addEventListener("keydown", (event) => {

@@ -1,6 +1,6 @@
-// Events that the server has not yet confirmed. Each lies in localStorage under a key of its own,
-// so that tabs cannot overwrite each other's, and stays there until the server says that it is on
-// disk. Sending twice is harmless: the server knows events by their id.
+// Queue of events that the server has not confirmed yet. Each is kept in localStorage under its own
+// key, so that tabs cannot overwrite each other's events, until the server confirms that it is on
+// disk. Sending twice is harmless: the server identifies events by id.
 
 import { send, Refused } from "./api.js";
 
@@ -21,8 +21,8 @@ export class Outbox {
   #timer = 0;
   #wait = FIRST_WAIT;
 
-  // changed({waiting, away}) is told of every change, refused(event, reason) of refusals,
-  // signedOut() that the session has ended, arrived(event) of events that another tab added.
+  // Callbacks: changed({waiting, away}) on every change, refused(event, reason) on refusals,
+  // signedOut() when the session has ended, arrived(event) when another tab has added an event.
   constructor({ pairs, rater }, { changed, refused, signedOut, arrived }) {
     this.#rater = rater;
     this.#prefix = `outbox ${pairs} ${encodeURIComponent(rater)} `; // "Ann" does not begin "Ann B"
@@ -32,13 +32,13 @@ export class Outbox {
     addEventListener("storage", ({ key, newValue }) => {
       if (!key?.startsWith(this.#prefix)) return;
       if (newValue) arrived(JSON.parse(newValue));
-      else this.#tell(false);
+      else this.#notify(false);
     });
     addEventListener("online", () => this.flush());
     document.addEventListener("visibilitychange", () => this.flush());
   }
 
-  // Oldest first: an answer must arrive before its undoing.
+  // Oldest first: an answer must arrive before it is undone.
   keys() {
     return Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix)).sort();
   }
@@ -52,7 +52,7 @@ export class Outbox {
     this.#number += 1;
     const order = `${String(Date.now()).padStart(15, "0")} ${String(this.#number).padStart(6, "0")}`;
     localStorage.setItem(`${this.#prefix}${order} ${event.id}`, JSON.stringify(event));
-    this.#tell(false);
+    this.#notify(false);
     this.flush();
   }
 
@@ -73,14 +73,14 @@ export class Outbox {
         if (outcome.status === "refused") this.refused(event, outcome.reason);
       });
       this.#wait = FIRST_WAIT;
-      this.#tell(false);
+      this.#notify(false);
       this.#timer = setTimeout(() => this.flush(), 0);
     } catch (error) {
       if (error instanceof Refused && error.status === 401) {
         this.signedOut();
         return;
       }
-      this.#tell(true);
+      this.#notify(true);
       this.#timer = setTimeout(() => this.flush(), this.#wait);
       this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
     } finally {
@@ -88,7 +88,7 @@ export class Outbox {
     }
   }
 
-  #tell(away) {
+  #notify(away) {
     this.changed({ waiting: this.keys().length, away });
   }
 }

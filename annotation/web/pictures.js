@@ -1,6 +1,5 @@
-// Loads the pictures of showings ahead of time, so that the next pair is there when it is wanted.
-// Every showing has elements of its own, which the viewer puts into the page as they are: what has
-// been decoded need not be decoded again.
+// Preload the pictures of the next showings. Every showing has elements of its own, which the viewer
+// puts into the page as they are, so that nothing is decoded twice.
 
 const RETRY = 2000; // milliseconds
 
@@ -16,14 +15,14 @@ function load(url) {
 export class Pictures {
   #loaded = new Map(); // showing name -> promise of {before, after}, each [display, crop]
 
-  // Keeps the pictures of these showings, and drops those of others.
+  // Keep the pictures of these showings and drop all others.
   keep(showings) {
     const names = new Set(showings.map((showing) => showing.name));
     for (const name of this.#loaded.keys()) if (!names.has(name)) this.#loaded.delete(name);
     for (const showing of showings) this.get(showing);
   }
 
-  // Rejects if a picture cannot be loaded; asking again later tries again.
+  // Rejects if a picture cannot be loaded; a later call tries again.
   get(showing) {
     if (!this.#loaded.has(showing.name)) {
       const promise = this.#load(showing);
@@ -44,7 +43,7 @@ export class Pictures {
     return sides;
   }
 
-  // Both photos at full resolution, or null where the display copies are that already.
+  // Both photos at full resolution, or null where the display copies already are.
   async full(showing) {
     if (!showing.before.full) return null;
     const images = { before: load(showing.before.full), after: load(showing.after.full) };

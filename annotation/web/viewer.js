@@ -1,5 +1,5 @@
-// Shows two photos so that they can be compared: side by side, flickering or under a slider, always
-// zoomed and moved together.
+// Viewer that compares two photos: side by side, flickering or under a slider, zoomed and panned
+// together.
 
 const LARGEST = 8; // device pixels per photo pixel
 const FILL = 2; // small photos are enlarged up to this many CSS pixels per photo pixel
@@ -24,7 +24,7 @@ export class Viewer {
   #pointers = new Map();
   #drag = null;
 
-  // zoomed({percent, fitted}), moved(position) and wantsFull() tell the page what has happened.
+  // Callbacks: zoomed({percent, fitted}), moved(position), wantsFull().
   constructor(stage, { zoomed, moved, wantsFull }) {
     this.#stage = stage;
     this.zoomed = zoomed;
@@ -75,7 +75,7 @@ export class Viewer {
     }
   }
 
-  // Lays the full photos between the display copies and the crops.
+  // Insert the full photos between the display copies and the crops.
   addFull(showing, images) {
     if (showing !== this.#showing) return;
     for (const pane of Object.values(this.#panes)) {
@@ -84,7 +84,7 @@ export class Viewer {
     }
   }
 
-  // How the photos were looked at, for the record.
+  // How the photos were viewed, for the record.
   get settings() {
     return { mode: this.mode, after: this.#showing.after_side, zoom: `${this.#largestPercent}` };
   }
@@ -110,7 +110,7 @@ export class Viewer {
 
   slideBy(percent) { this.slide(this.#position + percent); }
 
-  // To 100 % (or the next step that is clearly larger than now), and back to the whole photo.
+  // Toggle between 100 % (or the next clearly larger step) and the whole photo.
   toggle(point) {
     if (!this.#showing) return;
     if (!this.#isFitted) {
@@ -127,7 +127,7 @@ export class Viewer {
 
   zoomBy(steps) { if (this.#showing) this.#setScale(this.#scale * STEP ** steps); }
 
-  // Moves what is seen by CSS pixels.
+  // Pan by CSS pixels.
   panBy(x, y) {
     this.#centre.x += x / this.#scale;
     this.#centre.y += y / this.#scale;
@@ -137,7 +137,7 @@ export class Viewer {
   get isFitted() { return this.#isFitted; }
 
   #setScale(scale, { x = 0, y = 0 } = {}) {
-    // (x, y), from the middle of its pane in CSS pixels, shows the same point as before.
+    // Keep the point at (x, y), relative to the middle of its pane in CSS pixels, in place.
     const before = this.#scale;
     this.#scale = clamp(scale, this.#fit, Math.max(LARGEST / devicePixelRatio, this.#fit));
     this.#centre.x += x / before - x / this.#scale;
@@ -146,20 +146,20 @@ export class Viewer {
     this.#draw();
   }
 
-  // Where the panes are, and how large the whole photo may be.
+  // Lay out the panes; find the scale at which the whole photo fits.
   #layOut() {
     if (!this.#showing) return;
     const { clientWidth, clientHeight } = this.#stage;
     const { width, height } = this.#showing;
     const fit = (w, h) => Math.min(w / width, h / height, FILL);
     const gap = 6;
-    const beside = fit((clientWidth - gap) / 2, clientHeight);
+    const sideBySide = fit((clientWidth - gap) / 2, clientHeight);
     const stacked = fit(clientWidth, (clientHeight - gap) / 2);
     let boxes = { left: [0, 0, 1, 1], right: [0, 0, 1, 1] };
     if (this.mode !== "side") {
       this.#fit = fit(clientWidth, clientHeight);
-    } else if (beside >= stacked) {
-      this.#fit = beside;
+    } else if (sideBySide >= stacked) {
+      this.#fit = sideBySide;
       boxes = { left: [0, 0, 0.5, 1], right: [0.5, 0, 0.5, 1] };
     } else {
       this.#fit = stacked;
@@ -186,7 +186,7 @@ export class Viewer {
     const reach = (size, room) => Math.min(room / 2 / scale, size / 2);
     this.#centre.x = clamp(this.#centre.x, reach(width, clientWidth), width - reach(width, clientWidth));
     this.#centre.y = clamp(this.#centre.y, reach(height, clientHeight), height - reach(height, clientHeight));
-    // On whole device pixels, or 100 % would be blurred.
+    // Align to whole device pixels; otherwise 100 % is blurred.
     const snap = (value) => Math.round(value * devicePixelRatio) / devicePixelRatio;
     const percent = Math.round(scale * devicePixelRatio * 100);
     for (const [side, pane] of Object.entries(this.#panes)) {
@@ -209,7 +209,7 @@ export class Viewer {
     if (display && scale * devicePixelRatio * width > display.naturalWidth * 1.05) this.wantsFull();
   }
 
-  // Where an event is, from the middle of its pane.
+  // Position of an event relative to the middle of its pane.
   #offsetOf({ clientX, clientY }) {
     let pane = this.#panes.left;
     for (const other of Object.values(this.#panes)) {

@@ -1,4 +1,4 @@
-// What a rater has to do and has done. Knows nothing of the page.
+// A rater's showings and answers; independent of the page.
 
 const nameOf = ({ pair, repeat }) => `${pair} ${repeat}`;
 
@@ -11,7 +11,7 @@ export class Work {
     answers.forEach((answer) => this.#answers.set(nameOf(answer), answer));
   }
 
-  // Takes over an event that was made here, or that waited in the outbox.
+  // Apply an event made here or restored from the outbox.
   apply(event) {
     const name = nameOf(event);
     if (event.kind === "answer") {

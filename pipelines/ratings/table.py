@@ -129,7 +129,7 @@ def read_rows(
             and what is wrong with each.
 
     Example:
-        >>> read_rows(Path("theirs.csv"), {"path": "image", "rating": "verdict"},
+        >>> read_rows(Path("crowd.csv"), {"path": "image", "rating": "verdict"},
         ...           {"much better": 2})  # doctest: +SKIP
     """
     table = read_csv(path)
@@ -239,11 +239,11 @@ def check_time(text: str) -> None:
 
 def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
     """Return the place of each of our columns."""
-    for ours, theirs in columns.items():
+    for ours, other in columns.items():
         if ours not in COLUMNS:
             raise DataError(f"there is no column {ours!r}; columns are {', '.join(COLUMNS)}")
-        if theirs not in header:
-            raise DataError(f"{path}: column {theirs!r} is missing; got {header}")
+        if other not in header:
+            raise DataError(f"{path}: column {other!r} is missing; got {header}")
     places = {
         name: header.index(columns.get(name, name))
         for name in COLUMNS

@@ -231,12 +231,12 @@ def test_answers_of_elsewhere_are_checked_as_those_of_the_page_are(
     assert f"zoe, pair {name}: this pair has an answer already" in said
     assert main(["ratings", "export", str(pairs), "--out", str(out)]) == 0
     assert [row.rater for row in read_rows(out)] == ["Zoe", "Zoe"]
-    assert "0 answers added, 1 were there already, 0 left" in bring(f"{taken},{name},Zoe,1,0")
+    assert "0 answers added, 1 were there already, 0 skipped" in bring(f"{taken},{name},Zoe,1,0")
     store = Store(pairs / RATINGS_FILE)
     undo = Event("f" * 16, "undo", name, 0, "2025-05-01T12:31:00Z", undoes=taken)
     assert store.record("Zoe", [undo])[0].status == "saved"
     store.close()
-    assert "0 answers added, 0 were there already, 1 left" in bring(f"{taken},{name},Zoe,1,0")
+    assert "0 answers added, 0 were there already, 1 skipped" in bring(f"{taken},{name},Zoe,1,0")
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "x.jpg", f"{'a' * 64}.svg"])

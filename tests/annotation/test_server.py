@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pytest
 from annotation_folders import WAIT, Client, Server, answer, make_pairs, serving, undo
 
+from annotation.app import Settings, make_app
 from annotation.manifest import RATINGS_FILE, read_manifest
 from annotation.order import showings_of
 from annotation.raters import read_raters
-from annotation.server import Settings, make_app
 from annotation.store import Event, Outcome, Store
 from pipelines.ratings.table import read_rows
 from trigger.cli.app import main
@@ -159,7 +159,7 @@ def test_an_unforeseen_error_is_told_in_the_same_way(
 ) -> None:
     store = Store(pairs / RATINGS_FILE)
     app = make_app(pairs, read_manifest(pairs), store, Settings())
-    monkeypatch.setattr("annotation.server._Pages._signed_in", None)
+    monkeypatch.setattr("annotation.app._Pages._signed_in", None)
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

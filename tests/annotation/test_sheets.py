@@ -14,7 +14,8 @@ from annotation_folders import make_pairs
 from PIL import Image
 
 from annotation.manifest import read_manifest
-from annotation.sheets import Key, make_sheets, read_answers, read_key, side_preferences
+from annotation.sheet_answers import read_answers, side_preferences
+from annotation.sheets import Key, make_sheets, read_key
 from pipelines.ratings.table import read_rows
 from trigger.cli.app import main
 from trigger.errors import DataError, OptionError
