@@ -1,9 +1,9 @@
 """How well does the scorer do on scenes it has not seen, whichever they are? Five trainings.
 
 ``python benchmarks/folds.py DATA [--out build] [--folds 0 1 2 3 4]`` with DATA laid out as for
-``trigger packaged rebuild``. Each training holds out another fifth of all scenes and is evaluated on
-it. That of fold 0 is the packaged scorer's, and is taken from a folder that a rebuild has used. An
-interrupted run resumes; a training takes about as long as in a rebuild. Only fold 0 is strictly
+``trigger packaged rebuild``. Each training holds out another fifth of all scenes and is evaluated
+on it. That of fold 0 is the packaged scorer's, and is taken from a folder that a rebuild has used.
+An interrupted run resumes; a training takes about as long as in a rebuild. Only fold 0 is strictly
 unseen: the enhancer whose output is among the examples was trained on scenes of the others, and
 one photo of CQ100 shows the same as kodak15.png, in another fold.
 

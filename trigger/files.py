@@ -31,7 +31,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def resolved(path: str | os.PathLike[str]) -> Path:
-    """Return the absolute path with links resolved; unlike ``Path.resolve``, accepts link cycles."""
+    """Return the absolute path with links resolved; unlike ``Path.resolve``, accepts cycles."""
     return Path(os.path.realpath(path))
 
 
@@ -73,6 +73,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     Raises:
         DataError: the folder is missing or not writable, no file can have that name, or the disk
             is full.
+
+    Example:
+        >>> write_atomically("notes.txt", b"whole or not at all")  # doctest: +SKIP
     """
     try:
         mode = _mode(path)

@@ -74,8 +74,8 @@ def make(
     """Choose labelled photos worth rating, and make their before/after pairs.
 
     Chosen are photos of all deltas, most of them near the threshold, diverse in content. Pairs
-    with a known answer (sentinels) and second showings (repeats) are mixed in to measure how careful
-    raters are. PAIRS/manifest.json names every picture by its hash.
+    with a known answer (sentinels) and second showings (repeats) are mixed in to measure how
+    careful raters are. PAIRS/manifest.json names every picture by its hash.
     """
     options = PairOptions(n, threshold, sentinels, repeats, enhancer, scorer, seed)
     made = make_pairs(labels, out, options, workers=workers, show_progress=True)

@@ -6,9 +6,10 @@ from pipelines.scorers.packaged import PackagedScorer
 
 
 class AlexNetRankScorer(PackagedScorer):
-    """AlexNet with a rank-based loss (Kong et al. 2016); see :mod:`pipelines.training.scorer.alexnet`.
+    """AlexNet with a rank-based loss (Kong et al. 2016).
 
-    Predicts mean opinions. The model card is ``pipelines/scorers/models/alexnet-rank.md``.
+    Predicts mean opinions. Not packaged; ``built_by`` makes it. See
+    :mod:`pipelines.training.scorer.alexnet`.
     """
 
     name = "alexnet-rank"

@@ -203,7 +203,8 @@ def test_ratings_survive_a_server_that_is_killed_and_started_again(
         press(page, -1)
         press(page, 1)
         page.wait_for_function(
-            "() => document.querySelector('#sync').textContent === 'Server unreachable, 2 kept here'"
+            "() => document.querySelector('#sync').textContent"
+            " === 'Server unreachable, 2 kept here'"
         )
         server = Server(pairs, port=server.port)
         press(page, 0)

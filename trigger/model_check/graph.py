@@ -86,7 +86,8 @@ def _verify_model(model: schema.ModelT) -> None:
 def _operator_name(code: schema.OperatorCodeT) -> str:
     number = flatbuffer_utils.get_builtin_code_from_operator_code(code)
     _require(number in _OPERATORS, f"operator code {number} is unknown")
-    return _OPERATORS[number]
+    name: str = _OPERATORS[number]
+    return name
 
 
 def _verify_tensor(tensor: schema.TensorT, model: schema.ModelT, place: str) -> None:

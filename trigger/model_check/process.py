@@ -84,4 +84,5 @@ def _values(entry: Mapping[str, Any], seed: int | None) -> np.ndarray[Any, Any]:
         return np.zeros(entry["shape"], entry["dtype"])
     noise = np.random.default_rng(seed).random(entry["shape"])
     scale = 1 if np.issubdtype(entry["dtype"], np.inexact) else 255
-    return (noise * scale).astype(entry["dtype"])
+    values: np.ndarray[Any, Any] = (noise * scale).astype(entry["dtype"])
+    return values

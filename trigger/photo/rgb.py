@@ -52,7 +52,8 @@ def scale_to_8_bits(values: npt.NDArray[np.generic], white: float) -> npt.NDArra
     with np.errstate(invalid="ignore", over="ignore"):
         gray = np.nan_to_num(values.astype(np.float32))
     scaled = np.clip(gray / np.float32(white), 0, 1) * 255
-    return np.rint(scaled).astype(np.uint8)
+    eight_bits: npt.NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
+    return eight_bits
 
 
 def integer_white(highest: int, full: int) -> int:

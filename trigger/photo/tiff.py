@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from PIL import Image, ImageFile, TiffImagePlugin, TiffTags
+from PIL import Image, ImageFile, TiffImagePlugin, TiffTags, _imaging
 
 from trigger.errors import PhotoError
 from trigger.photo import tiff_samples as fields
@@ -36,7 +36,7 @@ class Tiff(TiffImagePlugin.TiffImageFile):
     def load_prepare(self) -> None:
         """Allocate the image."""
         if self._im is None:
-            self.im = Image.core.new(self.mode, self._tile_size)
+            self.im = _imaging.new(self.mode, self._tile_size)
         ImageFile.ImageFile.load_prepare(self)
 
 
@@ -147,8 +147,7 @@ _decoding = 0
 _previous: int | None = None
 
 
-@_Handler
-def _record(module: bytes | None, message: bytes | None, _arguments: int | None) -> None:
+def _record_error(module: bytes | None, message: bytes | None, _arguments: int | None) -> None:
     text = b": ".join(part for part in (module, message) if part).decode(errors="replace")
     errors: list[str] | None = getattr(_recorded, "errors", None)
     if errors is None:
@@ -157,13 +156,16 @@ def _record(module: bytes | None, message: bytes | None, _arguments: int | None)
         errors.append(text)
 
 
+_record = _Handler(_record_error)  # kept, since libtiff calls it
+
+
 @functools.cache
 def _set_handler() -> Callable[[Any], int | None] | None:
     """Return libtiff's function that sets the handler; None if it is out of reach, as on Windows,
     where libtiff is a part of Pillow's module.
     """
     try:
-        function = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        function = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
     except (AttributeError, OSError):
         return None
     function.restype = ctypes.c_void_p

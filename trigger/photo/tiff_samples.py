@@ -92,7 +92,8 @@ def decode_samples(data: bytes, image: TiffImagePlugin.TiffImageFile) -> Image.I
 def memory_needed(tags: Tags, size: tuple[int, int]) -> int:
     """Bytes that ``decode_samples`` holds at a time, at most."""
     sample_bytes = -(-max(tags.get(BITS, (8,))) // 8)
-    return size[0] * size[1] * (3 * sample_bytes * tags.get(SAMPLES, 1) + 4)
+    bytes_per_pixel: int = 3 * sample_bytes * tags.get(SAMPLES, 1) + 4
+    return size[0] * size[1] * bytes_per_pixel
 
 
 def _full(dtype: np.dtype[Any]) -> int:

@@ -51,9 +51,9 @@ class Restorer(PhotoEnhancer):
             learned_from = record["training"]["repaired_by"]
             if learned_from != first_repair_version():
                 raise ModelError(
-                    f"{MODELS / self.name}.json: was trained on the results of repairs {learned_from}, "
-                    f"but these are repairs {first_repair_version()}; train it again with: "
-                    f"{self.built_by}"
+                    f"{MODELS / self.name}.json: was trained on the results of repairs "
+                    f"{learned_from}, but these are repairs {first_repair_version()}; train it "
+                    f"again with: {self.built_by}"
                 )
             self._network = load_tflite(data, self.name)
         else:

@@ -31,7 +31,8 @@ def test_help_lists_every_command_without_importing_any() -> None:
     code = (
         "import sys, trigger.cli.app\n"
         "trigger.cli.app.main(['--help'])\n"
-        "heavy = {'tensorflow', 'keras', 'apache_beam', 'pandas', 'ai_edge_litert', 'jinja2', 'numpy', 'PIL'}\n"
+        "heavy = {'tensorflow', 'keras', 'apache_beam', 'pandas', 'ai_edge_litert', 'jinja2'}\n"
+        "heavy |= {'numpy', 'PIL'}\n"
         "assert not (heavy | {'pipelines', 'export', 'annotation'}) & set(sys.modules)\n"
     )
     command = [sys.executable, "-c", code]
