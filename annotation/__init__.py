@@ -9,8 +9,9 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trigger.facade import lazy_exports
 
 if TYPE_CHECKING:
     from annotation.app import Settings, make_app
@@ -26,20 +27,6 @@ if TYPE_CHECKING:
     from annotation.sheets import make_sheets
     from annotation.summary import summarize_ratings
 
-_MODULES = {
-    "PairOptions": "pairs",
-    "Settings": "app",
-    "add_ratings": "exchange",
-    "aggregate_ratings": "exchange",
-    "export_ratings": "exchange",
-    "import_ratings": "exchange",
-    "make_app": "app",
-    "make_pairs": "pairs",
-    "make_sheets": "sheets",
-    "read_answers": "sheet_answers",
-    "serve": "server",
-    "summarize_ratings": "summary",
-}
 __all__ = [
     "PairOptions",
     "Settings",
@@ -55,9 +42,21 @@ __all__ = [
     "summarize_ratings",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is used: each command needs only some of these modules."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"annotation.{_MODULES[name]}"), name)
+# Each command needs only some of these modules.
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "PairOptions": "pairs",
+        "Settings": "app",
+        "add_ratings": "exchange",
+        "aggregate_ratings": "exchange",
+        "export_ratings": "exchange",
+        "import_ratings": "exchange",
+        "make_app": "app",
+        "make_pairs": "pairs",
+        "make_sheets": "sheets",
+        "read_answers": "sheet_answers",
+        "serve": "server",
+        "summarize_ratings": "summary",
+    },
+)

@@ -5,8 +5,9 @@ TensorFlow and LiteRT are imported with the first use of a name.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trigger.facade import lazy_exports
 
 if TYPE_CHECKING:
     from export.metadata import read_metadata
@@ -14,14 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ExportReport", "export_model", "read_metadata"]
 
-_MODULES = {
-    "ExportReport": "export.model",
-    "export_model": "export.model",
-    "read_metadata": "export.metadata",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(_MODULES[name]), name)
-    raise AttributeError(f"module 'export' has no attribute {name!r}")
+__getattr__ = lazy_exports(
+    __name__, {"ExportReport": "model", "export_model": "model", "read_metadata": "metadata"}
+)

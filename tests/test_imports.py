@@ -1,4 +1,4 @@
-"""Facades export what they say, importing stays light, and nothing comes from the current folder."""
+"""Facades export their names, and importing stays light."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ FACADES = {
     },
     "trigger.photo": {"find_photos", "read_photo"},
     "export": {"ExportReport", "export_model", "read_metadata"},
+    "annotation": {"make_app", "make_pairs", "serve", "summarize_ratings"},
+    "pipelines.data": {"Recipe", "is_held_out", "origins_of", "read_labels"},
+    "pipelines.degradation": {"Factors", "degrade"},
+    "pipelines.enhancers": {"enhance_photo", "load_enhancer"},
+    "pipelines.evaluation": {"Target", "evaluate"},
+    "pipelines.labelling": {"label_photos", "label_status"},
+    "pipelines.ratings": {"aggregate", "rated_photos"},
+    "pipelines.scorers": {"load_scorer", "mean_score"},
+    "pipelines.training": {"finetune", "train", "train_enhancer", "train_scorer"},
 }
 
 

@@ -9,8 +9,9 @@ The first name that is used loads NumPy and Pillow; the TFLite runtime follows w
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trigger.facade import lazy_exports
 
 if TYPE_CHECKING:
     from trigger.assessment import Assessment, RejectedPhoto, Trigger, should_enhance
@@ -43,24 +44,23 @@ __all__ = [
     "should_enhance",
 ]
 
-_MODULES = {
-    "trigger.assessment": ("Assessment", "RejectedPhoto", "Trigger", "should_enhance"),
-    "trigger.errors": (
-        "DataError",
-        "MissingExtra",
-        "ModelError",
-        "OptionError",
-        "PhotoError",
-        "TriggerError",
-    ),
-    "trigger.model": ("Model", "load_model"),
-    "trigger.photo": ("Photo", "PhotoSource", "read_photo"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            value = globals()[name] = getattr(importlib.import_module(module), name)
-            return value
-    raise AttributeError(f"module 'trigger' has no attribute {name!r}")
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Assessment": "assessment",
+        "DataError": "errors",
+        "MissingExtra": "errors",
+        "Model": "model",
+        "ModelError": "errors",
+        "OptionError": "errors",
+        "Photo": "photo",
+        "PhotoError": "errors",
+        "PhotoSource": "photo",
+        "RejectedPhoto": "assessment",
+        "Trigger": "assessment",
+        "TriggerError": "errors",
+        "load_model": "model",
+        "read_photo": "photo",
+        "should_enhance": "assessment",
+    },
+)

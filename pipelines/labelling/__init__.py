@@ -8,8 +8,9 @@ Example:
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from trigger.facade import lazy_exports
 
 if TYPE_CHECKING:
     from pipelines.labelling.compact import compact_labels
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["compact_labels", "label_photos", "label_report", "label_status"]
 
-_MODULES = {
-    "compact_labels": "compact",
-    "label_photos": "run",
-    "label_report": "report",
-    "label_status": "status",
-}
-
-
-def __getattr__(name: str) -> object:
-    # Imported when asked for: workers and `trigger labels status` need little of this.
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+# Workers and `trigger labels status` need little of this.
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "compact_labels": "compact",
+        "label_photos": "run",
+        "label_report": "report",
+        "label_status": "status",
+    },
+)

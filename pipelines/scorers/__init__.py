@@ -78,7 +78,12 @@ def load_scorer(spec: str) -> Scorer:
 
 
 def mean_score(opinions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return mean opinions, 1..10, (N,) float32, of distributions (N, 10) or means (N, 1)."""
+    """Return mean opinions, 1..10, (N,) float32, of distributions (N, 10) or means (N, 1).
+
+    Example:
+        >>> mean_score(np.eye(10, dtype=np.float32)[:2])
+        array([1., 2.], dtype=float32)
+    """
     if opinions.shape[1] == 1:
         return opinions[:, 0]
     return (opinions @ np.arange(1, 11)).astype(np.float32)
@@ -92,6 +97,11 @@ def checked_opinions(
     Raises:
         ScorerError: wrong shape, values that are not finite, rows that do not sum to 1, or means
             beyond 1..10 by more than half a point.
+
+    Example:
+        >>> photos = [np.zeros((64, 64, 3), np.uint8)]
+        >>> checked_opinions(load_scorer("nima"), photos).shape
+        (1, 10)
     """
     rows = np.asarray(scorer.score(photos), np.float32)
     if rows.shape not in ((len(photos), 10), (len(photos), 1)):

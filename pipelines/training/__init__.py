@@ -12,8 +12,7 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.training.options import (
     EnhancerOptions,
@@ -21,6 +20,7 @@ from pipelines.training.options import (
     ScorerOptions,
     TrainOptions,
 )
+from trigger.facade import lazy_exports
 
 if TYPE_CHECKING:
     from pipelines.training.baseline import train
@@ -39,16 +39,13 @@ __all__ = [
     "train_scorer",
 ]
 
-_MODULES = {
-    "train": "pipelines.training.baseline",
-    "finetune": "pipelines.training.finetuning.finetune",
-    "train_scorer": "pipelines.training.scorer.train",
-    "train_enhancer": "pipelines.training.enhancers.train",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a training function when it is first used."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+# Commands show their options without loading TensorFlow.
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "finetune": "finetuning.finetune",
+        "train": "baseline",
+        "train_enhancer": "enhancers.train",
+        "train_scorer": "scorer.train",
+    },
+)

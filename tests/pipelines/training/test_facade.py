@@ -22,13 +22,6 @@ def test_options_do_not_load_tensorflow() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_every_training_is_exported() -> None:
-    for name in ("train", "finetune", "train_scorer", "train_enhancer"):
-        assert callable(getattr(pipelines.training, name))
-    with pytest.raises(AttributeError, match="no attribute 'fit'"):
-        pipelines.training.fit  # noqa: B018
-
-
 def test_options_out_of_range_are_errors() -> None:
     for wrong in ({"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"seed": -1}):
         with pytest.raises(OptionError, match="it must be"):
