@@ -103,6 +103,11 @@ def add_ratings(pairs: Path, rows: Sequence[Rating]) -> Added:
 
     Raises:
         DataError: an answer does not fit the pairs; then none is added.
+
+    Example:
+        >>> rows = read_rows(Path("crowd.csv"))  # doctest: +SKIP
+        >>> add_ratings(Path("pairs"), rows).saved  # doctest: +SKIP
+        120
     """
     known = {pair.pair: pair for pair in read_manifest(pairs).pairs}
     for row in rows:
@@ -137,6 +142,11 @@ def aggregate_ratings(sources: Sequence[Path], out: Path) -> int:
 
     Returns:
         The number of rated pairs.
+
+    Example:
+        >>> sources = [Path("pairs"), Path("crowd.csv")]
+        >>> aggregate_ratings(sources, Path("aggregated.csv"))  # doctest: +SKIP
+        183
     """
     rows = collect_ratings(sources)
     pairs = aggregate(rows, judge_raters(rows))

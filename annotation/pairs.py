@@ -46,6 +46,10 @@ class PairOptions:
 
     Raises:
         OptionError: a share is out of its range.
+
+    Example:
+        >>> PairOptions(n=200, enhancer="restorer").sentinels
+        0.05
     """
 
     n: int = 1000
@@ -162,7 +166,7 @@ def _check_empty(out: Path) -> None:
 
 def _read_labels(folder: Path, options: PairOptions) -> pd.DataFrame:
     """Return the labels that have an enhanced copy, with the enhancer as NAME-VERSION."""
-    found = label_table.read(folder, enhancer=options.enhancer, scorer=options.scorer)
+    found = label_table.read_labels(folder, enhancer=options.enhancer, scorer=options.scorer)
     labels = label_table.with_copies(folder, found)
     labels["enhancer"] = labels["enhancer"] + "-" + labels["enhancer_version"]
     with_copy = labels[labels["enhanced"] != ""].reset_index(drop=True)

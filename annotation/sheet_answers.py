@@ -72,6 +72,10 @@ def side_preferences(rows: Sequence[Rating]) -> dict[str, tuple[int, int]]:
 
     Args:
         rows: answers to sheets.
+
+    Example:
+        >>> side_preferences(read_answers(Path("sheets"), Path("ann.csv")))  # doctest: +SKIP
+        {'ann': (24, 51)}
     """
     counts: dict[str, tuple[int, int]] = {}
     for row in rows:

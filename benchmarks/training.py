@@ -36,7 +36,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
 from export.network import load_network
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.provenance import origins_of
 from pipelines.data.splits import is_held_out
@@ -317,7 +317,9 @@ def main() -> int:
     rated = rated[~rated["scene"].map(is_held_out)].reset_index(drop=True)
     if PHONES not in set(rated["raters"]):
         parser.error(f"{args.ratings}: holds no ratings of {PHONES}; derive them with --live")
-    labels = read(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(drop=True)
+    labels = read_labels(args.labels, enhancer=args.enhancer, scorer=args.scorer).reset_index(
+        drop=True
+    )
     labels = labels.join(origins_of(labels))
     make_folder(args.out)
     stamp, facts = args.out / "variants.json", {n: str(value) for n, value in vars(args).items()}

@@ -90,6 +90,11 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
     Raises:
         ModelError: the file is missing, not TFLite, damaged, or was not written by
             ``trigger export``.
+
+    Example:
+        >>> from trigger.model import PACKAGED
+        >>> read_metadata(PACKAGED / "trigger.tflite")["output"]["threshold"]
+        0.4
     """
     path = Path(path)
     try:

@@ -186,6 +186,10 @@ def should_enhance(photo: PhotoSource, threshold: float = DEFAULT_THRESHOLD) -> 
     Raises:
         PhotoError: the photo cannot be read.
         OptionError: the threshold is not a finite number.
+
+    Example:
+        >>> should_enhance("IMG_0042.jpg")  # doctest: +SKIP
+        True
     """
     return _packaged().assess(photo).score >= check_threshold(threshold)
 

@@ -11,11 +11,16 @@ from trigger.photo import photo_hash, read_photo_bytes
 
 logger = logging.getLogger(__name__)
 
-MOST_MISSING = 0.1  # of the photos; few go astray, but the rest must stand for all
+MAX_MISSING_SHARE = 0.1  # results of fewer photos would not represent all of them
 
 
-def identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Photos with their hashes; files that cannot be read are named and left out."""
+def with_hashes(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield photos with their hashes; log and skip files that cannot be read.
+
+    Example:
+        >>> dict(with_hashes([Path("a.jpg")]))  # doctest: +SKIP
+        {PosixPath('a.jpg'): '5f3c...'}
+    """
     for photo in photos:
         try:
             yield photo, photo_hash(read_photo_bytes(photo))
@@ -23,22 +28,25 @@ def identified(photos: Iterable[Path]) -> Iterator[tuple[Path, str]]:
             logger.warning("skipped %s", error)
 
 
-def leave_out_missing(source: Path, missing: Sequence[tuple[str, str]], of: int, mend: str) -> None:
-    """Name what is left out on standard error.
+def report_missing(
+    source: Path, missing: Sequence[tuple[str, str]], total: int, remedy: str
+) -> None:
+    """Log which photos are skipped, unless that is too many of them.
 
     Args:
         source: what lists the photos, for messages.
-        missing: path of each row to leave out, and the reason.
-        of: how many rows there are.
-        mend: how to bring them back, in words.
+        missing: path of each skipped row, and the reason.
+        total: number of rows.
+        remedy: how to restore the photos, for the message.
 
     Raises:
         DataError: more than a tenth are missing.
     """
     for path, reason in dict(missing).items():
         logger.warning("skipped %s: %s", path, reason)
-    if len(missing) > MOST_MISSING * of:
+    if len(missing) > MAX_MISSING_SHARE * total:
         path, reason = missing[0]
         raise DataError(
-            f"{source}: {len(missing)} of {of} photos cannot be used, first {path}: {reason} {mend}"
+            f"{source}: {len(missing)} of {total} photos cannot be used, first {path}: {reason} "
+            f"{remedy}"
         )

@@ -34,7 +34,12 @@ LABEL_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a label depends on besides its photo; labels of two recipes never mix."""
+    """What a label depends on besides its photo; labels of two recipes never mix.
+
+    Example:
+        >>> str(Recipe("restorer", "3", "nima", "6", "upright-bilinear-448-v1"))
+        'restorer 3, nima 6, upright-bilinear-448-v1'
+    """
 
     enhancer: str
     enhancer_version: str

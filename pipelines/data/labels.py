@@ -59,6 +59,10 @@ def open_labels(folder: str | os.PathLike[str] | Folder) -> Folder:
 
     Raises:
         DataError: it is not a labels folder.
+
+    Example:
+        >>> open_labels("labels").names("rejects")  # doctest: +SKIP
+        ['0f3a.csv']
     """
     place = as_folder(folder)
     if not is_labels_folder(place):
@@ -69,7 +73,7 @@ def open_labels(folder: str | os.PathLike[str] | Folder) -> Folder:
     return place
 
 
-def read(
+def read_labels(
     folder: str | os.PathLike[str],
     *,
     enhancer: str | None = None,
@@ -93,6 +97,10 @@ def read(
     Raises:
         DataError: it is not a labels folder, a file in it is damaged, or it holds no such labels.
         OptionError: it holds labels of several recipes.
+
+    Example:
+        >>> labels = read_labels("labels", enhancer="restorer")  # doctest: +SKIP
+        >>> labels.loc[labels["delta"] > 0.4, "path"]  # doctest: +SKIP
     """
     place = open_labels(folder)
     wanted = asdict(recipe) if recipe else {}
@@ -122,7 +130,7 @@ def with_copies(folder: str | os.PathLike[str], labels: pd.DataFrame) -> pd.Data
 
     Args:
         folder: LABELS, on this machine.
-        labels: what ``read`` returned.
+        labels: of :func:`read_labels`.
 
     Returns:
         The labels with the columns scene (what the photo was made from by record, else its
@@ -132,7 +140,7 @@ def with_copies(folder: str | os.PathLike[str], labels: pd.DataFrame) -> pd.Data
         DataError: a record of what photos were made from cannot be read.
 
     Example:
-        >>> labels = with_copies("labels", read("labels"))  # doctest: +SKIP
+        >>> labels = with_copies("labels", read_labels("labels"))  # doctest: +SKIP
     """
     recipes = [Recipe(*row) for row in labels[RECIPE_COLUMNS].itertuples(index=False)]
     return labels.assign(

@@ -15,12 +15,22 @@ FloatPhoto = npt.NDArray[np.float32]
 
 
 def to_float(pixels: Pixels) -> FloatPhoto:
-    """(H, W, 3) uint8 to float32 in [0, 1]."""
+    """(H, W, 3) uint8 to float32 in [0, 1].
+
+    Example:
+        >>> to_float(np.array([0, 51, 255], np.uint8))
+        array([0. , 0.2, 1. ], dtype=float32)
+    """
     return np.divide(pixels, np.float32(255), dtype=np.float32)
 
 
 def to_pixels(values: npt.NDArray[np.floating[Any]]) -> Pixels:
-    """Values in [0, 1], clipped and rounded to uint8."""
+    """Values in [0, 1], clipped and rounded to uint8.
+
+    Example:
+        >>> to_pixels(np.array([-0.1, 0.2, 1.0], np.float32))
+        array([  0,  51, 255], dtype=uint8)
+    """
     scaled = np.clip(values, 0, 1)
     scaled *= 255  # in place: a large photo should not be in memory thrice
     return np.rint(scaled, out=scaled).astype(np.uint8)

@@ -132,6 +132,10 @@ def origins_of(photos: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         DataError: a record cannot be read.
+
+    Example:
+        >>> labels = read_labels("labels")  # doctest: +SKIP
+        >>> labels.join(origins_of(labels)).groupby("kind")["delta"].mean()  # doctest: +SKIP
     """
     origins = read_records(photos["path"]).reindex(photos["photo"]).set_index(photos.index)
     return origins.fillna({"kind": "as found"}).assign(

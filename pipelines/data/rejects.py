@@ -61,7 +61,11 @@ def write_rejects(
 
 
 def read_rejects(folder: str | os.PathLike[str] | Folder) -> pd.DataFrame:
-    """What the last run could not label, by ``REJECT_COLUMNS``, sorted by reason and path."""
+    """What the last run could not label, by ``REJECT_COLUMNS``, sorted by reason and path.
+
+    Example:
+        >>> read_rejects("labels")["reason"].value_counts()  # doctest: +SKIP
+    """
     place = as_folder(folder)
     rows = [
         row

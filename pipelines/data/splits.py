@@ -21,7 +21,12 @@ def fold_of(scene: str) -> int:
 
 
 def is_held_out(scene: str, fold: int = 0) -> bool:
-    """True for a fifth of all scenes; fold 0 is the one that no packaged model has seen."""
+    """True for a fifth of all scenes; fold 0 is the one that no packaged model has seen.
+
+    Example:
+        >>> is_held_out("scene 1"), is_held_out("scene 2")
+        (True, False)
+    """
     return fold_of(scene) == fold
 
 

@@ -83,7 +83,12 @@ def match(pattern: str) -> list[str]:
 
 
 class Folder:
-    """A folder of the job's own files, named relative to it, as in ``labels/ab.parquet``."""
+    """A folder of the job's own files, named relative to it, as in ``labels/ab.parquet``.
+
+    Example:
+        >>> Folder("gs://bucket/labels/").at("run.json")
+        'gs://bucket/labels/run.json'
+    """
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
         self.location = absolute(location)

@@ -35,6 +35,11 @@ def hard_negative(kind: HardNegative, photo: Pixels, rng: np.random.Generator) -
 
     Returns:
         (h, w, 3) uint8, ``plain`` as large as the photo.
+
+    Example:
+        >>> from skimage.data import coffee
+        >>> hard_negative("plain", coffee(), np.random.default_rng(0)).shape
+        (400, 600, 3)
     """
     if kind == "thumbnail":
         return _thumbnail(photo, rng)

@@ -41,6 +41,10 @@ class Factors:
         photon_noise: variance of the noise per unit of signal (Poisson part).
         read_noise: standard deviation of the signal-independent noise (Gaussian part), 0..1.
         jpeg_quality: 1..``BEST_QUALITY``, or None for no compression.
+
+    Example:
+        >>> Factors(kernel="gaussian", blur=1.5).to_json()
+        {'kernel': 'gaussian', 'blur': 1.5}
     """
 
     kernel: Kernel = "none"
@@ -112,6 +116,13 @@ def degrade(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pi
     Returns:
         (H, W, 3) uint8. If ``jpeg_quality`` is set these are the decoded pixels of
         :func:`jpeg_bytes`.
+
+    Example:
+        >>> from skimage.data import coffee
+        >>> from pipelines.data.pixels import to_float
+        >>> rng = np.random.default_rng(0)
+        >>> degrade(to_float(coffee()), Factors(jpeg_quality=30), rng).shape
+        (400, 600, 3)
     """
     values = sensor(photo, factors, rng)
     if factors.jpeg_quality is None:
@@ -149,6 +160,10 @@ def random_factors(kind: Kind, rng: np.random.Generator) -> Factors:
     Args:
         kind: one factor, ``mixed`` (two or three of them) or ``none``.
         rng: source of randomness.
+
+    Example:
+        >>> random_factors("jpeg", np.random.default_rng(0)).to_json()
+        {'jpeg_quality': 28}
     """
     if kind == "none":
         return Factors()

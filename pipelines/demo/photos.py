@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from pipelines.data.label_schema import RECIPE_COLUMNS, Recipe
-from pipelines.data.labels import enhanced_file, read
+from pipelines.data.labels import enhanced_file, read_labels
 from pipelines.data.pixels import largest_window
 from pipelines.data.provenance import record_rows
 from pipelines.data.splits import is_held_out
@@ -65,7 +65,7 @@ class Known:
 def known_photos(out: Path) -> list[Known]:
     """The labelled photos of OUT, in the order they were made, with what was done to them."""
     out = _absolute(out)
-    labels = read(out / "labels")
+    labels = read_labels(out / "labels")
     recipe = Recipe(**{name: str(labels[name].iloc[0]) for name in RECIPE_COLUMNS})
     record = pd.DataFrame(record_rows(out / "degraded")).drop_duplicates("photo")
     rows = record.drop(columns="path").merge(labels, on="photo")

@@ -45,7 +45,17 @@ class Enhancer(Protocol):
 
 
 class PhotoEnhancer(ABC):
-    """Base class of the project's enhancers, which take photos of any size."""
+    """Base class of the project's enhancers, which take photos of any size.
+
+    Example:
+        >>> class Brighter(PhotoEnhancer):
+        ...     name, version = "brighter", "1"
+        ...
+        ...     def enhance(self, photo):
+        ...         return photo**0.8
+        >>> Brighter().tile_multiple
+        1
+    """
 
     name: str
     version: str

@@ -196,7 +196,12 @@ class EnhancerFacts:
 
 
 def describe_enhancers() -> list[EnhancerFacts]:
-    """Describe every registered enhancer, sorted by name."""
+    """Describe every registered enhancer, sorted by name.
+
+    Example:
+        >>> [facts.name for facts in describe_enhancers() if not facts.problem][:3]
+        ['classical', 'colorize', 'deblock']
+    """
     facts = []
     for name, registered in sorted(ENHANCERS.items()):
         version = tile_multiple = problem = None

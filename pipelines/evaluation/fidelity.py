@@ -16,7 +16,13 @@ CAPPED_PSNR = 60.0
 
 
 def psnr(original: Pixels, photo: Pixels) -> float:
-    """Return PSNR over RGB in dB, infinite for identical photos; (H, W, 3) uint8 of one size."""
+    """Return PSNR over RGB in dB, infinite for identical photos; (H, W, 3) uint8 of one size.
+
+    Example:
+        >>> black = np.zeros((8, 8, 3), np.uint8)
+        >>> round(psnr(black, black + np.uint8(16)), 1)
+        24.0
+    """
     with np.errstate(divide="ignore"):
         return float(peak_signal_noise_ratio(original, photo))
 
@@ -33,6 +39,11 @@ def similarity(original: Pixels, photo: Pixels) -> float:
 
     Args:
         original, photo: (H, W, 3) uint8 of the same size.
+
+    Example:
+        >>> from skimage.data import coffee
+        >>> similarity(coffee(), coffee())
+        1.0
     """
     return float(
         structural_similarity(

@@ -61,6 +61,13 @@ def compare_average_precision(
     Returns:
         The average precision of every score, and of all but the first its paired difference to
         the first.
+
+    Example:
+        >>> improvable = np.array([True, False, True, False])
+        >>> scores = {"old": np.array([1.0, 2, 3, 4]), "new": np.array([4.0, 1, 3, 2])}
+        >>> compared = compare_average_precision(improvable, scores, np.array(["a", "b", "c", "d"]))
+        >>> compared.scores["new"].auc_pr, compared.scores["new"].gain
+        (1.0, 0.5)
     """
     samples: dict[str, list[float]] = {name: [] for name in scores}
     ranked = {name: Ranked(improvable, values) for name, values in scores.items()}
@@ -131,7 +138,12 @@ def at_threshold(
 
 
 def alert_figures(improvable: npt.NDArray[np.bool_], alerts: npt.NDArray[np.bool_]) -> Alerts:
-    """Precision, recall and alert rate of (n,) decisions; None where undefined."""
+    """Precision, recall and alert rate of (n,) decisions; None where undefined.
+
+    Example:
+        >>> alert_figures(np.array([True, True, False]), np.array([True, False, False]))
+        Alerts(precision=1.0, recall=0.5, alert_rate=0.3333333333333333)
+    """
     hits = float((alerts & improvable).sum())
     return Alerts(
         precision=hits / float(alerts.sum()) if alerts.any() else None,

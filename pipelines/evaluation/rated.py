@@ -10,7 +10,7 @@ import numpy.typing as npt
 from msgspec import UNSET, UnsetType
 from sklearn.model_selection import GroupKFold
 
-from pipelines.data.available import leave_out_missing
+from pipelines.data.available import report_missing
 from pipelines.data.splits import unseen
 from pipelines.evaluation.metrics import (
     Values,
@@ -28,7 +28,7 @@ from pipelines.evaluation.records import (
     EvaluationReport,
 )
 from pipelines.evaluation.thresholds import Target, choose_threshold, find_threshold
-from pipelines.ratings.photos import MEND_RATED, read_rated
+from pipelines.ratings.photos import RATED_REMEDY, read_rated
 from pipelines.ratings.table import IMPROVABLE
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, RejectedPhoto, Trigger
 from trigger.console.progress import progress
@@ -91,7 +91,7 @@ def evaluate(
     results = trigger.assess_all(rated["path"], workers=workers)
     assessed = list(progress(results, "scoring", total=len(rated), shown=show_progress))
     broken = [(each.photo, each.message) for each in assessed if isinstance(each, RejectedPhoto)]
-    leave_out_missing(ratings, broken, len(rated), MEND_RATED)
+    report_missing(ratings, broken, len(rated), RATED_REMEDY)
     rated = rated[~rated["path"].isin(path for path, _ in broken)]
     scores = np.array([result.score for result in assessed if isinstance(result, Assessment)])
     improvable = rated["rating"].to_numpy() >= IMPROVABLE

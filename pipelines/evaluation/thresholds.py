@@ -27,6 +27,10 @@ class Target:
 
     Raises:
         OptionError: the value is not above 0 and at most 1.
+
+    Example:
+        >>> str(Target("recall", 0.9))
+        'recall of at least 0.9'
     """
 
     measure: Measure
@@ -57,6 +61,11 @@ def find_threshold(
         improvable: (n,) what people said; n >= 1.
         scores: (n,) scores of the same photos, finite.
         target: what to reach.
+
+    Example:
+        >>> improvable, scores = np.array([True, False, True]), np.array([0.9, 0.5, 0.2])
+        >>> find_threshold(improvable, scores, Target("precision", 0.9))
+        0.7
     """
     levels, alerts, hits = _counts(improvable, scores)
     if target.measure == "recall":
@@ -81,6 +90,11 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
 
     Raises:
         DataError: no threshold reaches it; the message says how far one comes.
+
+    Example:
+        >>> improvable, scores = np.array([True, False, True]), np.array([0.9, 0.5, 0.2])
+        >>> choose_threshold(improvable, scores, Target("recall", 1.0))
+        0.2
     """
     threshold = find_threshold(improvable, scores, target)
     if threshold is not None:

@@ -108,6 +108,9 @@ def load_model_file(spec: str | os.PathLike[str]) -> ModelFunction:
 
     Raises:
         ModelError: it is missing, damaged, of another kind, or does not have exactly one input.
+
+    Example:
+        >>> network = load_model_file("enhancer.tflite")  # doctest: +SKIP
     """
     source = os.fspath(spec)
     if _HANDLE.match(source):

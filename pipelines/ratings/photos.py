@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.data.available import leave_out_missing
+from pipelines.data.available import report_missing
 from pipelines.data.provenance import origins_of
 from pipelines.data.tables import check_path
 from pipelines.ratings.aggregation import read_rated_pairs
@@ -14,7 +14,7 @@ from trigger.errors import PhotoError
 from trigger.photo import photo_hash, read_photo_bytes, read_same_photo
 from trigger.threads import default_workers, map_in_order
 
-MEND_RATED = "Put them back, correct the column 'path', or remove their rows"
+RATED_REMEDY = "Put them back, correct the column 'path', or remove their rows"
 
 
 def read_rated(path: Path) -> pd.DataFrame:
@@ -22,9 +22,13 @@ def read_rated(path: Path) -> pd.DataFrame:
 
     Raises:
         DataError: as :func:`rated_photos`, or more than a tenth of the photos are missing.
+
+    Example:
+        >>> read_rated(Path("ratings.csv"))["rating"].mean()  # doctest: +SKIP
+        0.84
     """
     table, missing = rated_photos(path)
-    leave_out_missing(path, missing, len(table) + len(missing), MEND_RATED)
+    report_missing(path, missing, len(table) + len(missing), RATED_REMEDY)
     return table
 
 

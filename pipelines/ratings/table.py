@@ -163,6 +163,10 @@ def to_csv(rows: Iterable[Rating]) -> bytes:
 
     Raises:
         DataError: a cell holds the name of a file that is not UTF-8.
+
+    Example:
+        >>> rows = read_rows(Path("crowd.csv"))  # doctest: +SKIP
+        >>> Path("ratings.csv").write_bytes(to_csv(rows))  # doctest: +SKIP
     """
     return csv_bytes(COLUMNS, map(astuple, rows))
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.available import leave_out_missing
+from pipelines.data.available import report_missing
 from pipelines.data.json_records import to_json
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.data.lock import working_in
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.provenance import origins_of
@@ -76,7 +76,9 @@ def train(
     options = options or TrainOptions()
     labels, out = Path(labels), Path(out)
     loop.check_start_outside(out, "--init", options.init)
-    table = read(labels, enhancer=options.enhancer, scorer=options.scorer).reset_index(drop=True)
+    table = read_labels(labels, enhancer=options.enhancer, scorer=options.scorer).reset_index(
+        drop=True
+    )
     table = table.join(origins_of(table))
     with working_in(out):
         return _train(labels, table, out, options, show_progress)
@@ -154,7 +156,7 @@ def _photos_of(
         "preprocessing",
         show_progress=show_progress,
     )
-    leave_out_missing(
+    report_missing(
         source,
         [(labels["path"][row], reason) for row, reason in rejected.items()],
         len(labels),

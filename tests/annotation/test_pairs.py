@@ -325,7 +325,7 @@ def test_labels_of_two_scorers_are_told_apart(
     assert main(["pairs", "make", str(labels), "--out", str(tmp_path / "pairs")]) == 2
     assert "--scorer 'NAME VERSION'" in capsys.readouterr().err
     for version, sign in (("1", 1), ("2", -1)):
-        table = label_table.read(labels, scorer=f"test {version}")
+        table = label_table.read_labels(labels, scorer=f"test {version}")
         assert len(table) == len(rows)
         found = table.set_index("photo")["delta"].to_dict()
         assert found == {row["photo"]: sign * row["delta"] for row in rows}

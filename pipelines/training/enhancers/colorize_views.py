@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.data.available import identified
+from pipelines.data.available import with_hashes
 from pipelines.data.disk_array import new_disk_array
 from pipelines.data.pixels import Pixels, to_float
 from pipelines.data.splits import is_held_out
@@ -58,7 +58,7 @@ class Views:
 def split_photos(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Split photos into those to train on and those held out, by content hash."""
     sides: tuple[list[Path], list[Path]] = ([], [])
-    for path, scene in identified(find_photos(folders)):
+    for path, scene in with_hashes(find_photos(folders)):
         sides[is_held_out(scene)].append(path)
     return sides
 

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from export.network import load_network
-from pipelines.data.available import leave_out_missing
+from pipelines.data.available import report_missing
 from pipelines.data.json_records import to_json
 from pipelines.data.lock import working_in
 from pipelines.data.splits import is_held_out, unseen
 from pipelines.data.tables import frame_bytes
 from pipelines.evaluation.thresholds import Target, choose_threshold
 from pipelines.models.record import enhancer_of, read_record
-from pipelines.ratings.photos import MEND_RATED, read_rated
+from pipelines.ratings.photos import RATED_REMEDY, read_rated
 from pipelines.ratings.table import IMPROVABLE, PERFECT
 from pipelines.training.finetuning.features import trunk_features
 from pipelines.training.finetuning.head import (
@@ -211,7 +211,7 @@ def _features_of(
     if not rejected:
         return table, features
     broken = [(path, rejected[path]) for path in table["path"] if path in rejected]
-    leave_out_missing(ratings, broken, len(table), MEND_RATED)
+    report_missing(ratings, broken, len(table), RATED_REMEDY)
     readable = ~table["path"].isin(rejected).to_numpy()
     table = table[readable].reset_index(drop=True)
     _check_split(ratings, table)

@@ -31,7 +31,7 @@ from pathlib import Path
 
 import cv2
 
-from pipelines.data.available import identified
+from pipelines.data.available import with_hashes
 from pipelines.data.processes import worker_processes
 from pipelines.opinions.live_challenge import read_live_challenge
 from pipelines.opinions.tid2013 import (
@@ -114,16 +114,16 @@ def plan_examples(
     opinions = read_scores(tid)
     for number in scene_numbers(opinions):
         rated = opinions[opinions["kodak"] == number].to_csv(index=False)
-        for _, photo_id in identified([tid / f"kodak{number:02d}.png"]):
+        for _, photo_id in with_hashes([tid / f"kodak{number:02d}.png"]):
             jobs[_file_name("tid", photo_id, rated)] = partial(tid_scene, tid, number)
     versions = [enhancer.version for enhancer in enhancers()]
-    for photo, photo_id in identified(find_photos(clean)):
+    for photo, photo_id in with_hashes(find_photos(clean)):
         name = _file_name("clean", photo_id, seed, RESTORED_BY, versions)
         jobs[name] = partial(clean_scene, photo, seed)
         jobs[_file_name("distorted", photo_id, seed)] = partial(distorted_scene, photo, seed)
     if live is not None:
         opinions_of = {opinion.path: opinion for opinion in read_live_challenge(live)}
-        for photo, photo_id in identified(opinions_of):
+        for photo, photo_id in with_hashes(opinions_of):
             opinion = opinions_of[photo]
             name = _file_name("live", photo_id, seed, opinion.score, opinion.deviation)
             jobs[name] = partial(live_scene, opinion, seed)

@@ -25,7 +25,7 @@ from PIL import Image
 from pipelines.data import label_files, labels
 from pipelines.data.label_run import Counts, read_run
 from pipelines.data.label_schema import LABEL_SCHEMA, Recipe
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.data.rejects import read_rejects
 from pipelines.labelling import beam as engine
 from pipelines.labelling.summary import describe_deltas
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("models")
 def test_a_label_holds_both_scores_and_where_they_come_from(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = label(photos, out)
-    rows = read(out)
+    rows = read_labels(out)
     assert run.counts == Counts(photos=8, labelled=8, already=0, duplicates=0, rejected=0)
     assert list(rows.columns) == LABEL_SCHEMA.names
     assert rows["photo"].is_monotonic_increasing
@@ -102,7 +102,7 @@ def test_what_was_not_changed_is_not_scored_again(
 
     monkeypatch.setattr(Brightness, "score", score)
     label(photos, tmp_path / "out", enhancers=("keep",))
-    assert (read(tmp_path / "out")["delta"] == 0).all()
+    assert (read_labels(tmp_path / "out")["delta"] == 0).all()
     assert len(scored) == 8
 
 
@@ -170,7 +170,7 @@ def test_a_grown_folder_labels_only_what_is_new(
     after = contents(out / "labels")
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
-    assert len(read(out)) == 9
+    assert len(read_labels(out)) == 9
 
 
 def test_labels_do_not_depend_on_how_photos_are_sharded(photos: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_photos_with_names_that_are_not_text(photos: Path, tmp_path: Path) -> No
     (photos / "coffee.png").rename(photos / name)
     (photos / os.fsdecode(b"\xe9.jpg")).touch()
     label(photos, tmp_path / "out")
-    assert str(photos / r"caf\udce9.png") in set(read(tmp_path / "out")["path"])
+    assert str(photos / r"caf\udce9.png") in set(read_labels(tmp_path / "out")["path"])
     assert list(read_rejects(tmp_path / "out")["path"]) == [str(photos / r"\udce9.jpg")]
 
 
@@ -310,28 +310,28 @@ def test_misspelt_options_for_beam_are_errors(flag: str) -> None:
 
 def test_reading_labels_refuses_what_it_cannot_vouch_for(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a labels folder"):
-        read(photos)
+        read_labels(photos)
     out = tmp_path / "out"
     label(photos, out, shard_size=8)
     (file,) = (out / "labels").iterdir()
     rows = pq.read_table(file).to_pylist()
     label_files.write_labels(out, "newer", [row | {"scorer_version": "2"} for row in rows[:3]])
     with pytest.raises(OptionError, match=r"brightness 1, .*brightness 2, "):
-        read(out)
-    assert len(read(out, mixed=True)) == 11
-    assert len(read(out, scorer="brightness 2")) == 3
-    assert len(read(out, recipe=RECIPE)) == 8
+        read_labels(out)
+    assert len(read_labels(out, mixed=True)) == 11
+    assert len(read_labels(out, scorer="brightness 2")) == 3
+    assert len(read_labels(out, recipe=RECIPE)) == 8
     with pytest.raises(DataError, match="no labels with brighten 9"):
-        read(out, enhancer="brighten 9")
+        read_labels(out, enhancer="brighten 9")
     label_files.write_labels(out, "twice", rows[:2])
-    assert len(read(out, recipe=RECIPE)) == 8
+    assert len(read_labels(out, recipe=RECIPE)) == 8
     content = bytearray(file.read_bytes())
     content[content.index(b"PAR1") + 200] ^= 1
     file.write_bytes(content)
     with pytest.raises(DataError, match="damaged"):
-        read(out)
+        read_labels(out)
     file.write_bytes(content[:-9])
     with pytest.raises(DataError, match="damaged"):
-        read(out)
+        read_labels(out)
     file.unlink()
     assert label(photos, out).counts.labelled == 6

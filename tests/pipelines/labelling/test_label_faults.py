@@ -30,7 +30,7 @@ from label_models import Brighten
 from PIL import Image
 
 from pipelines.data.label_schema import LABEL_SCHEMA
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling import beam as engine
@@ -67,7 +67,7 @@ def test_a_run_killed_anywhere_is_completed_by_running_it_again(
         driver.send_signal(signal.SIGKILL)
         driver.communicate()
         assert json.loads((out / "run.json").read_text())["state"] in ("planning", "labelling")
-    done = len(read(out))
+    done = len(read_labels(out))
     assert 4 <= done < 8  # the reject has a file, too
     counts = label(photos, out).counts
     assert (counts.already, counts.labelled, counts.rejected) == (done, 8 - done, 1)
@@ -101,7 +101,7 @@ def test_worker_processes_label_the_same_and_their_death_does_not_hang_the_job(
     assert (driver.returncode, output) == (1, "")
     assert "a worker was killed" in errors
     assert "Traceback" not in errors
-    assert 1 <= len(read(out)) < 8
+    assert 1 <= len(read_labels(out)) < 8
 
     driver = start(arguments, tmp_path, seconds=0)
     output, errors = driver.communicate()
@@ -171,9 +171,9 @@ def test_a_full_disk_ends_the_job_and_keeps_what_is_done(
     message = capsys.readouterr().err
     assert "No space left on device" in message
     assert "run the same command again" in message
-    assert len(read(out)) == 3
+    assert len(read_labels(out)) == 3
     assert label(photos, out).counts.rejected == 0
-    assert len(read(out)) == 8
+    assert len(read_labels(out)) == 8
 
 
 def test_a_photo_that_changed_since_it_was_listed_is_a_reject(photos: Path, tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ def test_an_enhancer_that_hangs_costs_one_label(
     (reject,) = read_rejects(out).to_dict("records")
     assert (Path(reject["path"]).name, reject["enhancer"]) == ("hangs.png", "brighten")
     assert "--photo-seconds" in reject["message"]
-    assert len(read(out, enhancer="brighten")) == 8
-    assert len(read(out, enhancer="darken")) == 9
+    assert len(read_labels(out, enhancer="brighten")) == 8
+    assert len(read_labels(out, enhancer="darken")) == 9
 
 
 def test_photos_that_are_slow_but_end_do_not_end_the_job(

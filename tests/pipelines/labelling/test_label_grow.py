@@ -33,7 +33,7 @@ from pipelines.data.enhanced_copies import decode_enhanced, encode_enhanced
 from pipelines.data.label_files import _warn, label_file, write_labels
 from pipelines.data.label_run import write_run
 from pipelines.data.label_schema import LABEL_SCHEMA
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.data.lock import LockedError
 from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
@@ -71,7 +71,7 @@ def test_several_enhancers_in_one_pass_give_the_labels_of_each_alone(
     for enhancer in BOTH:
         label(photos, tmp_path / "one by one", enhancers=(enhancer,))
     assert label_bytes(tmp_path / "one by one") == label_bytes(tmp_path / "both")
-    assert len(read(tmp_path / "both", enhancer="darken")) == 8
+    assert len(read_labels(tmp_path / "both", enhancer="darken")) == 8
     again = label(photos, tmp_path / "one by one", enhancers=BOTH)
     assert again.counts.already == 8
 
@@ -85,8 +85,8 @@ def test_an_added_enhancer_labels_what_it_has_not_seen(
     Image.fromarray(photographs["coffee"][:40, :31]).save(photos / "raises.png")
     run = label(photos, out, enhancers=BOTH)
     assert run.plan.labels == {"brighten": 2, "darken": 10}
-    assert len(read(out, enhancer="brighten")) == 9
-    assert len(read(out, enhancer="darken")) == 10
+    assert len(read_labels(out, enhancer="brighten")) == 9
+    assert len(read_labels(out, enhancer="darken")) == 10
     assert (run.counts.rejected, run.counts.labelled) == (1, 9)
     assert list(read_rejects(out)["enhancer"]) == ["brighten"]
 
@@ -97,7 +97,7 @@ def test_photos_that_one_enhancer_of_two_managed_are_no_failure(
     photo = tmp_path / "raises.png"
     Image.fromarray(photographs["coffee"][:40, :31]).save(photo)
     assert main(command(photo, tmp_path / "both", "--enhancer=darken")) == 0
-    assert len(read(tmp_path / "both")) == 1
+    assert len(read_labels(tmp_path / "both")) == 1
     assert main(command(photo, tmp_path / "one")) == 1
     assert "none of 1 photos could be labelled" in capsys.readouterr().err
     (tmp_path / "text.jpg").write_text("Dear diary")
@@ -132,8 +132,8 @@ def test_another_scorer_looks_at_the_enhanced_photos_that_are_there(
         calls.append(enhanced)
     assert calls == [2, 8, 8]  # what was damaged, all, and all: JPEG is not what was scored
     for name in ("out", "lossy"):
-        again = read(tmp_path / name, scorer="brightness 2").reset_index(drop=True)
-        pd.testing.assert_frame_equal(again, read(fresh).reset_index(drop=True))
+        again = read_labels(tmp_path / name, scorer="brightness 2").reset_index(drop=True)
+        pd.testing.assert_frame_equal(again, read_labels(fresh).reset_index(drop=True))
     enhanced = 0
     label(photos, out)
     assert enhanced == 0
@@ -296,7 +296,7 @@ def test_files_that_are_no_labels_are_named_and_block_nothing(
         (message,) = (said for said in caplog.messages if f"/{name}.parquet" in said)
         assert words in message
     assert label(photos, out).counts.already == 8
-    assert len(read(out)) == 8
+    assert len(read_labels(out)) == 8
     assert main(["labels", "report", str(out)]) == 0
     compact_labels(out)
     assert label_bytes(out) == before

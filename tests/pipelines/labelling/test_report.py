@@ -14,7 +14,7 @@ from label_helpers import Pixels, label, write_photos
 from PIL import Image
 
 from pipelines.data.label_run import DeltaSummary
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.labelling import report
 from pipelines.labelling.report import DETAIL, label_report
 from pipelines.labelling.summary import describe_deltas, draw_scores
@@ -64,7 +64,7 @@ def test_the_best_and_the_worst_pairs_are_shown_each_once(
 
     out = tmp_path / "out"
     label(photos, out)
-    rows = read(out).sort_values("delta")
+    rows = read_labels(out).sort_values("delta")
     best = Path(rows["path"].iloc[-1])
     best.write_bytes(Path(rows["path"].iloc[-2]).read_bytes())
     monkeypatch.setattr(report, "draw_scores", draw)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from label_helpers import label, use_models, write_photos
 
-from pipelines.data.labels import read
+from pipelines.data.labels import read_labels
 from pipelines.scorers import checked_opinions, load_scorer, mean_score
 from trigger.errors import ModelError, OptionError, ScorerError
 
@@ -125,8 +125,8 @@ def test_labels_of_two_scorers_are_kept_apart(
     photos = write_photos(tmp_path / "photos", photographs)
     for scorer in ("shares", "mean#range=0..1"):
         label(photos, tmp_path / "labels", scorer=f"{models}/{scorer}", enhanced_format=None)
-    shares = read(tmp_path / "labels", scorer="shares")
-    means = read(tmp_path / "labels", scorer=f"mean {load_scorer(f'{models}/mean').version}")
+    shares = read_labels(tmp_path / "labels", scorer="shares")
+    means = read_labels(tmp_path / "labels", scorer=f"mean {load_scorer(f'{models}/mean').version}")
     np.testing.assert_allclose(means["delta"], shares["delta"], atol=1e-4)
     assert (shares["delta"] > 0).all()
     assert shares["input_distribution"].map(len).eq(10).all()

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from export.network import load_network
-from pipelines.data.available import leave_out_missing
+from pipelines.data.available import report_missing
 from pipelines.data.lock import exclusive
 from pipelines.data.preprocessed import preprocess_photos
 from pipelines.data.splits import is_held_out
@@ -241,10 +241,10 @@ def test_each_curve_is_of_the_photos_that_it_is_said_to_be_of(
 
 
 def test_one_photo_in_ten_may_be_missing(caplog: pytest.LogCaptureFixture) -> None:
-    leave_out_missing(Path("r.csv"), [("a.png", "is gone.")], 10, "Put it back")
+    report_missing(Path("r.csv"), [("a.png", "is gone.")], 10, "Put it back")
     assert "skipped a.png: is gone." in caplog.text
     with pytest.raises(DataError, match=r"r.csv: 2 of 19 photos .* a.png: is gone. Put it back"):
-        leave_out_missing(Path("r.csv"), [("a.png", "is gone.")] * 2, 19, "Put it back")
+        report_missing(Path("r.csv"), [("a.png", "is gone.")] * 2, 19, "Put it back")
 
 
 def test_a_second_run_looks_at_no_photo_again_and_says_the_same(
