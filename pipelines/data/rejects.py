@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields, replace
@@ -11,6 +11,10 @@ from dataclasses import astuple, dataclass, fields, replace
 import pandas as pd
 
 from pipelines.data.storage import Folder, as_folder
+from pipelines.data.tables import csv_bytes, open_csv
+from trigger.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 2000
 
@@ -51,13 +55,10 @@ def write_rejects(
     folder: str | os.PathLike[str] | Folder, shard: str, rejects: Iterable[Reject]
 ) -> None:
     """Write the rejects of one shard."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow(REJECT_COLUMNS)
-    # Of whole tracebacks as message the beginning will do; readers take 131,072 characters.
+    # The beginning of a message that is a whole traceback will do; readers take 131,072 characters.
     cut = (replace(reject, message=reject.message[:LONGEST_MESSAGE]) for reject in rejects)
-    writer.writerows([storable(text) for text in astuple(reject)] for reject in cut)
-    as_folder(folder).write(reject_file(shard), buffer.getvalue().encode())
+    rows = [[storable(text) for text in astuple(reject)] for reject in cut]
+    as_folder(folder).write(reject_file(shard), csv_bytes(REJECT_COLUMNS, rows))
 
 
 def read_rejects(folder: str | os.PathLike[str] | Folder) -> pd.DataFrame:
@@ -78,9 +79,23 @@ def read_rejects(folder: str | os.PathLike[str] | Folder) -> pd.DataFrame:
 
 
 def read_shard_rejects(folder: Folder, shard: str) -> list[dict[str, str]]:
-    """The rejects of one shard; none where it has no such file."""
+    """The rejects of one shard; none, with a warning, where its file holds something else."""
+    name = reject_file(shard)
     try:
-        text = folder.read(reject_file(shard)).decode(errors="replace")
+        content = folder.read(name)
     except FileNotFoundError:
         return []
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    try:
+        table = open_csv(io.BytesIO(content), folder.at(name))
+        if table.header != REJECT_COLUMNS:
+            raise DataError(f"{folder.at(name)} has the columns {', '.join(table.header)}")
+        rows = [cells for _, cells in table.rows]
+    except (DataError, OSError) as error:
+        logger.warning(
+            "%s; it is not a table of rejects and is ignored, as the next run of trigger label "
+            "tries all rejects again: delete it",
+            error,
+        )
+        return []
+    width = len(REJECT_COLUMNS)
+    return [dict(zip(REJECT_COLUMNS, cells, strict=True)) for cells in rows if len(cells) == width]

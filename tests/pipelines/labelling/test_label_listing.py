@@ -324,6 +324,24 @@ def test_rejects_come_back_as_written(
     texts: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("rejects")
+    texts[1] = f"/{texts[1]}"  # paths are absolute
     write_rejects(folder, "shard", [Reject(*texts)])
     (row,) = read_rejects(folder).itertuples(index=False)
     assert list(row) == [storable(text) for text in texts]
+
+
+def test_no_cell_of_the_rejects_is_run_by_a_spreadsheet(tmp_path: Path) -> None:
+    write_rejects(tmp_path, "shard", [Reject("", "=cmd()|a.jpg", "", "missing", "@x: gone")])
+    text = (tmp_path / "rejects/shard.csv").read_text()
+    assert text.splitlines()[1] == ",'=cmd()|a.jpg,,missing,'@x: gone"
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b'photo,path\n"', b"\xff\xfe\x00"])
+def test_a_foreign_table_among_the_rejects_is_named_and_ignored(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_rejects(tmp_path, "shard", [Reject("", "/a.jpg", "", "missing", "gone")])
+    (tmp_path / "rejects/foreign.csv").write_bytes(content)
+    assert list(read_rejects(tmp_path)["path"]) == ["/a.jpg"]
+    assert "rejects/foreign.csv" in caplog.text
+    assert "delete it" in caplog.text
