@@ -15,6 +15,7 @@ from trigger.cli.options import FINITE, check_output
 from trigger.console.quiet import native_messages_muted
 from trigger.console.terminal import printable
 from trigger.errors import OptionError
+from trigger.model import load_model
 
 if TYPE_CHECKING:
     from export.flatfile import Precision
@@ -82,6 +83,8 @@ def command(
     _check_options(out, photos, report)
     with native_messages_muted():
         import tensorflow  # noqa: F401
+
+        load_model()  # LiteRT announces itself when a process runs its first model
     exported = export_model(
         model,
         out,

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from trigger.cli.options import check_output
+from trigger.console.quiet import native_messages_muted
 from trigger.console.terminal import printable
 
 EPILOG = """\b
@@ -29,7 +30,8 @@ def command(network: str, weights: Path, out: Path) -> None:
     any size.
     """
     check_output(out, "--out")
-    from pipelines.packaging.enhancer_file import export_enhancer
+    with native_messages_muted():
+        from pipelines.packaging.enhancer_file import export_enhancer
 
     export_enhancer(network, weights, out)  # type: ignore[arg-type]
     sys.stderr.write(f"wrote {printable(str(out))}\n")

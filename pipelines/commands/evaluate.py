@@ -14,6 +14,8 @@ from pipelines.evaluation.rated import evaluate
 from pipelines.evaluation.thresholds import Target
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.cli.options import FINITE, POSITIVE
+from trigger.console.quiet import native_messages_muted
+from trigger.model import load_model
 from trigger.views import VIEWS
 
 logger = logging.getLogger(__name__)
@@ -70,9 +72,11 @@ def command(
     ratings, and precision, recall and alert rate at the threshold; with a target, also another
     threshold that reaches it. Intervals are 95 % bootstrap intervals that resample scenes.
     """
+    with native_messages_muted():
+        loaded = load_model(model)
     result = evaluate(
         ratings,
-        model,
+        loaded,
         threshold=threshold,
         views=views,
         target=target,

@@ -12,6 +12,7 @@ from pipelines.commands.common import target_options
 from pipelines.evaluation.thresholds import Target
 from pipelines.training.options import FinetuneOptions
 from trigger.cli.options import LOCAL_PATH
+from trigger.console.quiet import native_messages_muted
 
 if TYPE_CHECKING:
     from pipelines.training.finetuning.report import FineTuningReport
@@ -44,7 +45,8 @@ def command(model: Path, ratings: Path, out: Path, target: Target | None, force:
     cross-validation compares them on all scenes. Writes finetuned.keras, report.html, report.json,
     precision_recall.png, predictions.csv and features.npz, with which the next run takes seconds.
     """
-    from pipelines.training.finetuning.finetune import TargetNotReached, finetune
+    with native_messages_muted():
+        from pipelines.training.finetuning.finetune import TargetNotReached, finetune
 
     options = FinetuneOptions(target=target, force=force)
     try:

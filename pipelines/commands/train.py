@@ -10,6 +10,7 @@ import click
 from pipelines.commands.common import loop_options
 from pipelines.training.options import TrainOptions
 from trigger.cli.options import LOCAL_PATH
+from trigger.console.quiet import native_messages_muted
 
 EPILOG = """\b
 Example:
@@ -70,7 +71,8 @@ def command(
         learning_rate=learning_rate,
         seed=seed,
     )
-    from pipelines.training.baseline import train
-    from pipelines.training.baseline_report import summary
+    with native_messages_muted():
+        from pipelines.training.baseline import train
+        from pipelines.training.baseline_report import summary
 
     sys.stdout.write(f"{summary(train(labels, out, options, show_progress=True))}\n")

@@ -12,6 +12,7 @@ from pipelines.commands.common import loop_options
 from pipelines.degradation.model import BEST_QUALITY
 from pipelines.training.options import EnhancerNetwork, EnhancerOptions, Precision
 from trigger.cli.options import LOCAL_PATH, POSITIVE
+from trigger.console.quiet import native_messages_muted
 
 EPILOG = """\b
 Examples:
@@ -56,8 +57,9 @@ def command(network: EnhancerNetwork, photos: tuple[Path, ...], out: Path, **opt
     report.json, log.csv and tensorboard/, and prints the report.
     """
     chosen = EnhancerOptions(**options)
-    from pipelines.data.json_records import to_json
-    from pipelines.training.enhancers.train import train_enhancer
+    with native_messages_muted():
+        from pipelines.data.json_records import to_json
+        from pipelines.training.enhancers.train import train_enhancer
 
     report = train_enhancer(network, photos, out, chosen, show_progress=True)
     sys.stdout.write(f"{to_json(report).decode()}\n")

@@ -13,6 +13,7 @@ from pipelines.data.splits import FOLDS
 from pipelines.opinions import live_challenge, tid2013
 from pipelines.training.options import Architecture, ScorerOptions
 from trigger.cli.options import LOCAL_PATH
+from trigger.console.quiet import native_messages_muted
 
 EPILOG = """\b
 Example:
@@ -80,8 +81,9 @@ def command(tid: Path, out: Path, **options: Any) -> None:
     model, report.json, log.csv and tensorboard/, and prints the report.
     """
     chosen = ScorerOptions(**options)
-    from pipelines.data.json_records import to_json
-    from pipelines.training.scorer.train import train_scorer
+    with native_messages_muted():
+        from pipelines.data.json_records import to_json
+        from pipelines.training.scorer.train import train_scorer
 
     report = train_scorer(tid, out, chosen, show_progress=True)
     sys.stdout.write(f"{to_json(report).decode()}\n")

@@ -33,6 +33,7 @@ from pipelines.ratings.table import IMPROVABLE
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, RejectedPhoto, Trigger
 from trigger.console.progress import progress
 from trigger.errors import DataError
+from trigger.model import Model
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Evaluation:
 
 def evaluate(
     ratings: Path,
-    model: str | Path | None = None,
+    model: Model | str | Path | None = None,
     *,
     threshold: float = DEFAULT_THRESHOLD,
     views: str = "whole",
@@ -65,7 +66,7 @@ def evaluate(
 
     Args:
         ratings: CSV of ratings, raw or aggregated.
-        model: a .tflite file; the packaged model by default.
+        model: a model, or its .tflite file; the packaged model by default.
         threshold: score from which on to alert.
         views: what the model sees of a photo, see ``trigger.views``.
         target: also choose a threshold that reaches this.
