@@ -29,6 +29,9 @@ from trigger.errors import DataError
 
 logger = logging.getLogger(__name__)
 
+_NUMBERS = [field.name for field in LABEL_SCHEMA if pa.types.is_floating(field.type)]
+_PATTERNS = {"photo": HASH} | dict.fromkeys(RECIPE_COLUMNS, RECIPE_PART)
+
 
 def label_file(shard: str) -> str:
     """Name of a shard's labels within LABELS; it is written last and marks the shard as done."""
@@ -154,6 +157,12 @@ def _open_file(folder: Folder, name: str) -> tuple[pq.ParquetFile | None, str]:
         content = io.BytesIO(folder.read(name))
         file = pq.ParquetFile(content, page_checksum_verification=True)
         found = file.schema_arrow
+        twice = [column for column in LABEL_SCHEMA.names if found.names.count(column) > 1]
+        if twice:
+            return None, (
+                f"is not a file of labels (it has the column {', '.join(twice)} twice) and is "
+                "ignored; move it elsewhere"
+            )
         lacking = [column for column in LABEL_SCHEMA.names if column not in found.names]
         if lacking:
             return None, (
@@ -162,7 +171,7 @@ def _open_file(folder: Folder, name: str) -> tuple[pq.ParquetFile | None, str]:
             )
         for field in LABEL_SCHEMA:
             kind = found.field(field.name).type
-            if field.name != "input_distribution" and kind != field.type:
+            if not _same_kind(kind, field.type):
                 return None, (
                     f"is not a file of labels (its column {field.name} is {kind}, not "
                     f"{field.type}) and is ignored; move it elsewhere"
@@ -172,15 +181,22 @@ def _open_file(folder: Folder, name: str) -> tuple[pq.ParquetFile | None, str]:
             gaps = rows.num_rows - (pc.sum(_is_label(rows)).as_py() or 0)
             if gaps:
                 return file, (
-                    f"holds {gaps} rows that are not whole labels; they are ignored and their "
-                    "photos labelled again. Delete these rows, or the file to label all its photos "
-                    "again"
+                    f"holds rows that are not whole labels ({gaps} of {rows.num_rows}); they are "
+                    "ignored and their photos labelled again. Delete these rows, or the file to "
+                    "label all its photos again"
                 )
     return file, ""
 
 
+def _same_kind(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    if pa.types.is_list(wanted):  # earlier versions stored lists of fixed length
+        is_list = pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)
+        return is_list and kind.value_type == wanted.value_type
+    return kind == wanted
+
+
 def _has_gaps(file: pq.ParquetFile) -> bool:
-    """Whether a row may lack what a label has, by the counts in the file's footer."""
+    """Whether a row may lack what a label has, by the counts and bounds in the file's footer."""
     names = {field.name for field in LABEL_SCHEMA if not field.nullable}
     for number in range(file.metadata.num_row_groups):
         group = file.metadata.row_group(number)
@@ -191,23 +207,32 @@ def _has_gaps(file: pq.ParquetFile) -> bool:
             about = column.statistics
             if about is None or about.null_count is None or about.null_count:
                 return True
-            # Everything is sorted between these, also most of what is not a hash.
-            if column.path_in_schema == "photo" and not (
-                about.has_min_max and _is_hash(about.min) and _is_hash(about.max)
+            # Everything is sorted between these, also most of what is no hash or no name.
+            pattern = _PATTERNS.get(column.path_in_schema)
+            if pattern and not (
+                about.has_min_max and _matches(about.min, pattern) and _matches(about.max, pattern)
             ):
                 return True
-    return False
+    # The bounds do not show what is not a number.
+    numbers = file.read(_NUMBERS)
+    return not all(pc.all(pc.is_finite(values), min_count=0).as_py() for values in numbers.columns)
+
+
+def _matches(text: object, pattern: str) -> bool:
+    return isinstance(text, str) and re.fullmatch(pattern, text) is not None
 
 
 def _is_hash(text: object) -> bool:
-    return isinstance(text, str) and re.fullmatch(HASH, text) is not None
+    return _matches(text, HASH)
 
 
 def _is_label(table: pa.Table) -> pa.ChunkedArray:
     """Whether each row has all that a label needs."""
-    whole = pc.match_substring_regex(table["photo"], f"^{HASH}$")
-    for name in RECIPE_COLUMNS:
-        whole = pc.and_(whole, pc.match_substring_regex(table[name], f"^{RECIPE_PART}$"))
+    whole = pa.scalar(True)
+    for name, pattern in _PATTERNS.items():
+        whole = pc.and_(whole, pc.match_substring_regex(table[name], f"^{pattern}$"))
+    for name in _NUMBERS:
+        whole = pc.and_(whole, pc.is_finite(table[name]))
     for field in LABEL_SCHEMA:
         if not field.nullable:
             whole = pc.and_(whole, pc.is_valid(table[field.name]))

@@ -154,8 +154,13 @@ class _LimitedProtocol(H11Protocol):
 
     @property
     def _waits_for_client(self) -> bool:
-        """Whether headers or the rest of a body are awaited."""
-        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        """Whether headers or the rest of a body are awaited, or that the client reads on."""
+        return (
+            self.cycle is None
+            or self.cycle.response_complete
+            or self.cycle.more_body
+            or self.flow.write_paused
+        )
 
     def _evict(self) -> bool:
         """Close the connection that has been waiting longest; False if none is waiting."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -274,7 +275,19 @@ def test_files_that_are_no_labels_are_named_and_block_nothing(
     place = whole.schema.get_field_index("delta")
     text = pa.array(["?"] * whole.num_rows)
     pq.write_table(whole.set_column(place, "delta", text), folder / "text.parquet")
+    twice = [*whole.columns, whole["delta"]]
+    names = [*whole.column_names, "delta"]
+    pq.write_table(pa.Table.from_arrays(twice, names), folder / "twice.parquet")
+    place = whole.schema.get_field_index("input_distribution")
+    pq.write_table(whole.set_column(place, "input_distribution", text), folder / "list.parquet")
     rows = whole.to_pylist()
+    odd = [
+        rows[0] | {"photo": "c" * 64, "delta": math.nan},
+        rows[0] | {"photo": "d" * 64, "enhanced_score": math.inf},
+    ]
+    pq.write_table(pa.Table.from_pylist(odd, LABEL_SCHEMA), folder / "odd.parquet")
+    name = pa.Table.from_pylist([rows[0] | {"enhancer": "../x"}], LABEL_SCHEMA)
+    pq.write_table(name, folder / "name.parquet")
     gaps = [
         rows[0] | {"photo": "a" * 64, "delta": None},
         rows[0] | {"photo": None},
@@ -291,7 +304,11 @@ def test_files_that_are_no_labels_are_named_and_block_nothing(
         ("foreign", "lacks the column photo, path"),
         ("old", "lacks the column preprocessing"),
         ("text", "column delta is string, not float"),
-        ("gaps", "holds 4 rows that are not whole labels"),
+        ("twice", "has the column delta twice"),
+        ("list", "column input_distribution is string"),
+        ("gaps", "rows that are not whole labels (4 of 5)"),
+        ("odd", "rows that are not whole labels (2 of 2)"),
+        ("name", "rows that are not whole labels (1 of 1)"),
     ):
         (message,) = (said for said in caplog.messages if f"/{name}.parquet" in said)
         assert words in message

@@ -6,14 +6,14 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from trigger.errors import OptionError
@@ -36,6 +36,14 @@ async def _large(_: Request) -> Response:
     return Response(bytes(LARGE))
 
 
+async def _parts(_: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(LARGE // 100_000):
+            yield bytes(100_000)
+
+    return StreamingResponse(parts())
+
+
 @contextmanager
 def running(limits: Limits) -> Iterator[int]:
     """Serve in a thread; gives the port."""
@@ -43,6 +51,7 @@ def running(limits: Limits) -> Iterator[int]:
         Route("/", _hello),
         Route("/post", _post, methods=["POST"]),
         Route("/large", _large),
+        Route("/parts", _parts),
     ]
     app = Guard(Starlette(routes=routes, exception_handlers=ERROR_HANDLERS), {"127.0.0.1"})
     with closing(listen("127.0.0.1", 0)) as listener:
@@ -154,6 +163,16 @@ def test_more_connections_than_allowed_keep_nobody_out(
         opened[-1].sendall((b"" if sent else HALF) + b"Connection: close\r\n\r\n")
         assert opened[-1].recv(12) == b"HTTP/1.1 200"  # the one that came last is still served
     assert not caplog.records
+
+
+def test_clients_that_never_read_keep_nobody_out() -> None:
+    request = HALF.replace(b"GET /", b"GET /parts") + b"\r\n"
+    with running(Limits(connections=10)) as port, ExitStack() as clients:
+        for _ in range(15):
+            client = clients.enter_context(connect(port, request))
+            assert client.recv(12) == b"HTTP/1.1 200"
+        time.sleep(0.3)  # until all that the system buffers is full
+        assert [get(port)[0] for _ in range(5)] == [200] * 5
 
 
 def test_a_port_in_use_is_an_option_error() -> None:
