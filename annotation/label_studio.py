@@ -158,9 +158,13 @@ def _from_annotation(data: Mapping[str, Any], annotation: Mapping[str, Any]) -> 
         kinds = ", ".join(sorted({result["type"] for result in given}))
         raise ValueError(f"the annotation is of type {kinds}; a rating is of type choices")
     named = {str(result.get("from_name")): result for result in reversed(results)}
+    choices: dict[str, list[str]] = {name: [] for name in named}
+    for result in results:
+        chosen = choices[str(result.get("from_name"))]
+        chosen += [text for text in _texts(result["value"]["choices"]) if text not in chosen]
     return _Answer(
         data=data,
-        choices={name: _texts(result["value"]["choices"]) for name, result in named.items()},
+        choices=choices,
         ids={name: _text(result.get("id")) for name, result in named.items()},
         views={
             name: _text((result.get("meta") or {}).get("view")) for name, result in named.items()

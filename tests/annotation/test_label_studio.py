@@ -121,6 +121,11 @@ def test_two_choices_in_one_answer_are_refused(tmp_path: Path) -> None:
     path = export(tmp_path / "t.json", annotated(chose("neutral", "regressed")))
     with pytest.raises(DataError, match="task 1: 'rating' has the choices 'neutral', 'regressed'"):
         read_tasks(path)
+    export(
+        path, annotated({"result": [*chose("neutral")["result"], *chose("regressed")["result"]]})
+    )
+    with pytest.raises(DataError, match="task 1: 'rating' has the choices 'neutral', 'regressed'"):
+        read_tasks(path)
     minimal = {"path": "a.png", "rating": {"choices": ["neutral", "regressed"]}, "annotator": 1}
     with pytest.raises(DataError, match="task 1: 'rating' has the choices"):
         read_tasks(export(path, minimal))
