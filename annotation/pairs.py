@@ -20,6 +20,7 @@ from annotation.selection import STRATA, choose, quotas, strata_of
 from pipelines.data import labels as label_table
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.console.progress import progress
+from trigger.console.terminal import counted
 from trigger.errors import DataError, OptionError, PhotoError
 from trigger.files import make_folder
 from trigger.photo import read_photo, read_same_photo
@@ -93,11 +94,11 @@ class MadePairs:
         ]
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(sentinels.items()))
         return (
-            f"{len(deltas)} pairs with delta {deltas.min():.2f} to {deltas.max():.2f}, "
+            f"{counted(len(deltas), 'pair')} with delta {deltas.min():.2f} to {deltas.max():.2f}, "
             f"{int((deltas >= threshold).sum())} of them at or above the threshold "
             f"{threshold:g}:\n"
             + "".join(bars)
-            + f"{sum(pair.repeat for pair in pairs)} of them are shown twice; "
+            + f"shown twice: {sum(pair.repeat for pair in pairs)}; "
             f"sentinels: {kinds or 'none'}\n"
             f"rate them with: trigger annotate {self.folder}\n"
         )

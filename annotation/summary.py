@@ -14,7 +14,7 @@ from pipelines.ratings.aggregation import RatedPair, aggregate, disputed
 from pipelines.ratings.agreement import alpha_interval, count_values, krippendorff_alpha
 from pipelines.ratings.reliability import CATEGORIES, Rater, judge_raters
 from pipelines.ratings.table import IMPROVABLE, RATINGS, Rating, is_opinion
-from trigger.console.terminal import printable
+from trigger.console.terminal import counted, printable
 
 SHOWN_DISPUTES = 20
 
@@ -67,11 +67,13 @@ def summary_text(
 ) -> str:
     """Describe counts, agreement, raters and disputed pairs in lines of text."""
     opinions = [row for row in rows if is_opinion(row)]
+    answered = [row for row in rows if row.rating is not None]
     lines = [
-        f"{len(opinions)} ratings of {len(pairs)} pairs by {len(raters)} raters; "
-        f"{sum(row.rating is None for row in rows)} skips, "
-        f"{sum(row.rating is not None and bool(row.sentinel) for row in rows)} answers to "
-        f"sentinels, {sum(row.rating is not None and bool(row.repeat) for row in rows)} to repeats",
+        f"{counted(len(opinions), 'rating')} of {counted(len(pairs), 'pair')} by "
+        f"{counted(len(raters), 'rater')}; "
+        f"skipped: {sum(row.rating is None for row in rows)}; also answered: "
+        f"{counted(sum(bool(row.sentinel) for row in answered), 'sentinel')}, "
+        f"{counted(sum(bool(row.repeat) for row in answered), 'repeat')}",
         "",
         *_distribution(opinions),
         "",
@@ -80,7 +82,7 @@ def summary_text(
         *_raters(raters),
     ]
     if disputes := disputed(pairs):
-        lines += ["", f"{len(disputes)} pairs deserve another look (two steps apart or more):"]
+        lines += ["", f"to review (two steps apart or more): {counted(len(disputes), 'pair')}"]
         lines += [
             printable(
                 f"  {pair.pair}  mean {pair.rating:+.2f}, {pair.spread} steps, "

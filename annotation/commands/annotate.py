@@ -11,6 +11,7 @@ import click
 from annotation.manifest import RATINGS_FILE
 from annotation.raters import read_raters
 from annotation.server import serve
+from trigger.console.terminal import counted
 
 _PATH = click.Path(path_type=Path)
 
@@ -72,4 +73,4 @@ def command(
         fixed_sides=fixed_sides,
         on_start=announce,
     )
-    sys.stdout.write(f"{count} answers in {pairs / RATINGS_FILE}\n")
+    sys.stdout.write(f"{counted(count, 'answer')} in {pairs / RATINGS_FILE}\n")

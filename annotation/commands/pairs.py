@@ -12,6 +12,7 @@ from annotation.pairs import MAX_SHARE, PairOptions, make_pairs
 from annotation.sheets import HANDED_OUT, KEY_FILE, make_sheets
 from trigger.assessment import DEFAULT_THRESHOLD
 from trigger.cli.options import FINITE, LOCAL_PATH, POSITIVE, SEED
+from trigger.console.terminal import counted
 
 logger = logging.getLogger(__name__)
 _SHARE = click.FloatRange(0, MAX_SHARE)
@@ -113,7 +114,8 @@ def sheets(pairs: Path, out: Path, seed: int, workers: int | None) -> None:
     repeats = sum(sheet.repeat > 0 for sheet in key.sheets)
     sentinels = sum(bool(sheet.sentinel) for sheet in key.sheets)
     sys.stdout.write(
-        f"{len(key.sheets)} sheets in {out / HANDED_OUT}, among them {repeats} repeats and "
-        f"{sentinels} sentinels; keep {out / KEY_FILE} from raters\n"
+        f"{counted(len(key.sheets), 'sheet')} in {out / HANDED_OUT}, among them "
+        f"{counted(repeats, 'repeat')} and {counted(sentinels, 'sentinel')}; "
+        f"keep {out / KEY_FILE} from raters\n"
         f"read their answers with: trigger ratings import --sheets {out} ANSWERS --out CSV\n"
     )

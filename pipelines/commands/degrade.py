@@ -11,6 +11,7 @@ from pipelines.data.provenance import RECORD
 from pipelines.degradation import KINDS
 from pipelines.degradation.folder import ALL_KINDS, AnyKind, degrade_photos
 from trigger.cli.options import LOCAL_PATH, POSITIVE, SEED
+from trigger.console.terminal import counted
 from trigger.errors import OptionError
 
 EPILOG = f"""The same seed gives the same files; a folder that holds degraded photos already
@@ -87,6 +88,6 @@ def command(
         photos, out, kinds=kinds, versions=versions, seed=seed, show_progress=True
     )
     sys.stdout.write(
-        f"made {made.photos} photos of {made.scenes} scenes in {out}; "
+        f"made {counted(made.photos, 'photo')} of {counted(made.scenes, 'scene')} in {out}; "
         f"{made.rejected} could not be read\n"
     )

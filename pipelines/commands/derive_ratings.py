@@ -10,6 +10,7 @@ import click
 from pipelines.opinions import live_challenge, tid2013
 from pipelines.opinions.derived_ratings import derive_ratings
 from trigger.cli.options import LOCAL_PATH
+from trigger.console.terminal import counted
 
 _PATH = click.Path(path_type=Path)
 EPILOG = """\b
@@ -40,4 +41,4 @@ def command(tid: Path | None, live: Path | None, flawless: tuple[Path, ...], out
     """
     table = derive_ratings(out, tid=tid, live=live, flawless=flawless, show_progress=True)
     scenes = table["scene"].nunique()
-    sys.stdout.write(f"{len(table)} ratings of {scenes} scenes in {out}\n")
+    sys.stdout.write(f"{counted(len(table), 'rating')} of {counted(scenes, 'scene')} in {out}\n")

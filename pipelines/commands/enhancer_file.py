@@ -18,7 +18,7 @@ Example:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("network", type=click.Choice(["arcnn", "fast-arcnn"]))
+@click.argument("network", type=click.Choice(["arcnn", "fast-arcnn"]), metavar="NETWORK")
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The TFLite file to write."
@@ -26,8 +26,8 @@ Example:
 def command(network: str, weights: Path, out: Path) -> None:
     """Convert WEIGHTS of NETWORK to a file for --enhancer.
 
-    WEIGHTS is a .weights.h5 file written by 'trigger train-enhancer'. The file accepts photos of
-    any size.
+    NETWORK is arcnn or fast-arcnn, WEIGHTS a .weights.h5 file written by 'trigger train-enhancer'.
+    The file accepts photos of any size.
     """
     check_output(out, "--out")
     with native_messages_muted():

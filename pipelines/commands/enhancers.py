@@ -47,9 +47,13 @@ def command(as_json: bool) -> None:
         sys.stdout.write(json.dumps([asdict(facts) for facts in enhancers], indent=2) + "\n")
         return
     sys.stdout.writelines(f"{line}\n" for line in _table(enhancers))
+    unready: dict[str, list[str]] = {}
     for facts in enhancers:
         if facts.problem:
-            sys.stdout.write(f"\n{facts.name} is not ready: {facts.problem}\n")
+            unready.setdefault(facts.problem, []).append(facts.name)
+    for problem, names in unready.items():
+        are = "is" if len(names) == 1 else "are"
+        sys.stdout.write(f"\n{', '.join(names)} {are} not ready: {problem}\n")
     sys.stdout.write(f"\nAn enhancer is {ENHANCER_SPECS}.\n")
 
 

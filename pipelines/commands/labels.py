@@ -8,12 +8,14 @@ from dataclasses import asdict
 
 import click
 
+from trigger.console.terminal import counted
+
 
 @click.command(epilog="\b\nExample:\n  trigger labels status labels")
 @click.argument("labels", metavar="LABELS")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(labels: str, as_json: bool) -> None:
-    """Show how far the last run into a labels folder is, also while it is running.
+    """Show the progress of the last run into a labels folder, also while it is running.
 
     LABELS is a labels folder or URL.
     """
@@ -47,6 +49,7 @@ def compact(labels: str) -> None:
 
     done = compact_labels(labels)
     sys.stdout.write(
-        f"{done.labels} labels in {done.files_before} files -> {done.files_after} files; "
-        f"{done.temporaries} temporary files removed\n"
+        f"{counted(done.labels, 'label')} in {counted(done.files_before, 'file')} -> "
+        f"{counted(done.files_after, 'file')}; "
+        f"{counted(done.temporaries, 'temporary file')} removed\n"
     )

@@ -23,7 +23,7 @@ Example:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", type=click.Choice(get_args(PackagedName)))
+@click.argument("name", type=click.Choice(get_args(PackagedName)), metavar="NAME")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--out",
@@ -35,9 +35,9 @@ Example:
 def command(name: PackagedName, data: Path, out: Path) -> None:
     """Train a model from the photos in DATA and package it in place of the current one.
 
-    NAME is models for the trigger and its scorer, or the name of an enhancer or scorer. Enhancers
-    are packaged only if they beat the current alternative. An interrupted rebuild resumes: steps
-    whose result exists are not repeated.
+    NAME is models for the trigger and its scorer, or deblocker, restorer, colorize or
+    alexnet-rank. Enhancers are packaged only if they beat the current alternative. An interrupted
+    rebuild resumes: steps whose result exists are not repeated.
     """
     from pipelines.packaging.rebuild import rebuild
 

@@ -23,7 +23,7 @@ _DEFAULTS = EnhancerOptions()
 
 
 @click.command(epilog=EPILOG)
-@click.argument("network", type=click.Choice(get_args(EnhancerNetwork)))
+@click.argument("network", type=click.Choice(get_args(EnhancerNetwork)), metavar="NETWORK")
 @click.argument("photos", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=LOCAL_PATH, required=True, help="Folder for weights, logs and report.")
 @click.option(
@@ -52,6 +52,7 @@ _DEFAULTS = EnhancerOptions()
 def command(network: EnhancerNetwork, photos: tuple[Path, ...], out: Path, **options: Any) -> None:
     """Train NETWORK to repair photos, on flawless PHOTOS or folders of them.
 
+    NETWORK is arcnn, fast-arcnn, blockcnn, deblocker or restorer.
     A fifth of the photos is held out; the gain in dB on them is logged after each epoch as
     val_gain. An interrupted training resumes where it stopped. Writes NETWORK.weights.h5,
     report.json, log.csv and tensorboard/, and prints the report.

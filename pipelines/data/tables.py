@@ -107,7 +107,7 @@ def read_csv(path: Path) -> Table:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such CSV") from error
+        raise DataError(f"{path}: no such file; give the path of a CSV") from error
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); give a readable CSV"

@@ -208,7 +208,9 @@ def describe_enhancers() -> list[EnhancerFacts]:
         try:
             enhancer = load_enhancer(name)
             version, tile_multiple = enhancer.version, enhancer.tile_multiple
-        except (ModelError, MissingExtra) as error:
+        except MissingExtra as error:  # the same for all enhancers that lack the same package
+            problem = str(MissingExtra(error.extra, error.missing, "enhancing"))
+        except ModelError as error:
             problem = str(error)
         facts.append(
             EnhancerFacts(

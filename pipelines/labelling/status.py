@@ -15,6 +15,7 @@ from pipelines.data.lock import is_locked
 from pipelines.data.rejects import read_rejects
 from pipelines.data.storage import Folder
 from pipelines.labelling.plan import photos_in
+from trigger.console.terminal import counted
 
 
 @dataclass
@@ -48,8 +49,8 @@ class LabelStatus:
         lines = [f"{self.folder}: {self.state}" + ("" if self.is_finished else f", {doing}")]
         if self.photos is not None:
             lines.append(
-                f"{self.photos} photos: {self.done} done ({self.rejected} of them rejected), "
-                f"{self.remaining} remaining"
+                f"{counted(self.photos, 'photo')}: {self.done} done "
+                f"({self.rejected} of them rejected), {self.remaining} remaining"
             )
         if self.remaining and self.seconds_left is not None:
             lines.append(f"about {_duration(self.seconds_left)} left at the pace so far")
@@ -64,7 +65,7 @@ class LabelStatus:
 
 
 def label_status(folder: str | os.PathLike[str]) -> LabelStatus:
-    """Return how far the last run into a labels folder is; it may be running.
+    """Return the progress of the last run into a labels folder; it may be running.
 
     Raises:
         DataError: it is not a labels folder.

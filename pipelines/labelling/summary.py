@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pipelines.data.label_run import DeltaSummary, LabelRun
 from pipelines.data.label_schema import Recipe
 from pipelines.figures import png_of
+from trigger.console.terminal import counted
 
 
 def describe_deltas(deltas: npt.NDArray[np.float32], threshold: float) -> DeltaSummary:
@@ -71,11 +72,12 @@ def plan_text(run: LabelRun) -> str:
     if plan is None:
         return ""
     lines = [
-        f"{plan.photos} photos = {plan.to_label} to label + {plan.already} labelled before + "
-        f"{plan.duplicates} duplicates + {sum(plan.unreadable.values())} unreadable"
+        f"{counted(plan.photos, 'photo')} = {plan.to_label} to label + "
+        f"{plan.already} labelled before + {counted(plan.duplicates, 'duplicate')} + "
+        f"{sum(plan.unreadable.values())} unreadable"
     ]
     labels = ", ".join(f"{count} with {name}" for name, count in plan.labels.items())
-    lines.append(f"labels to make: {labels}   ({plan.shards} shards into {run.folder})")
+    lines.append(f"labels to make: {labels}   ({counted(plan.shards, 'shard')} into {run.folder})")
     lines += _by_reason("unreadable", plan.unreadable)
     lines += _by_reason("left out", run.skipped)
     return "\n".join([*lines, "nothing was written (--dry-run)"])
@@ -87,8 +89,9 @@ def summary_text(run: LabelRun) -> str:
     if counts is None:
         return ""
     lines = [
-        f"{counts.photos} photos = {counts.labelled} labelled + {counts.already} labelled before + "
-        f"{counts.duplicates} duplicates + {counts.rejected} rejected   ({run.seconds:.1f} s)"
+        f"{counted(counts.photos, 'photo')} = {counts.labelled} labelled + "
+        f"{counts.already} labelled before + {counted(counts.duplicates, 'duplicate')} + "
+        f"{counts.rejected} rejected   ({run.seconds:.1f} s)"
     ]
     lines += _by_reason("left out", run.skipped)
     lines += _by_reason("rejected", run.rejects)
@@ -98,7 +101,7 @@ def summary_text(run: LabelRun) -> str:
         lines.append(
             f"delta of {enhancer}: mean {deltas.mean:+.3f}, median {deltas.median:+.3f}, "
             f"{deltas.share_above:.0%} at or above {deltas.threshold}   "
-            f"({deltas.count} labels in {run.folder})"
+            f"({counted(deltas.count, 'label')} in {run.folder})"
         )
     if run.stages:
         stages = ", ".join(f"{stage} {took:.1f}" for stage, took in run.stages.items())

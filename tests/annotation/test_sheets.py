@@ -127,7 +127,7 @@ def test_answers_become_ratings_and_sentinels_are_checked(
     command = ["ratings", "import", "--sheets", str(sheets), str(answers)]
     assert main([*command, "--out", str(out), "--rater", "Ann"]) == 0
     said = capsys.readouterr().out
-    assert "24 ratings of 24 pairs by 1 raters" in said
+    assert "24 ratings of 24 pairs by 1 rater;" in said
     assert "3/3" in said  # sentinels
     assert "2/2" in said  # repeats
     assert "Ann preferred A in " in said

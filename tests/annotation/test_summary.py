@@ -25,10 +25,10 @@ def test_the_summary_counts_what_people_said() -> None:
     said = summary_text(rows, aggregate(rows, []), [*raters, replace(raters[0], rater="\x1b[2J")])
     assert "\x1b" not in said
     for words in (
-        "6 ratings of 3 pairs by 4 raters; 1 skips, 1 answers to sentinels, 1 to repeats",
+        "6 ratings of 3 pairs by 4 raters; skipped: 1; also answered: 1 sentinel, 1 repeat",
         "mean rating 1 or better: 1 of 3 pairs",
         "pairs with two opinions or more: 2",
-        "1 pairs deserve another look",
+        "to review (two steps apart or more): 1 pair",
         "  q  mean +0.33, 3 steps, ann + ben + zoe  q.png",
     ):
         assert words in said

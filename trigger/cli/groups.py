@@ -69,6 +69,16 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse a line that ends before a command is named, and list the commands."""
+        if not args and not ctx.resilient_parsing:
+            raise click.UsageError(
+                f"name a command: {', '.join(self.table)} "
+                f"({ctx.command_path} --help describes them)",
+                ctx,
+            )
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -35,7 +35,7 @@ COMMANDS: dict[str, Entry | Group] = {
         {
             "status": Entry(
                 "pipelines.commands.labels",
-                "Show how far a labelling run is.",
+                "Show the progress of a labelling run.",
                 "pipelines",
                 "status",
             ),

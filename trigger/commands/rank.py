@@ -10,6 +10,7 @@ import click
 
 from trigger.cli.options import POSITIVE, check_output
 from trigger.commands.common import EXIT_CODES, HEADER, line, load_trigger, model_options
+from trigger.console.terminal import counted
 from trigger.errors import OptionError
 from trigger.files import resolved
 from trigger.photo.search import PHOTO_EXTENSIONS
@@ -74,14 +75,16 @@ def command(
             ranking, csv=csv, json=json, html=html, top=top, workers=workers, show_progress=True
         ):
             logger.info("wrote %s", path)
-    sys.stdout.write(f"{HEADER}\n")
+    if ranking.photos:
+        sys.stdout.write(f"{HEADER}\n")
     sys.stdout.writelines(line(photo) for photo in ranking.photos[:top])
     sys.stdout.flush()
     for rejected in ranking.rejected:
         logger.warning("%s", rejected)
     logger.info(
-        "%d photos ranked, %d reach the threshold %g, %d could not be read",
-        *(len(ranking.photos), ranking.alerts, ranking.threshold, len(ranking.rejected)),
+        "%s ranked, %d at or above the threshold %g, %d could not be read",
+        *(counted(len(ranking.photos), "photo"), ranking.alerts),
+        *(ranking.threshold, len(ranking.rejected)),
     )
     return 1 if ranking.rejected else 0
 

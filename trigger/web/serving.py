@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import resource
@@ -50,8 +51,10 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
+        used = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "it is in use already" if used else error
         raise OptionError(
-            f"cannot listen at {host}, port {port} ({error}); choose others with --host and --port"
+            f"cannot listen at {host}, port {port} ({reason}); choose others with --host and --port"
         ) from error
 
 

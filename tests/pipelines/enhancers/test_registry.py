@@ -128,7 +128,8 @@ def test_wrong_specs_say_what_is_right(spec: str, error: type[Exception], words:
 def test_every_registered_name_is_that_of_its_enhancer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, factory in (("invert", "Inverting"), ("uninstalled", "Uninstalled")):
+    factories = {"invert": "Inverting", "uninstalled": "Uninstalled", "gone": "Uninstalled"}
+    for name, factory in factories.items():
         entry = Registered(f"{__name__}:{factory}", "nothing", 1, 1, "MIT", "fetched")
         monkeypatch.setitem(ENHANCERS, name, entry)
     assert main(["enhancers", "list", "--json"]) == 0
@@ -144,7 +145,7 @@ def test_every_registered_name_is_that_of_its_enhancer(
     assert rows["classical"]["problem"] is None
     assert main(["enhancers", "list"]) == 0
     output = capsys.readouterr().out
-    assert "uninstalled is not ready: the weights are missing" in output
+    assert "gone, uninstalled are not ready: the weights are missing" in output
 
 
 def test_labels_tell_enhancers_apart_by_name() -> None:

@@ -206,7 +206,7 @@ def test_how_enhanced_photos_are_stored(
     assert main(command(photos / "coffee.png", tmp_path / "out", option)) == 0
     files = list((tmp_path / "out" / "enhanced").rglob("*.*"))
     assert {path.suffix: read_photo(path).format for path in files} == found
-    assert "1 photos = 1 labelled" in capsys.readouterr().out
+    assert "1 photo = 1 labelled" in capsys.readouterr().out
 
 
 def test_enhanced_photos_are_not_photos_to_label(photos: Path, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     assert main(command(photos, out, "--dry-run")) == 0
     assert not out.exists()
     said = capsys.readouterr().out
-    assert "10 photos = 8 to label + 0 labelled before + 1 duplicates + 1 unreadable" in said
+    assert "10 photos = 8 to label + 0 labelled before + 1 duplicate + 1 unreadable" in said
     label(photos, out)
     before = contents(out)
     assert label(photos, out, enhancers=BOTH, dry_run=True).plan.labels == {
@@ -214,7 +214,7 @@ def test_compaction_merges_files_keeps_the_set_and_removes_what_the_killed_left(
     (out / "labels" / ".ab.parquet.1234.tmp").write_bytes(b"half")
     (out / "enhanced" / ".ab.png.1234.tmp").write_bytes(b"half")
     assert main(["labels", "compact", str(out)]) == 0
-    assert "16 labels in 8 files -> 1 files; 2 temporary files" in capsys.readouterr().out
+    assert "16 labels in 8 files -> 1 file; 2 temporary files" in capsys.readouterr().out
     assert not list(out.rglob("*.tmp"))
     assert label_bytes(out) == before
     (compacted,) = (out / "labels").iterdir()

@@ -78,7 +78,7 @@ def test_names_of_files_are_taken_as_they_are(folder: Path) -> None:
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such CSV"):
+    with pytest.raises(DataError, match="no such file; give the path of a CSV"):
         read_rows(tmp_path / "ratings.csv")
 
 

@@ -49,6 +49,11 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: Captured) -> Non
     assert "trigger" in output.err
 
 
+def test_a_group_without_a_command_lists_its_commands(capsys: Captured) -> None:
+    assert main(["ratings"]) == 2
+    assert "name a command: summary, export, import, aggregate (trig" in capsys.readouterr().err
+
+
 def test_errors_are_one_line_and_exit_with_1(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "no.tflite").write_text("no model")
     for arguments, words in (

@@ -47,7 +47,9 @@ def test_a_mistyped_folder_costs_no_earlier_ranking(tmp_path: Path, capsys: Capt
     earlier.write_text("earlier")
     assert main(["rank", str(tmp_path / "mistyped"), "--csv", str(earlier)]) == 1
     assert earlier.read_text() == "earlier"
-    assert "no such file" in capsys.readouterr().err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "no such file" in output.err
 
 
 def test_what_was_made_of_photos_is_not_ranked_beside_them(

@@ -178,6 +178,6 @@ def test_clients_that_never_read_keep_nobody_out() -> None:
 def test_a_port_in_use_is_an_option_error() -> None:
     with (
         closing(listen("127.0.0.1", 0)) as taken,
-        pytest.raises(OptionError, match="choose others with --host and --port"),
+        pytest.raises(OptionError, match=r"\(it is in use already\); choose others with --host"),
     ):
         listen("127.0.0.1", taken.getsockname()[1])
