@@ -1,7 +1,7 @@
 """How well are JPEG artifacts removed, by the protocol that papers report?
 
 ``python benchmarks/artifacts.py PHOTOS [--quality Q ...] [--trained DIR ...] [--enhancer NAME ...]
-[--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for figures beside the
+[--published] [--out FILE.json]``, where PHOTOS is a folder of originals: for comparison with the
 published ones, the 200 test photographs of BSDS500 ("B200"). Each is compressed by Pillow
 (libjpeg, 4:2:0) and repaired by enhancers and by the networks that ``trigger train-enhancer``
 wrote into DIR, named by it: those that learned one quality at that one, others at all.

@@ -159,7 +159,7 @@ def main() -> int:
             try:
                 results[spec], *cost = process.submit(enhance_all, spec, degraded).result()
             except (ModelError, MissingExtra) as error:
-                print(f"left out: {error}", file=sys.stderr)
+                print(f"skipped: {error}", file=sys.stderr)
             else:
                 costs[spec] = (cost[0], cost[1])
     for name, versions in results.items():

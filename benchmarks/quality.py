@@ -1,4 +1,4 @@
-"""Does the score agree with people? The packaged models beside their peers, in one run.
+"""Does the score agree with people? The packaged models and their peers, in one run.
 
 ``python benchmarks/quality.py DATA [--out quality.json] [--cache scores.json]`` with DATA laid out
 as for ``trigger packaged rebuild``. Only held-out scenes are used, which none of our models was
@@ -9,7 +9,7 @@ interval of the difference agrees, unless there are too few scenes for one. Publ
 part if DATA/weights holds its files; needs ``pip install '.[bench]'``.
 
 With --cache, scores are kept by pixels and version of the method: after a new model is packaged,
-only its own are measured anew.
+only its own are measured again.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class _Brisque(BRISQUE):
 
 @dataclass(frozen=True)
 class Method:
-    """A way to see how much there is to mend.
+    """A way to measure how much a photo could improve.
 
     Attributes:
         name: in the table.
         version: changes whenever its numbers can.
-        measure: (H, W, 3) uint8 to a number that grows with what there is to mend.
+        measure: (H, W, 3) uint8 to a number that grows with the improvement possible.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Measuring:
         self.new: dict[str, float] = {}
 
     def __call__(self, photo: Pixels) -> Scores:
-        """What every method says of (H, W, 3) uint8."""
+        """The score of every method for (H, W, 3) uint8."""
         pixels = hashlib.sha256(f"{photo.shape}".encode() + photo.tobytes()).hexdigest()
         scores: Scores = {}
         for method in self._methods:

@@ -23,7 +23,7 @@ WORSE = (*PAIRS, *CAMERA)
 
 @dataclass(frozen=True)
 class Row:
-    """One photo with what is known of it and what every method says.
+    """One photo with its known facts and the score of every method.
 
     Attributes:
         group: which set it belongs to, or for pairs the degradation ("clean" for the original) or

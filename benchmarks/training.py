@@ -12,7 +12,7 @@ to be compared with its like alone.
 Written is how well each variant predicts delta, with 95 % bootstrap intervals over scenes, the
 paired interval of its difference to the first variant, and the area under the precision-recall
 curve that fine-tuning to the ratings reaches, for all and for the photos of LIVE Challenge. The
-larger network that one variant learns from is shown too. An interrupted run goes on where it
+larger network that one variant learns from is shown too. An interrupted run resumes where it
 stopped.
 """
 
@@ -107,12 +107,12 @@ class Variant:
         loss: of what is predicted, (N, 2) each, or (N, 5) with hard negatives.
         start: the ImageNet trunk that the command line names, the packaged trunk, or random
             weights, and then batch normalisation learns too.
-        mean_of: another variant; instead of training anew, take the mean of the weights that it
+        mean_of: another variant; instead of training, take the mean of the weights that it
             starts and ends with.
         side: of the random square of a photo that training shows.
         scales: how many sizes of the photo the network sees, 1 or 2.
-        negatives: predict, beside delta and score, which photos are hard negatives.
-        taught: learn the mean of what was measured and what the teacher says of the same photos
+        negatives: predict, besides delta and score, which photos are hard negatives.
+        taught: learn the mean of the measured values and the teacher's predictions
             (Hinton et al., arXiv:1503.02531).
     """
 
@@ -158,7 +158,7 @@ VARIANTS = {
     "squared error": Variant(loss_with(0.2, keras.ops.square)),
     "score as heavy as delta": Variant(loss_with(1.0)),
     "both of these": Variant(keras.losses.mean_squared_error),
-    "these, and hard negatives told apart, as trigger train": Variant(
+    "these, and hard negatives classified, as trigger train": Variant(
         keras.losses.mean_squared_error, negatives=True
     ),
     "delta alone": Variant(loss_with(0.0)),

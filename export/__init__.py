@@ -1,4 +1,4 @@
-"""From a Keras model to the TFLite file that a phone embeds (extra ``export``).
+"""Export Keras models to TFLite files for phones (extra ``export``).
 
 TensorFlow and LiteRT are imported with the first use of a name.
 """

@@ -47,6 +47,63 @@ class Description:
     card: str | None
 
 
+@dataclass(frozen=True)
+class InputMetadata:
+    """The input of an exported file.
+
+    Attributes:
+        name: of the tensor.
+        description: for people.
+        width: in pixels.
+        height: in pixels.
+        range: lowest and highest value.
+    """
+
+    name: str
+    description: str
+    width: int
+    height: int
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class OutputMetadata:
+    """The output of an exported file.
+
+    Attributes:
+        name: of the tensor.
+        description: for people.
+        threshold: score from which a photo is worth enhancing; None if the output does not decide.
+    """
+
+    name: str
+    description: str
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class FileMetadata:
+    """The metadata of an exported file.
+
+    Attributes:
+        name: of the model.
+        version: of the model.
+        description: one sentence.
+        preprocessing: version that photos must have been through.
+        input: the photo.
+        output: the prediction.
+        card: the model card, Markdown.
+    """
+
+    name: str
+    version: str
+    description: str
+    preprocessing: str
+    input: InputMetadata
+    output: OutputMetadata
+    card: str
+
+
 def add_metadata(tflite: bytes, description: Description) -> bytes:
     """Add metadata and model card to a TFLite file; it loads in every TFLite runtime.
 
@@ -78,22 +135,15 @@ def add_metadata(tflite: bytes, description: Description) -> bytes:
     return file.getvalue()
 
 
-def read_metadata(path: Path | str) -> dict[str, Any]:
+def read_metadata(path: Path | str) -> FileMetadata:
     """Read the metadata of an exported TFLite file.
-
-    Returns:
-        ``name``, ``version``, ``description``, ``preprocessing`` (strings); ``input`` and
-        ``output``, each with ``name`` and ``description``; of the input also ``width``,
-        ``height`` (pixels), ``range`` ([0.0, 255.0]); of the output also ``threshold`` (float or
-        None); ``card`` (Markdown).
 
     Raises:
         ModelError: the file is missing, not TFLite, damaged, or was not written by
             ``trigger export``.
 
     Example:
-        >>> from trigger.model import PACKAGED
-        >>> read_metadata(PACKAGED / "trigger.tflite")["output"]["threshold"]
+        >>> read_metadata("trigger.tflite").output.threshold  # doctest: +SKIP
         0.4
     """
     path = Path(path)
@@ -115,7 +165,7 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
         preprocessing = buffers[PREPROCESSING_ENTRY].decode()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             card = archive.read(CARD).decode()
-        return _readable(metadata) | {"preprocessing": preprocessing, "card": card}
+        return _readable(metadata, preprocessing, card)
     except (
         *(KeyError, IndexError, TypeError, ValueError, AttributeError),
         *(struct.error, zipfile.BadZipFile),
@@ -171,7 +221,7 @@ def _model_metadata(description: Description) -> dict[str, Any]:
     }
 
 
-def _readable(metadata: dict[str, Any]) -> dict[str, Any]:
+def _readable(metadata: dict[str, Any], preprocessing: str, card: str) -> FileMetadata:
     (graph,) = metadata["subgraph_metadata"]
     (image,), (output,) = graph["input_tensor_metadata"], graph["output_tensor_metadata"]
     size = image["content"]["content_properties"]["ImageProperties"]["default_size"]
@@ -179,24 +229,27 @@ def _readable(metadata: dict[str, Any]) -> dict[str, Any]:
         unit["options"]["ScoreThresholdingOptions"]["global_score_threshold"]
         for unit in output.get("process_units", [])
     ]
-    return {
-        "name": metadata["name"],
-        "version": metadata["version"],
-        "description": metadata["description"],
-        "input": {
-            "name": image["name"],
-            "description": image["description"],
-            "width": size["width"],
-            "height": size["height"],
-            "range": [*image["stats"]["min"], *image["stats"]["max"]],
-        },
-        "output": {
-            "name": output["name"],
-            "description": output["description"],
+    (low,), (high,) = image["stats"]["min"], image["stats"]["max"]
+    return FileMetadata(
+        name=metadata["name"],
+        version=metadata["version"],
+        description=metadata["description"],
+        preprocessing=preprocessing,
+        input=InputMetadata(
+            name=image["name"],
+            description=image["description"],
+            width=size["width"],
+            height=size["height"],
+            range=(low, high),
+        ),
+        output=OutputMetadata(
+            name=output["name"],
+            description=output["description"],
             # Stored as float32: 0.4 comes back as 0.4, not as 0.4000000059.
-            "threshold": float(str(np.float32(thresholds[0]))) if thresholds else None,
-        },
-    }
+            threshold=float(str(np.float32(thresholds[0]))) if thresholds else None,
+        ),
+        card=card,
+    )
 
 
 def _summary(output: Output) -> str:

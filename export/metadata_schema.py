@@ -76,7 +76,7 @@ def pack(metadata: dict[str, Any]) -> bytes:
 
 
 def unpack(buffer: bytes) -> dict[str, Any]:
-    """The ``ModelMetadata`` dictionary of a FlatBuffer; fields not listed here are left out.
+    """The ``ModelMetadata`` dictionary of a FlatBuffer; fields not listed here are ignored.
 
     Raises:
         ValueError: the buffer does not carry the schema's identifier.

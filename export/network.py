@@ -1,4 +1,4 @@
-"""Load trained Keras networks, and ask what they are.
+"""Load trained Keras networks, and identify their outputs.
 
 One loader serves training, fine-tuning and export. Files are loaded with ``safe_mode=True``: code
 stored in a ``.keras`` file is never run.

@@ -218,7 +218,7 @@ def _sentence(score: float, threshold: float, enhance: bool) -> str:
         )
     digits = 2
     while round(score, digits) >= round(threshold, digits):
-        digits += 1  # so that what is said to stay below reads so
+        digits += 1  # so that a score below the threshold also reads as below it
     return (
         f"Enhancing would change this photo little for the better: its score "
         f"{score:.{digits}f} stays below the threshold {threshold:.{digits}f}."

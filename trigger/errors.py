@@ -1,4 +1,4 @@
-"""All errors that this project raises on purpose.
+"""The errors that this project raises.
 
     TriggerError
     ├── PhotoError                a photo cannot be read; has a machine-readable ``reason``

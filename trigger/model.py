@@ -102,16 +102,17 @@ def load_model(model: str | os.PathLike[str] | None = None, *, sha256: str | Non
         data, name = read_model_bytes(model), os.fspath(model)
         _check_hash(data, name, sha256)
         return Model(data, name)
-    record, data = read_packaged(Path(__file__).parent / "models", PACKAGED)
-    name = f"{record['name']} {record['version']}"
-    _check_hash(data, name, sha256)
-    if not STANDARD.accepts(record["preprocessing"]):
+    packaged = read_packaged(Path(__file__).parent / "models", PACKAGED)
+    name = f"{packaged.name} {packaged.version}"
+    _check_hash(packaged.data, name, sha256)
+    preprocessing = packaged.facts["preprocessing"]
+    if not STANDARD.accepts(preprocessing):
         raise ModelError(
-            f"the packaged model needs preprocessing {record['preprocessing']}, but this version "
+            f"the packaged model needs preprocessing {preprocessing}, but this version "
             f"has {STANDARD.version}. Reinstall with: pip install --force-reinstall . in the "
             "folder of this project"
         )
-    return Model(data, name, intact=True)
+    return Model(packaged.data, name, intact=True)
 
 
 def _check_hash(data: bytes, name: str, expected: str | None) -> None:

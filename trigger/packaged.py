@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from trigger.errors import ModelError
 
 _REINSTALL = "reinstall with: pip install --force-reinstall . in the folder of this project"
 
 
-class PackagedModel(NamedTuple):
+@dataclass(frozen=True)
+class PackagedModel:
     """A model file whose SHA-256 is that of its record.
 
     Attributes:
-        record: content of ``NAME.json``: ``name``, ``version``, ``file``, ``sha256``,
-            ``size_bytes`` and facts about training and quality.
+        name: of the model.
+        version: of the model.
+        facts: the whole record, ``NAME.json``: also ``file``, ``sha256``, ``size_bytes``, and what
+            the model's own reader knows of training and quality.
         data: content of the model file.
     """
 
-    record: dict[str, Any]
+    name: str
+    version: str
+    facts: Mapping[str, Any]
     data: bytes
 
 
@@ -41,12 +48,13 @@ def read_packaged(folder: Path, name: str, built_by: str | None = None) -> Packa
         >>> from pathlib import Path
         >>> import trigger
         >>> packaged = read_packaged(Path(trigger.__file__).parent / "models", "trigger")
-        >>> packaged.record["name"]
-        'trigger'
+        >>> packaged.version
+        '11'
     """
     try:
         record: dict[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
         file, expected = folder / record["file"], record["sha256"]
+        version = str(record["version"])
         data = file.read_bytes()
     except FileNotFoundError as error:
         remedy = f"build it with: {built_by}" if built_by else _REINSTALL
@@ -64,4 +72,4 @@ def read_packaged(folder: Path, name: str, built_by: str | None = None) -> Packa
             f"{file}: sha256 is {digest}, but {expected} was expected; the file was altered, "
             f"{_REINSTALL}"
         )
-    return PackagedModel(record, data)
+    return PackagedModel(name, version, record, data)

@@ -2,7 +2,7 @@
 
 It is named and versioned, because the choice of resize moves scores more than float16 weights do.
 
-* Version 1 took colors as stored, whatever the photo's ICC profile said.
+* Version 1 took colors as stored, ignoring the photo's ICC profile.
 * Version 2 takes sRGB: ``read_photo`` converts photos with other profiles. Photos without a profile
   or with that of sRGB, nearly all that models were trained on, give the same input in both.
 

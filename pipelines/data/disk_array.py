@@ -1,4 +1,4 @@
-"""Arrays in files: several in one, and one that may be larger than memory."""
+"""Arrays on disk: several in one .npz file, or one that may be larger than memory."""
 
 from __future__ import annotations
 

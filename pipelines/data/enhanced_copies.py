@@ -1,4 +1,4 @@
-"""Enhanced photos as files beside the labels, written once and read again for another scorer."""
+"""Enhanced photos as files, stored once with the labels and reused for other scorers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ _SEAL = "pixels-sha256"
 
 
 def encode_enhanced(pixels: Pixels, stored_as: EnhancedFormat) -> bytes:
-    """The file; a PNG also says what its pixels must be."""
+    """Encode an enhanced photo; a PNG also records the hash of its pixels.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        stored_as: format of the file.
+    """
     settings = dict(ENHANCED_FORMATS[stored_as])
     if stored_as == "png":
         settings["pnginfo"] = PngInfo()
@@ -33,7 +38,7 @@ def encode_enhanced(pixels: Pixels, stored_as: EnhancedFormat) -> bytes:
 
 
 def decode_enhanced(data: bytes) -> Pixels | None:
-    """The pixels of a PNG by ``encode_enhanced``; None where anything about them has changed."""
+    """Decode a PNG by ``encode_enhanced``; None if its pixels differ from the recorded hash."""
     try:
         # Not by Image.open, which refuses photos larger than Pillow's own limit.
         image = PngImageFile(io.BytesIO(data))

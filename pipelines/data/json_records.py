@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def to_builtins(record: object) -> dict[str, Any]:
-    """Convert a dataclass to what ``json`` writes; fields that are ``msgspec.UNSET`` are left out.
+    """Convert a dataclass to what ``json`` writes; fields that are ``msgspec.UNSET`` are omitted.
 
     Example:
         >>> from dataclasses import dataclass

@@ -76,7 +76,7 @@ class DeltaSummary:
 
 @dataclass
 class LabelRun:
-    """A labelling run, as it stands in LABELS/run.json.
+    """A labelling run, as stored in LABELS/run.json.
 
     Attributes:
         folder: location of the labels folder.
@@ -86,7 +86,7 @@ class LabelRun:
         versions: of the packages that labels depend on, and of Python.
         started: ISO 8601.
         state: "planning" until all photos are listed, then "labelling", then "finished".
-        skipped: entries of folders that were left out, by reason.
+        skipped: entries of folders that were skipped, by reason.
         plan: None while planning.
         labelling_since: ISO 8601; None while planning.
         counts: None until finished, as are those below.

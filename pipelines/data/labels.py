@@ -88,7 +88,7 @@ def read_labels(
         enhancer: only labels of this enhancer: its name, or "name version".
         scorer: only labels of this scorer: its name, or "name version".
         recipe: only labels made exactly this way.
-        mixed: give labels of several recipes, told apart by the last five columns; otherwise
+        mixed: give labels of several recipes, distinguished by the last five columns; otherwise
             they are an error, since their deltas cannot be compared.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One process at a time may write to a folder."""
+"""Lock a folder, so that one process at a time writes to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between stored pixels (uint8) and values to compute with (float32 in [0, 1])."""
+"""Convert images between uint8 and float32 in [0, 1]."""
 
 from __future__ import annotations
 

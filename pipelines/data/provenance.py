@@ -61,7 +61,7 @@ def put_in_place(folder: Path, known: Sequence[Row], made: Sequence[Row]) -> Non
 
     Args:
         folder: of the photos.
-        known: what ``record_rows`` says of it.
+        known: rows of :func:`record_rows`.
         made: rows of all photos in ``folder/UNFINISHED``, each path once.
     """
     unfinished = folder / UNFINISHED
@@ -90,7 +90,7 @@ def read_record(folder: Path) -> pd.DataFrame:
     Raises:
         DataError: the record is there but cannot be read.
     """
-    # A degradation can leave a photo as it was; the first record then stands for both.
+    # A degradation can leave a photo unchanged; the first row then serves for both.
     return _read(folder, ["photo", "scene", "kind"]).drop_duplicates("photo").set_index("photo")
 
 
@@ -108,7 +108,7 @@ def _read(folder: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def read_records(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """What ``read_record`` says of the folders of these photos, each photo once.
+    """Read the records of the folders of these photos, each photo once.
 
     Args:
         paths: of at least one photo.

@@ -1,4 +1,4 @@
-"""Which scenes are held out. One rule for scorer, trigger and ratings, so that none leaks.
+"""The held-out split by scene: one rule for scorer, trigger and ratings, so that none leaks.
 
 A scene is named by the content hash of its original photo; everything made from that photo
 (degraded, restored, re-rated) belongs to the same scene and stays on the same side.
@@ -33,9 +33,9 @@ def is_held_out(scene: str, fold: int = 0) -> bool:
 def unseen(rated: pd.DataFrame) -> pd.Series[bool]:
     """Rated photos that no training of ours has seen.
 
-    Fine-tuning knows scenes as ratings name them, the training before it what photos were made
-    from, as far as records beside them tell; both must be held out. They differ only where ratings
-    name scenes of their own.
+    Fine-tuning splits by the scenes that ratings name, the training before it by the originals in
+    degradations.csv; both must be held out. They differ only where ratings name scenes of their
+    own.
 
     Args:
         rated: columns photo (SHA-256), path and scene.

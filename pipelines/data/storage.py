@@ -24,7 +24,7 @@ def is_remote(location: str) -> bool:
 
 
 def absolute(location: str | os.PathLike[str]) -> str:
-    """The same place, named so that a process that stands elsewhere finds it; links stay."""
+    """Return an absolute path or URL, valid in any working directory; links are kept."""
     text = os.fspath(location)
     return text.rstrip("/") if is_remote(text) else os.path.abspath(text)  # noqa: PTH100
 
@@ -146,13 +146,13 @@ class Folder:
             DataError: the folder is gone, not writable, or its disk is full.
         """
         if self.is_local:
-            self.require()  # or every worker would silently start it anew
+            self.require()  # otherwise every worker would silently create it again
             target = Path(self.at(name))
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(target, data)
             except OSError as error:
-                self.require()  # gone this moment: says more than what could not be made
+                self.require()  # if it has just gone, report that rather than a file in it
                 raise DataError(f"{target.parent}: cannot be made ({error.strerror})") from error
             except DataError:
                 self.require()

@@ -112,7 +112,10 @@ def camera_pair(
 
     Example:
         >>> rng = np.random.default_rng(0)
+        >>> photo = rng.random((64, 64, 3), np.float32)
         >>> flawless, taken = camera_pair(photo, random_camera_factors(rng), rng)
+        >>> taken.shape
+        (64, 64, 3)
     """
     size = photo.shape[0], photo.shape[1]
     flawless = np.clip(_sharpened(photo, factors.sharpening), 0, 1)

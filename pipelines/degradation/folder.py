@@ -94,7 +94,7 @@ def degrade_photos(
         OptionError: ``out`` cannot be written, or another run writes to it.
 
     Example:
-        >>> degrade_photos([Path("clean")], Path("degraded"), kinds=["noise", "jpeg"])
+        >>> degrade_photos([Path("clean")], Path("out"), kinds=["noise", "jpeg"])  # doctest: +SKIP
         DegradedFolder(photos=20, scenes=10, rejected=0)
     """
     originals = photos_outside(out, photos)

@@ -1,4 +1,4 @@
-"""The demo's page: photos to judge by eye, what the models say of them, and how it was made."""
+"""The demo's page: photos to judge by eye, their scores, and how everything was made."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class _Summary:
 
 
 def page(cards: Sequence[Card], threshold: float, chapters: Sequence[Chapter]) -> str:
-    """Return the page as HTML. It loads only the pictures beside it."""
+    """Return the page as HTML. It loads only the pictures next to it."""
     ranked = sorted(cards, key=lambda card: (-card.packaged, card.scene, card.fault))
     return render(
         "demo.html.j2",
@@ -141,7 +141,7 @@ def page(cards: Sequence[Card], threshold: float, chapters: Sequence[Chapter]) -
 
 
 class _Scale:
-    """Where a value lies on the line drawn in every card, in percent of its width."""
+    """Position of a value on the scale drawn in every card, in percent of its width."""
 
     def __init__(self, cards: Sequence[Card], threshold: float) -> None:
         values = [value for card in cards for value in (card.packaged, card.own)]

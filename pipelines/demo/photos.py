@@ -39,7 +39,7 @@ THUMBNAIL_SIDE = 160
 
 
 def rating_of(gain: float) -> int:
-    """The rating 2, 1, 0 or -1 that a gain of structural similarity (-1..1) stands for."""
+    """The rating 2, 1, 0 or -1 for a gain of structural similarity (-1..1)."""
     if gain >= 0.10:
         return 2
     if gain >= 0.02:

@@ -1,4 +1,4 @@
-"""What an enhancer is, and how stored pixels go through one."""
+"""The enhancer interface, and applying an enhancer to stored pixels."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ def enhance_pixels(enhancer: Enhancer, pixels: Pixels) -> Pixels:
 
     Example:
         >>> from skimage.data import coffee
+        >>> from pipelines.enhancers import load_enhancer
         >>> enhance_pixels(load_enhancer("restorer"), coffee()).shape
         (400, 600, 3)
     """

@@ -108,15 +108,16 @@ def enhance_photos(
     Args:
         photos: paths.
         enhancer: what to apply, or its name.
-        scorer: who says whether it helped, or its name.
+        scorer: measures whether it helped; or its name.
         trigger: whose score is reported; the packaged one by default.
         force: replace new files that exist.
         keep_if_better: write nothing where it did not help.
-        drop_extras: leave out what enhancing breaks, instead of refusing the photo.
+        drop_extras: drop metadata that enhancing invalidates, instead of refusing the photo.
         show_progress: show a progress bar for each photo.
 
     Example:
-        >>> for result in enhance_photos(["a.jpg", "b.jpg"], keep_if_better=True):
+        >>> photos = ["a.jpg", "b.jpg"]
+        >>> for result in enhance_photos(photos, keep_if_better=True):  # doctest: +SKIP
         ...     print(result.to_json())
     """
     enhancer = load_enhancer(enhancer) if isinstance(enhancer, str) else enhancer
@@ -167,12 +168,12 @@ def enhance_photo(
     Args:
         photo: path of a JPEG, PNG, WebP or BMP file.
         enhancer: what to apply, or its name.
-        scorer: who says whether it helped, or its name.
+        scorer: measures whether it helped; or its name.
         trigger: whose score is reported before and after; the packaged one by default.
         force: replace a new file that exists already.
         keep_if_better: write nothing where it did not help.
-        drop_extras: leave out what enhancing breaks (the clip of a motion photo, a gain map,
-            further pictures, content credentials), instead of refusing the photo.
+        drop_extras: drop metadata that enhancing invalidates (the clip of a motion photo, a gain
+            map, further pictures, content credentials), instead of refusing the photo.
 
     Raises:
         PhotoError: the photo cannot be read, or cannot be written safely in its format.
@@ -181,7 +182,7 @@ def enhance_photo(
         ScorerError: the scorer failed.
 
     Example:
-        >>> enhance_photo("IMG_0042.jpg", "deblur").file
+        >>> enhance_photo("IMG_0042.jpg", "deblur").file  # doctest: +SKIP
         'IMG_0042-deblur.jpg'
     """
     enhancer = load_enhancer(enhancer) if isinstance(enhancer, str) else enhancer

@@ -103,8 +103,8 @@ def few_scenes(scenes: int) -> str:
     if scenes >= ENOUGH_SCENES:
         return ""
     return (
-        f"{scenes} scene{'s' if scenes > 1 else ''}: fewer than {ENOUGH_SCENES} say little, and "
-        "their intervals nothing; rate photos of more scenes."
+        f"{scenes} scene{'s' if scenes > 1 else ''}: with fewer than {ENOUGH_SCENES}, "
+        "figures are rough and intervals unreliable; rate photos of more scenes."
     )
 
 

@@ -163,7 +163,7 @@ def at_target(
     and used on the rest; None with a single scene.
 
     Raises:
-        DataError: no threshold reaches the target; the message says how far one comes.
+        DataError: no threshold reaches the target; the message names the best value possible.
     """
     threshold = choose_threshold(improvable, scores, target)
     return AlertsAtTarget(

@@ -55,10 +55,10 @@ def find_threshold(
 
     Precision and alert rate are reached with as many alerts as possible, recall with as few. The
     threshold lies midway between the lowest score that alerts and the next one, so that rounding
-    (of a file in float16, say) changes no decision.
+    (as in a float16 file) changes no decision.
 
     Args:
-        improvable: (n,) what people said; n >= 1.
+        improvable: (n,) whether people called each photo improvable; n >= 1.
         scores: (n,) scores of the same photos, finite.
         target: what to reach.
 
@@ -89,7 +89,7 @@ def choose_threshold(improvable: npt.NDArray[np.bool_], scores: Values, target: 
     """As ``find_threshold``, for a target that must be reached.
 
     Raises:
-        DataError: no threshold reaches it; the message says how far one comes.
+        DataError: no threshold reaches it; the message names the best value possible.
 
     Example:
         >>> improvable, scores = np.array([True, False, True]), np.array([0.9, 0.5, 0.2])

@@ -92,7 +92,7 @@ class ModelFunction:
 def is_model_file(spec: str) -> bool:
     """Whether ``spec`` looks like a TF-Hub handle, a .tflite file or a SavedModel directory.
 
-    True also where the file is missing, so that loading it says what is wrong.
+    True also where the file is missing, so that loading it reports what is wrong.
     """
     return bool(_HANDLE.match(spec)) or spec.endswith(".tflite") or Path(spec).is_dir()
 

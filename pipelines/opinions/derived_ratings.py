@@ -94,7 +94,8 @@ def derive_ratings(
         DataError: a table of scores cannot be used.
 
     Example:
-        >>> derive_ratings(Path("ratings"), live=Path("rated/live_challenge"))["rating"].mean()
+        >>> table = derive_ratings(Path("ratings"), live=Path("live_challenge"))  # doctest: +SKIP
+        >>> table["rating"].mean()  # doctest: +SKIP
         0.62
     """
     if tid is None and live is None:

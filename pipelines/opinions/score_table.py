@@ -30,7 +30,7 @@ def read_score_table(
         table = read_frame(path)
     except DataError as error:
         raise DataError(
-            f"{path}: no table of human scores can be read here ({error}); it is a CSV beside the "
+            f"{path}: no table of human scores can be read here ({error}); give a CSV next to the "
             f"photos with columns {', '.join(columns)}"
         ) from error
     missing = columns.keys() - set(table.columns)

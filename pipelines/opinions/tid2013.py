@@ -210,8 +210,8 @@ def read_scores(folder: Path) -> pd.DataFrame:
     for number in scene_numbers(table):
         if not (original := folder / f"kodak{number:02d}.png").is_file():
             raise DataError(
-                f"{path} scores versions of {original.name}, which is not there; put it beside the "
-                "table or take its rows out"
+                f"{path} scores versions of {original.name}, which is missing; put it next to "
+                "the table or delete its rows"
             )
     return table
 

@@ -113,7 +113,7 @@ class Candidate:
         enhancer: made from the converted network, which recipes know by the same name.
         options: of the training.
         rival: the enhancer that it has to beat.
-        cases: in each of which it has to, by PSNR and by SSIM.
+        cases: it must win in each, by PSNR and by SSIM.
         card: writes the model card from the training's report and the gains of both.
     """
 
@@ -131,7 +131,7 @@ def rebuild_enhancer(
 
     Args:
         candidate: what to rebuild.
-        data: folder laid out as ``pipelines.packaging.rebuild.DATA_LAYOUT`` says.
+        data: folder laid out as in ``pipelines.packaging.rebuild.DATA_LAYOUT``.
         out: folder of the rebuild; results go to a folder in it, named by the enhancer.
         show_progress: draw progress bars on stderr if that is a terminal.
 

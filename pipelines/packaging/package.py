@@ -1,4 +1,4 @@
-"""Put a model file into the project, with its card and the record that it is loaded by."""
+"""Add a model file to the project, with its model card and the record that verifies it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def rebuild(
 
     Args:
         name: ``models`` for the trigger and its scorer, or the name of an enhancer or scorer.
-        data: folder laid out as ``DATA_LAYOUT`` says.
+        data: folder laid out as in ``DATA_LAYOUT``.
         out: folder for everything that is made; made if it does not exist.
         show_progress: draw progress bars on stderr if that is a terminal.
 

@@ -19,7 +19,7 @@ def scorer_options(defaults: ScorerOptions, data: Path, out: Path, fold: int = 0
 
     Args:
         defaults: architecture and schedule.
-        data: folder laid out as ``pipelines.packaging.rebuild.DATA_LAYOUT`` says.
+        data: folder laid out as in ``pipelines.packaging.rebuild.DATA_LAYOUT``.
         out: folder of the rebuild.
         fold: fifth of the scenes that is held out.
     """

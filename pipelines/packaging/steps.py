@@ -1,4 +1,4 @@
-"""Steps that build on each other, and are skipped when their result exists."""
+"""Steps of a rebuild; a step is skipped when its result exists."""
 
 from __future__ import annotations
 

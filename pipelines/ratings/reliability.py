@@ -86,7 +86,7 @@ class _Checks:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """A rater's opinions beside those of the others on the same pairs."""
+    """A rater's opinions compared with those of the others on the same pairs."""
 
     shared: int
     kappa: float

@@ -46,7 +46,7 @@ SENTINELS = {"identical": (0,), "good": (1, 2), "bad": (-1,)}
 """Kinds of pairs with a known answer, and the ratings that a careful rater gives them."""
 SHOWN_PROBLEMS = 10
 
-# pandas writes whole numbers beside missing ones as 2.0.
+# In columns with missing values, pandas writes whole numbers as 2.0.
 NUMBERS = {text: number for number in RATINGS for text in (str(number), f"{number}.0")} | {
     word: number for number, word in RATINGS.items()
 }

@@ -1,4 +1,4 @@
-"""Scorers: predict what people would say of a photo, behind one small protocol."""
+"""Scorers: predict how people would rate the quality of a photo."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCE = 0.5
 
 
 class Scorer(Protocol):
-    """Something that predicts what people would say of a photo.
+    """Something that predicts people's opinions of a photo's quality.
 
     Attributes:
         name: one word, used in labels and on the command line.
@@ -36,7 +36,7 @@ class Scorer(Protocol):
         """Score N photos, (H, W, 3) uint8.
 
         Returns:
-            (N, 10) float32: the shares of people who would say 1..10, summing to 1; or (N, 1)
+            (N, 10) float32: the shares of people who would answer 1..10, summing to 1; or (N, 1)
             float32: only their mean, 1..10.
         """
         ...
@@ -62,8 +62,9 @@ def load_scorer(spec: str) -> Scorer:
         ModelError: the model file is missing, damaged, or no scorer.
 
     Example:
-        >>> mean_score(load_scorer("nima").score([np.zeros((64, 64, 3), np.uint8)]))
-        array([3.21], dtype=float32)
+        >>> from skimage.data import coffee
+        >>> mean_score(load_scorer("nima").score([coffee()])).round(1)
+        array([7.6], dtype=float32)
     """
     if spec in SCORERS:
         module, _, factory = SCORERS[spec].partition(":")
@@ -113,7 +114,7 @@ def checked_opinions(
         if not ((rows >= 1 - TOLERANCE) & (rows <= 10 + TOLERANCE)).all():
             raise ScorerError(
                 f"scorer {scorer.name!r} returned {rows.min():.4g} to {rows.max():.4g}; a mean "
-                "opinion lies on 1..10, so scale the model's output to that"
+                "opinion is from 1 to 10; scale the model's output to that"
             )
     elif (rows < 0).any() or not np.allclose(rows.sum(axis=1), 1, atol=0.01):
         raise ScorerError(

@@ -104,7 +104,7 @@ def _side(model: ModelFunction, size: int | None) -> int:
     height, width = (size if side is None else side for side in taken.shape[1:3])
     if height is None or width is None:
         raise OptionError(
-            f"{model.source}: takes photos of any size; say which with {model.source}#size=PIXELS"
+            f"{model.source}: takes photos of any size; name one with {model.source}#size=PIXELS"
         )
     if height != width or (size or height) != height:
         asked = f", not {size}x{size} as asked for" if size else ""

@@ -32,10 +32,10 @@ class PackagedScorer:
         Raises:
             ModelError: it is missing, or was altered.
         """
-        record, data = read_packaged(MODELS, self.name, self.built_by)
-        self.version = str(record["version"])
+        packaged = read_packaged(MODELS, self.name, self.built_by)
+        self.version = packaged.version
         self.preprocessing = STANDARD.version
-        self._network = TfliteFunction(data, signature="score", name=self.name)
+        self._network = TfliteFunction(packaged.data, signature="score", name=self.name)
 
     def score(self, photos: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
         """Score N photos, (H, W, 3) uint8: (N, 10) or (N, 1) float32.

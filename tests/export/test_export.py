@@ -91,15 +91,15 @@ def test_an_exported_file_is_the_network(
 
     found = read_metadata(out)
     decides = output == TRIGGER.name
-    assert found["name"] == OUTPUTS[output].network
-    assert found["output"]["threshold"] == (0.4 if decides else None)
+    assert found.name == OUTPUTS[output].network
+    assert found.output.threshold == (0.4 if decides else None)
     graph = parse(out.read_bytes())
     assert bool(large_float32(graph, graph.subgraphs[0])) == (precision == "float32")
     figures = json.loads(report.read_text())
     assert figures["passed"]
     assert figures["size_bytes"] == out.stat().st_size
     assert figures["parity"]["images"] == len(figures["parity"]["rows"]) == 24
-    assert figures["parity"].get("threshold") == found["output"]["threshold"]
+    assert figures["parity"].get("threshold") == found.output.threshold
     assert figures["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
     assert figures["source"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert 0 <= figures["parity"]["max_difference"] <= most < figures["parity"]["spread"]
@@ -227,11 +227,11 @@ def test_equal_input_gives_equal_bytes_and_the_card_travels(
     assert files[0].read_bytes() == files[1].read_bytes()
 
     found = read_metadata(files[0])
-    assert (found["name"], found["version"]) == ("gain", "3.1")
-    assert found["preprocessing"] == STANDARD.version
-    assert (found["input"]["width"], found["input"]["range"]) == (448, [0.0, 255.0])
-    assert (found["output"]["name"], found["output"]["threshold"]) == (TRIGGER.name, 0.7)
-    assert found["card"] == card.read_text(encoding="utf-8")
+    assert (found.name, found.version) == ("gain", "3.1")
+    assert found.preprocessing == STANDARD.version
+    assert (found.input.width, found.input.range) == (448, (0.0, 255.0))
+    assert (found.output.name, found.output.threshold) == (TRIGGER.name, 0.7)
+    assert found.card == card.read_text(encoding="utf-8")
     report = json.loads((tmp_path / "1.tflite.json").read_text())
     parity = report["parity"]
     assert (report["precision"], parity["images"], parity["threshold"]) == ("float16", 8, 0.7)

@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was named, or say what may have been meant."""
+        """Find the command that was named, or suggest similar names."""
         name = args[0]
         if name in self.table or name.startswith("-"):
             return super().resolve_command(ctx, args)
@@ -92,7 +92,7 @@ class LazyGroup(click.Group):
         raise click.UsageError(message, ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named; remember which one a missing package belongs to."""
+        """Run the command that was named; remember it if a package it needs is missing."""
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
@@ -109,7 +109,7 @@ class LazyGroup(click.Group):
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
-    """The error that says which extra brings the package that a command did not find, if any."""
+    """Return the error that names the extra with the missing package, if an extra has it."""
     entry, command = getattr(error, "_trigger_command", (None, ""))
     missing = (error.name or "").partition(".")[0]
     if entry is None or entry.extra is None or missing in _OWN_PACKAGES:

@@ -25,7 +25,7 @@ class _TerminalHandler(logging.Handler):
                 sys.stderr.write(f"{text}\n")
             else:
                 progress.tqdm.write(text, file=sys.stderr)
-        except OSError:  # standard error is gone: there is nobody to tell
+        except OSError:  # standard error is closed: nowhere to report it
             pass
 
 

@@ -1,4 +1,4 @@
-"""Keeping native libraries off the terminal.
+"""Mute native libraries that write to the terminal.
 
 TensorFlow and LiteRT write to file descriptor 2 while they load, before any log level applies.
 """
@@ -22,13 +22,13 @@ def native_messages_muted() -> Iterator[None]:
     except OSError:  # standard error is closed, or there is no room for a file
         yield
         return
-    with file as said:
-        os.dup2(said.fileno(), 2)
+    with file as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except ImportError:
-            said.seek(0)
-            os.write(terminal, said.read())
+            captured.seek(0)
+            os.write(terminal, captured.read())
             raise
         finally:
             os.dup2(terminal, 2)

@@ -66,7 +66,8 @@ def render(template: str, **values: object) -> str:
         values: what the template shows, by the names that it uses.
 
     Example:
-        >>> print(render("macros.html.j2"), end="")
+        >>> render("macros.html.j2").strip()
+        ''
     """
     return _environment().get_template(template).render(values)
 

@@ -1,4 +1,4 @@
-"""What the servers of this project share: a guard, JSON bodies, sessions, limits.
+"""Building blocks of the project's servers: a guard, JSON bodies, sessions, limits.
 
 Needs Starlette and uvicorn, which ``import trigger`` does not load.
 """

@@ -1,4 +1,4 @@
-"""Signed cookies that say who is signed in."""
+"""Sessions in signed cookies."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def deblur(photo: FloatPhoto, floor: float = BLUR_FLOOR) -> FloatPhoto:
         kernel = kernel_of(Factors("motion", length, -math.degrees(direction)))
     else:
         kernel = gaussian_kernel(along, across, direction)
-    # What JPEG has changed is noise too; deblocking's threshold says how much.
+    # JPEG artefacts count as noise too, estimated by the deblocking threshold.
     noise = max(noise_deviation(photo), deblocking_threshold(photo) / SHRINKAGE)
     penalty = PENALTY + PENALTY_OF_NOISE * noise**2
     side = MOTION_NEIGHBOURHOOD if motion else NEIGHBOURHOOD

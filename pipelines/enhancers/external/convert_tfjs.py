@@ -40,7 +40,8 @@ def convert_tfjs(package: Path) -> tuple[Path, int | None]:
             result than the package.
 
     Example:
-        >>> convert_tfjs(Path("maxim/node_modules/@upscalerjs/maxim-denoising"))
+        >>> package = Path("maxim/node_modules/@upscalerjs/maxim-denoising")
+        >>> convert_tfjs(package)  # doctest: +SKIP
         (PosixPath('/home/me/.cache/trigger/maxim-denoising'), 1)
     """
     try:

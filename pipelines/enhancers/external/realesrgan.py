@@ -131,7 +131,7 @@ def upscale(
 
     Args:
         photo: path of a JPEG, PNG, WebP or BMP file.
-        drop_extras: leave out what enlarging breaks, instead of refusing the photo.
+        drop_extras: drop metadata that enlarging invalidates, instead of refusing the photo.
         show_progress: show a progress bar.
 
     Raises:
@@ -140,7 +140,7 @@ def upscale(
         MissingExtra: the packages are not installed.
 
     Example:
-        >>> upscale("IMG_0042.jpg").file
+        >>> upscale("IMG_0042.jpg").file  # doctest: +SKIP
         PosixPath('IMG_0042-x4.jpg')
     """
     path = Path(photo)

@@ -29,9 +29,9 @@ class ColorizeEnhancer(PhotoEnhancer):
         Raises:
             ModelError: it is missing, or was altered.
         """
-        record, data = read_packaged(MODELS, self.name, self.built_by)
-        self.version = str(record["version"])
-        self._network = TfliteFunction(data, "serving_default", name=self.name)
+        packaged = read_packaged(MODELS, self.name, self.built_by)
+        self.version = packaged.version
+        self._network = TfliteFunction(packaged.data, "serving_default", name=self.name)
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """Colour a photo, (H, W, 3) float32 RGB in [0, 1]; the same object if it has colours."""

@@ -38,8 +38,8 @@ class Deblocker(PhotoEnhancer):
             ModelError: it is missing, or was altered.
         """
         if file is None:
-            _, data = read_packaged(MODELS, self.name, self.built_by)
-            self._network = load_tflite(data, self.name)
+            packaged = read_packaged(MODELS, self.name, self.built_by)
+            self._network = load_tflite(packaged.data, self.name)
         else:
             self._network = load_model_file(file)
         self.network_version = self._network.version

@@ -47,15 +47,15 @@ class Restorer(PhotoEnhancer):
                 of other repairs.
         """
         if file is None:
-            record, data = read_packaged(MODELS, self.name, self.built_by)
-            learned_from = record["training"]["repaired_by"]
+            packaged = read_packaged(MODELS, self.name, self.built_by)
+            learned_from = packaged.facts["training"]["repaired_by"]
             if learned_from != first_repair_version():
                 raise ModelError(
                     f"{MODELS / self.name}.json: was trained on the results of repairs "
                     f"{learned_from}, but these are repairs {first_repair_version()}; train it "
                     f"again with: {self.built_by}"
                 )
-            self._network = load_tflite(data, self.name)
+            self._network = load_tflite(packaged.data, self.name)
         else:
             self._network = load_model_file(file)
         self.version = f"{first_repair_version()}-{self._network.version}"

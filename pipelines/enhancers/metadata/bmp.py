@@ -14,7 +14,7 @@ def extras(data: bytes) -> list[str]:
     space = data[_COLOUR_SPACE : _COLOUR_SPACE + 4]
     if space in (_EMBEDDED, _LINKED):
         return ["a colour profile (BMP version 5)"]
-    # Endpoints and gammas that are all zero say nothing.
+    # Endpoints and gammas that are all zero are unset.
     if space == _CALIBRATED and any(data[_COLOUR_SPACE + 4 : _COLOUR_SPACE + 52]):
         return ["calibrated colours (BMP version 4)"]
     return []

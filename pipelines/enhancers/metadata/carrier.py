@@ -1,4 +1,4 @@
-"""What the modules of the formats have in common."""
+"""Shared by the modules of the formats."""
 
 from __future__ import annotations
 

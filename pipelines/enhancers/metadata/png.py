@@ -15,7 +15,7 @@ _ENCODING = frozenset(  # how the old pixels are encoded; iDOT is where Apple's 
     {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST", b"iDOT", b"acTL", b"fcTL", b"fdAT"}
 )
 _OF_COLOUR_TYPE = frozenset({b"sBIT", b"bKGD"})  # have as many values as the colour type
-_KNOWN = frozenset(  # chunks that hold for any pixels, though their names say otherwise
+_KNOWN = frozenset(  # chunks that hold for any pixels, though their names suggest otherwise
     {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
     | {b"pCAL", b"sTER", b"tIME", *_OF_COLOUR_TYPE}
 )

@@ -1,4 +1,4 @@
-"""XMP packets: what they say of a motion photo or a gain map, and taking that out."""
+"""XMP packets: detect motion photos and gain maps, and remove their descriptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
-_STALE = (  # all that these namespaces say is of pictures, clips and sounds in the same file
+_STALE = (  # namespaces that describe only pictures, clips and sounds in the same file
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/1.0/image/",
     "http://ns.google.com/photos/1.0/audio/",
@@ -21,12 +21,12 @@ _END = b'<?xpacket end="w"?>'
 
 
 def describes_clip(packet: bytes) -> bool:
-    """Whether the packet says that the file holds the clip of a motion photo."""
+    """Whether the packet describes the clip of a motion photo."""
     return any(name.encode() in packet for name in _CLIP)
 
 
 def describes_gain_map(packet: bytes) -> bool:
-    """Whether the packet says that the file holds a gain map (Ultra HDR, Apple HDR)."""
+    """Whether the packet describes a gain map (Ultra HDR, Apple HDR)."""
     return any(word in packet for word in (b"hdr-gain-map", b"GainMap"))
 
 
@@ -36,7 +36,7 @@ def holds_picture(packet: bytes) -> bool:
 
 
 def without_extras(packet: bytes) -> bytes:
-    """Take out what describes clips, further pictures and gain maps; keep all else.
+    """Remove descriptions of clips, further pictures and gain maps; keep all else.
 
     Returns:
         The packet; the same object if it describes none of that, or cannot be parsed.

@@ -1,7 +1,8 @@
 """Networks that repair photos: three as published, two of our own.
 
 All map float32 RGB in [0, 1] to the same (the restorer takes two photos, in six channels); the
-caller clips the output. Any size is accepted but by BlockCNN, 24x24, and where the builders say so.
+caller clips the output. BlockCNN takes 24x24 pixels, all others any size, within the limits that
+their builders name.
 
 * ARCNN: Dong, Deng, Loy, Tang, "Compression artifacts reduction by a deep convolutional network",
   ICCV 2015, arXiv:1504.06993.

@@ -149,7 +149,7 @@ def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str])
     """Reject ratings made with a different enhancer than the model's labels.
 
     Ratings that name no enhancer are accepted. So are derived ones, which name the perfect
-    enhancer: they stand in for ratings until there are some.
+    enhancer: they replace ratings until there are some.
 
     Args:
         path: of the ratings, for messages.
@@ -160,7 +160,7 @@ def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str])
         DataError: some ratings were made with a different enhancer.
     """
     if "enhancer" not in record:
-        logger.warning("the model does not say which enhancer its labels were made with")
+        logger.warning("the model does not record which enhancer its labels were made with")
         return
     labelled = enhancer_of(record)
     same = {"", PERFECT, labelled, record["enhancer"]}
@@ -169,8 +169,8 @@ def check_enhancers(path: Path, rated: Iterable[str], record: Mapping[str, str])
         listed = ", ".join(f"{count} of {name!r}" for name, count in others.most_common())
         raise DataError(
             f"{path}: holds ratings {listed}, but the model learned from labels of "
-            f"{labelled!r}: gains of one enhancer say little about another. Label and train with "
-            "the enhancer that was rated, or accept them with --force"
+            f"{labelled!r}: gains of one enhancer do not predict those of another. Label and train "
+            "with the enhancer that was rated, or accept them with --force"
         )
 
 

@@ -1,4 +1,4 @@
-"""The report of a fine-tuning as one self-contained HTML page: what people's ratings changed."""
+"""Render the report of a fine-tuning as one self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``trigger evaluate`` picks thresholds and says how sure its figures are."""
+"""``trigger evaluate`` chooses thresholds and measures how certain its figures are."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_command_prints_both_thresholds(
     ratings.write_text("\n".join(lines))
     assert main(["evaluate", str(ratings), "--target-recall", "1"]) == 0
     said = capsys.readouterr()
-    assert "6 scenes: fewer than 20 say little" in said.err
+    assert "6 scenes: with fewer than 20, figures are rough" in said.err
     report = json.loads(said.out)
     assert report["prevalence"] == 0.5
     assert report["at_threshold"]["threshold"] == 0.4

@@ -97,12 +97,12 @@ def test_a_network_that_wins_is_packaged_with_what_was_measured(
     won, lost = Gain(1.25, 0.0125), Gain(0.5, 0.005)
     monkeypatch.setattr(rebuilding, "compare", gaining({name: won, RIVALS[name]: lost}))
     MODULES[name].rebuild(data, data / "build")
-    record, content = read_packaged(data / "package", name, "")
+    packaged = read_packaged(data / "package", name, "")
     modules = {"deblocker": deblocker, "restorer": restorer}
     monkeypatch.setattr(modules[name], "MODELS", data / "package")
-    assert load_enhancer(name).version.endswith(record["version"])
-    assert record["quality"][name]["some case"] == to_builtins(won)
-    assert len(content) < 8e6
+    assert load_enhancer(name).version.endswith(packaged.version)
+    assert packaged.facts["quality"][name]["some case"] == to_builtins(won)
+    assert len(packaged.data) < 8e6
     card = (data / "package" / f"{name}.md").read_text()
     assert "| some case | +1.25 dB, +0.0125 | +0.50 dB, +0.0050 |" in card
     assert "7,000 patches" in card

@@ -111,7 +111,7 @@ def test_what_is_no_scorer_is_said(
 
 
 def test_means_on_another_scale_are_an_error(models: Path) -> None:
-    with pytest.raises(ScorerError, match=r"returned 0 to 99; a mean opinion lies on 1\.\.10"):
+    with pytest.raises(ScorerError, match=r"returned 0 to 99; a mean opinion is from 1 to 10"):
         checked_opinions(load_scorer(f"{models}/percent"), GRAY)
 
 
