@@ -83,7 +83,7 @@ def degrade_strongly(photo: Image.Image) -> Image.Image:
 
 
 def content_features(photo: Image.Image) -> npt.NDArray[np.float32]:
-    """Return the colours of a photo on an 8x8 grid, (192,) in 0..1, to compare content by."""
+    """Return the colors of a photo on an 8x8 grid, (192,) in 0..1, to compare content by."""
     small = photo.resize((8, 8), Image.Resampling.BOX)
     return np.asarray(small, np.float32).ravel() / np.float32(255)
 

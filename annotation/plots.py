@@ -13,7 +13,7 @@ from pipelines.ratings.aggregation import RatedPair
 from pipelines.ratings.reliability import OUTLIER_WEIGHT, Rater
 from pipelines.ratings.table import IMPROVABLE, RATINGS, Rating, is_opinion
 
-COLOURS = {2: "#1b6e5a", 1: "#7fbf9e", 0: "#c9c9c9", -1: "#c8553d"}
+COLORS = {2: "#1b6e5a", 1: "#7fbf9e", 0: "#c9c9c9", -1: "#c8553d"}
 MAX_RATERS = 25
 MAX_NAME = 18
 
@@ -47,7 +47,7 @@ def _ratings(axis: Axes, rows: Sequence[Rating], raters: Sequence[str]) -> None:
             sum(is_opinion(row) and row.rating == value and row.rater == name for row in rows)
             for name in names
         ]
-        axis.barh(rows_of_bars, counts, left=left, color=COLOURS[value], label=word)
+        axis.barh(rows_of_bars, counts, left=left, color=COLORS[value], label=word)
         left += counts
     axis.invert_yaxis()
     axis.set_yticks(rows_of_bars, [_plain(name) for name in names])
@@ -70,9 +70,9 @@ def _means(axis: Axes, pairs: Sequence[RatedPair]) -> None:
 
 def _raters(axis: Axes, raters: Sequence[Rater]) -> None:
     for rater in raters:
-        colour = "#c8553d" if rater.doubts else "#1f6f8b"
+        color = "#c8553d" if rater.doubts else "#1f6f8b"
         kappa = rater.kappa if np.isfinite(rater.kappa) else 0.0
-        axis.scatter(rater.weight, kappa, color=colour, s=20 + rater.ratings**0.5)
+        axis.scatter(rater.weight, kappa, color=color, s=20 + rater.ratings**0.5)
         right = rater.weight > 0.6  # where a name would leave the panel
         axis.annotate(
             _plain(rater.rater),

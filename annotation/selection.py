@@ -46,7 +46,7 @@ def quotas(strata: npt.NDArray[np.int64], n: int) -> dict[int, int]:
     found, counts = np.unique(strata, return_counts=True)
     nearest = np.argsort(np.abs(found + 0.5), kind="stable")
     found, counts = found[nearest], counts[nearest]
-    # Bell curve centred on the threshold, which is between the strata -1 and 0.
+    # Bell curve centered on the threshold, which is between the strata -1 and 0.
     shares = 1 + EMPHASIS * np.exp(-0.5 * (found + 0.5) ** 2)
     n = min(n, int(counts.sum()))
     # Bisection for the largest factor at which the strata together yield at most n photos.

@@ -1,8 +1,8 @@
 """Faults as cameras make them, in linear light; no training of this project has seen these.
 
 Training degrades stored values by one formula (:mod:`pipelines.degradation.model`). Here a hand
-shakes along a curve, and noise comes from a sensor behind a mosaic of colour filters: interpolation
-and white balance leave it coarse, coloured and strongest where it is dark.
+shakes along a curve, and noise comes from a sensor behind a mosaic of color filters: interpolation
+and white balance leave it coarse, colored and strongest where it is dark.
 """
 
 from __future__ import annotations

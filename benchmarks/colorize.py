@@ -1,7 +1,7 @@
 """What does ``colorize`` make of photographs that it has not seen? A picture to look at.
 
-``python benchmarks/colorize.py [--out FILE.jpg]``: photographs of scikit-image, gray, coloured and
-as they were; printed is how much closer to the original colours the coloured ones are than gray.
+``python benchmarks/colorize.py [--out FILE.jpg]``: photographs of scikit-image, gray, colored and
+as they were; printed is how much closer to the original colors the colored ones are than gray.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEIGHT = 150
 
 
 def row(photo: Pixels, enhancer: Enhancer) -> tuple[Pixels, float]:
-    """Gray, coloured and original side by side; PSNR gained over gray in dB."""
+    """Gray, colored and original side by side; PSNR gained over gray in dB."""
     gray = np.asarray(Image.fromarray(photo).convert("L").convert("RGB"))
     shown = enhance_pixels(enhancer, gray)
     gain = peak_signal_noise_ratio(photo, shown) - peak_signal_noise_ratio(photo, gray)
@@ -32,7 +32,7 @@ def row(photo: Pixels, enhancer: Enhancer) -> tuple[Pixels, float]:
 
 
 def main() -> None:
-    """Colour, print, write."""
+    """Color, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("colorize.jpg"))
     args = parser.parse_args()

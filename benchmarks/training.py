@@ -106,7 +106,7 @@ class Variant:
     Attributes:
         loss: of what is predicted, (N, 2) each, or (N, 5) with hard negatives.
         start: the ImageNet trunk that the command line names, the packaged trunk, or random
-            weights, and then batch normalisation learns too.
+            weights, and then batch normalization learns too.
         mean_of: another variant; instead of training, take the mean of the weights that it
             starts and ends with.
         side: of the random square of a photo that training shows.

@@ -66,8 +66,8 @@ def main(target: Path) -> None:
         if result.enhance:
             box = (left + tile - 74, tile_height + 7, left + tile, tile_height + 33)
             draw.rounded_rectangle(box, 13, ALERT)
-            centre = ((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
-            draw.text(centre, "alert", PAPER, _font(17), anchor="mm")
+            center = ((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
+            draw.text(center, "alert", PAPER, _font(17), anchor="mm")
     top = tile_height + caption + GAP
     enhanced = enhance_pixels(load_enhancer("restorer"), photos[0])
     for number, (name, pixels) in enumerate((("before", photos[0]), ("enhanced", enhanced))):

@@ -41,7 +41,7 @@ def parse(tflite: bytes) -> schema.ModelT:
         raise ModelError(f"a damaged TFLite file ({error}); export it again") from error
 
 
-def serialise(model: schema.ModelT) -> bytes:
+def serialize(model: schema.ModelT) -> bytes:
     """Write a flatbuffer object as a TFLite file; equal objects give equal bytes."""
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 

@@ -17,7 +17,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export import metadata_schema
-from export.flatfile import parse, serialise
+from export.flatfile import parse, serialize
 from trigger.errors import ModelError
 from trigger.interface import INPUT, Output
 from trigger.model import PREPROCESSING_ENTRY
@@ -126,7 +126,7 @@ def add_metadata(tflite: bytes, description: Description) -> bytes:
         entries.append(schema.MetadataT(name=name, buffer=len(model.buffers)))
         model.buffers.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
     model.metadata = entries
-    file = io.BytesIO(serialise(model))
+    file = io.BytesIO(serialize(model))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
         entry = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))
         entry.create_system = 3  # Unix, whatever system writes it
@@ -199,7 +199,7 @@ def _model_metadata(description: Description) -> dict[str, Any]:
                 }
             }
         },
-        # The identity: the network normalises inside.
+        # The identity: the network normalizes inside.
         "process_units": [{"options": {"NormalizationOptions": {"mean": [0.0], "std": [1.0]}}}],
         "stats": {"max": [255.0], "min": [0.0]},
     }

@@ -88,7 +88,7 @@ def output_of(network: keras.Model) -> Output:
 def kernel_values(network: keras.Model) -> int:
     """Return how many values a converted file must hold at least.
 
-    Kernels survive conversion whole; biases and batch normalisation, all one-dimensional, may
+    Kernels survive conversion whole; biases and batch normalization, all one-dimensional, may
     be folded into each other.
     """
     return sum(math.prod(weight.shape) for weight in network.weights if len(weight.shape) > 1)

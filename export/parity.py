@@ -208,7 +208,7 @@ def photos_in(folder: Path, rejected: list[str]) -> Iterator[tuple[str, Pixels]]
 
 
 def sample_photos() -> Iterator[tuple[str, Pixels]]:
-    """Names and pixels of the colour photographs that scikit-image and scikit-learn ship."""
+    """Names and pixels of the color photographs that scikit-image and scikit-learn ship."""
     from skimage import data
     from sklearn.datasets import load_sample_images
 

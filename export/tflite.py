@@ -12,7 +12,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from export.flatfile import Precision, parse, serialise
+from export.flatfile import Precision, parse, serialize
 from export.half import halve_weights
 from export.network import first_line, output_of
 from trigger.errors import ModelError
@@ -90,4 +90,4 @@ def _convert(
         return tflite
     model = parse(tflite)
     halve_weights(model)
-    return serialise(model)
+    return serialize(model)

@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session")
 def photographs() -> Mapping[str, npt.NDArray[np.uint8]]:
-    """Eight colour photographs by name, (H, W, 3) uint8, read-only."""
+    """Eight color photographs by name, (H, W, 3) uint8, read-only."""
     names = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "retina", "rocket")
     photos = {name: np.array(getattr(skimage.data, name)()) for name in names}
     china, flower = load_sample_images().images

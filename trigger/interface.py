@@ -9,7 +9,7 @@ from trigger.preprocessing import STANDARD
 SIGNATURE = "score"
 INPUT = "image"
 INPUT_SHAPE = (1, STANDARD.size, STANDARD.size, 3)
-"""uint8 RGB, raw 0..255; the network normalises inside."""
+"""uint8 RGB, raw 0..255; the network normalizes inside."""
 
 IMPROVABILITY = "quality_improvability"
 DISTRIBUTION = "distribution"

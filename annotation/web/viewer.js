@@ -16,7 +16,7 @@ export class Viewer {
   #showing = null;
   #scale = 1; // CSS pixels per photo pixel
   #fit = 1;
-  #centre = { x: 0, y: 0 }; // the photo's point in the middle of each pane
+  #center = { x: 0, y: 0 }; // the photo's point in the middle of each pane
   #isFitted = true;
   #position = 50; // of the divider, percent
   #isHeld = false;
@@ -121,7 +121,7 @@ export class Viewer {
     let scale = 1 / devicePixelRatio;
     while (scale < this.#fit * 1.25) scale *= 2;
     const [left, top, width, height] = this.#showing.crop;
-    this.#centre = point ?? { x: left + width / 2, y: top + height / 2 };
+    this.#center = point ?? { x: left + width / 2, y: top + height / 2 };
     this.#setScale(scale);
   }
 
@@ -129,8 +129,8 @@ export class Viewer {
 
   // Pan by CSS pixels.
   panBy(x, y) {
-    this.#centre.x += x / this.#scale;
-    this.#centre.y += y / this.#scale;
+    this.#center.x += x / this.#scale;
+    this.#center.y += y / this.#scale;
     this.#draw();
   }
 
@@ -140,8 +140,8 @@ export class Viewer {
     // Keep the point at (x, y), relative to the middle of its pane in CSS pixels, in place.
     const before = this.#scale;
     this.#scale = clamp(scale, this.#fit, Math.max(LARGEST / devicePixelRatio, this.#fit));
-    this.#centre.x += x / before - x / this.#scale;
-    this.#centre.y += y / before - y / this.#scale;
+    this.#center.x += x / before - x / this.#scale;
+    this.#center.y += y / before - y / this.#scale;
     this.#isFitted = this.#scale < this.#fit * SAME;
     this.#draw();
   }
@@ -184,8 +184,8 @@ export class Viewer {
     const scale = this.#scale;
     const { clientWidth, clientHeight } = this.#panes.left;
     const reach = (size, room) => Math.min(room / 2 / scale, size / 2);
-    this.#centre.x = clamp(this.#centre.x, reach(width, clientWidth), width - reach(width, clientWidth));
-    this.#centre.y = clamp(this.#centre.y, reach(height, clientHeight), height - reach(height, clientHeight));
+    this.#center.x = clamp(this.#center.x, reach(width, clientWidth), width - reach(width, clientWidth));
+    this.#center.y = clamp(this.#center.y, reach(height, clientHeight), height - reach(height, clientHeight));
     // Align to whole device pixels; otherwise 100 % is blurred.
     const snap = (value) => Math.round(value * devicePixelRatio) / devicePixelRatio;
     const percent = Math.round(scale * devicePixelRatio * 100);
@@ -193,8 +193,8 @@ export class Viewer {
       const { style } = pane.querySelector(".photo");
       style.width = `${width * scale}px`;
       style.height = `${height * scale}px`;
-      style.left = `${snap(clientWidth / 2 - this.#centre.x * scale)}px`;
-      style.top = `${snap(clientHeight / 2 - this.#centre.y * scale)}px`;
+      style.left = `${snap(clientWidth / 2 - this.#center.x * scale)}px`;
+      style.top = `${snap(clientHeight / 2 - this.#center.y * scale)}px`;
       style.imageRendering = percent >= 300 && !this.#isFitted ? "pixelated" : "auto";
       const isOther = (pane.dataset.shown === "before") === this.#isHeld;
       pane.style.visibility = this.mode === "flicker" && !isOther ? "hidden" : "visible";
@@ -224,7 +224,7 @@ export class Viewer {
 
   #pointOf(event) {
     const { x, y } = this.#offsetOf(event);
-    return { x: this.#centre.x + x / this.#scale, y: this.#centre.y + y / this.#scale };
+    return { x: this.#center.x + x / this.#scale, y: this.#center.y + y / this.#scale };
   }
 
   #down(event) {

@@ -46,7 +46,7 @@ _PATH = click.Path(path_type=Path)
     "--photos",
     type=_PATH,
     metavar="FOLDER",
-    help="Photos to compare Keras and TFLite on (default: the colour photographs that "
+    help="Photos to compare Keras and TFLite on (default: the color photographs that "
     "scikit-image and scikit-learn ship).",
 )
 @click.option(

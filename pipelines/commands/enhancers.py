@@ -20,7 +20,7 @@ _COLUMNS = {
     "tile": "window px",
     "tile_multiple": "multiple of",
     "seconds_per_megapixel": "s/megapixel",
-    "licence": "licence",
+    "license": "license",
     "weights": "weights",
 }
 

@@ -4,7 +4,7 @@ The formula of :mod:`pipelines.degradation.model` works on stored values; phones
 faults. Here light is blurred and measured in linear values behind a Bayer mosaic, then denoised,
 sharpened, resized and compressed as a camera, an app and a messenger do it. After Brooks et al.,
 "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, simplified: one
-gamma curve, one white balance, no colour matrix.
+gamma curve, one white balance, no color matrix.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CameraFactors:
         read_noise: standard deviation of the noise in linear light (Gaussian part).
         scale: sides of the photo divided by those of the sensor's picture, 0..1.
         luma_denoise: strength of the camera's own denoising, in deviations of the noise.
-        chroma_denoise: sigma of the smoothing of colour differences, in sensor pixels.
+        chroma_denoise: sigma of the smoothing of color differences, in sensor pixels.
         sharpening: amount of the unsharp mask that the camera applies.
         enlargement: how many times smaller the photo was once, before it was enlarged again.
         qualities: of JPEG, one for each time that it was saved.
@@ -182,7 +182,7 @@ def _developed_noise(
 def _denoised_in_camera(
     taken: FloatPhoto, noiseless: FloatPhoto, factors: CameraFactors
 ) -> FloatPhoto:
-    """Smooth luma where it varies by about the noise, and colour differences everywhere."""
+    """Smooth luma where it varies by about the noise, and color differences everywhere."""
     if not factors.luma_denoise and not factors.chroma_denoise:
         return taken
     ycc = cv2.cvtColor(taken, cv2.COLOR_RGB2YCrCb)

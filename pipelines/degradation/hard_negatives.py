@@ -19,12 +19,12 @@ from pipelines.data.pixels import Pixels, to_pixels
 HardNegative = Literal["thumbnail", "text", "plain"]
 HARD_NEGATIVES: tuple[HardNegative, ...] = get_args(HardNegative)
 
-Colour = tuple[int, ...]
+Color = tuple[int, ...]
 _LETTERS = list(string.ascii_lowercase * 3 + string.ascii_uppercase + string.digits)
 
 
 def hard_negative(kind: HardNegative, photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """Make a picture that enhancement cannot improve, in the colours of a photo.
+    """Make a picture that enhancement cannot improve, in the colors of a photo.
 
     Args:
         kind: ``thumbnail`` (the photo, 64 to 480 pixels long, where it is not shorter already),
@@ -55,20 +55,20 @@ def _thumbnail(photo: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _plain(photo: Pixels, rng: np.random.Generator) -> Pixels:
     patches = int(rng.integers(1, 4))
-    colours = cv2.resize(photo, (patches, patches), interpolation=cv2.INTER_AREA) / np.float32(255)
+    colors = cv2.resize(photo, (patches, patches), interpolation=cv2.INTER_AREA) / np.float32(255)
     # Dark and bright ones are clipped: a pocket is black, a window at noon white.
-    colours = np.clip(colours * rng.uniform(0, 2) + rng.uniform(-0.5, 0.5), 0, 1)
+    colors = np.clip(colors * rng.uniform(0, 2) + rng.uniform(-0.5, 0.5), 0, 1)
     height, width = photo.shape[:2]
-    return to_pixels(cv2.resize(colours, (width, height), interpolation=cv2.INTER_CUBIC))
+    return to_pixels(cv2.resize(colors, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def _text(photo: Pixels, rng: np.random.Generator) -> Pixels:
     width = int(rng.integers(360, 721))
     height = int(width * rng.uniform(0.6, 2.2))
-    mean: Colour = tuple(int(value) for value in photo.reshape(-1, 3).mean(axis=0))
-    grounds: list[Colour] = [(255, 255, 255), (18, 18, 18), mean]
+    mean: Color = tuple(int(value) for value in photo.reshape(-1, 3).mean(axis=0))
+    grounds: list[Color] = [(255, 255, 255), (18, 18, 18), mean]
     ground = grounds[rng.choice(3, p=[0.5, 0.25, 0.25])]
-    ink: Colour = (20, 20, 20) if sum(ground) > 3 * 127 else (235, 235, 235)
+    ink: Color = (20, 20, 20) if sum(ground) > 3 * 127 else (235, 235, 235)
     page = Image.new("RGB", (width, height), ground)
     draw = ImageDraw.Draw(page)
     margin, top = int(rng.integers(8, 48)), int(rng.integers(8, 48))

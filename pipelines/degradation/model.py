@@ -37,7 +37,7 @@ class Factors:
         blur: its size in pixels: length (motion), radius (disk) or sigma (Gaussian).
         angle: direction of motion in degrees, counter-clockwise from the horizontal.
         exposure: gain before the sensor clips, >= 1.
-        spill: share (0..1) of the clipped light that flows into the neighbourhood.
+        spill: share (0..1) of the clipped light that flows into the neighborhood.
         photon_noise: variance of the noise per unit of signal (Poisson part).
         read_noise: standard deviation of the signal-independent noise (Gaussian part), 0..1.
         jpeg_quality: 1..``BEST_QUALITY``, or None for no compression.
@@ -139,7 +139,7 @@ def sensor(photo: FloatPhoto, factors: Factors, rng: np.random.Generator) -> Pix
     if factors.exposure > 1:
         exposed = values * factors.exposure
         excess = np.maximum(exposed - 1, 0)
-        # Charge beyond the full well spreads to the neighbours: bright sources bloom.
+        # Charge beyond the full well spreads to the neighbors: bright sources bloom.
         spread = cv2.GaussianBlur(excess, (0, 0), 0.01 * max(values.shape[:2]))
         values = np.minimum(exposed, 1) + factors.spill * spread
     if factors.photon_noise or factors.read_noise:

@@ -146,7 +146,7 @@ def make_steps(out: Path, show_progress: bool) -> list[Step]:
     return [
         Step(
             "Take photographs",
-            "Eight colour photographs that come with scikit-image and scikit-learn, copied as "
+            "Eight color photographs that come with scikit-image and scikit-learn, copied as "
             "they are. Two of them (China, Hubble deep field), and everything made from them, are "
             "held out: the demo measures with them and never trains on them.",
             work=functools.partial(copy_photographs, out / "photos"),

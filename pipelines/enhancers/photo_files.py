@@ -46,7 +46,7 @@ def check_writable(data: bytes, name: str, *, drop_extras: bool = False) -> tupl
 
     Raises:
         PhotoError: ``unsupported-format``: another format than ``WRITABLE``, several pictures,
-            transparency, more than 8 bits per channel, or colours other than RGB and gray.
+            transparency, more than 8 bits per channel, or colors other than RGB and gray.
     """
     fmt = detect_format(data, name)
     if fmt not in _SETTINGS:
@@ -72,10 +72,10 @@ def check_writable(data: bytes, name: str, *, drop_extras: bool = False) -> tupl
 def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
     """Encode pixels as a file of the format of another, with its metadata.
 
-    EXIF, XMP, IPTC, comments, texts, ICC profile, resolution and colour chunks are carried over
+    EXIF, XMP, IPTC, comments, texts, ICC profile, resolution and color chunks are carried over
     byte for byte, but for the EXIF thumbnail, which is renewed in its place. Pixels are turned to
     the orientation that the EXIF data state. JPEG and lossy WebP get quality 95 (JPEG without
-    chroma subsampling). Gray photos stay gray unless they were given colours. Pixels are converted
+    chroma subsampling). Gray photos stay gray unless they were given colors. Pixels are converted
     to the space of the ICC profile; if that cannot be done, they are written as sRGB without it.
 
     Args:
@@ -122,7 +122,7 @@ def reencode(pixels: Pixels, data: bytes, name: str) -> bytes:
 
 
 def _changed(own: Image.Image, before: Image.Image, after: Image.Image) -> Image.Image:
-    """Apply the change from ``before`` to ``after``, so that colours outside sRGB are not lost."""
+    """Apply the change from ``before`` to ``after``, so that colors outside sRGB are not lost."""
     result = np.array(own)
     for top in range(0, len(result), _BAND):
         box = (0, top, own.width, min(top + _BAND, own.height))
@@ -153,7 +153,7 @@ def _check_picture(image: ImageFile.ImageFile, data: bytes, fmt: str, name: str)
         if with_alpha.getchannel("A").getextrema() != (255, 255):
             raise _refusal(name, "its transparency would be lost")
     elif image.mode not in ("RGB", "L", "P"):
-        raise _refusal(name, f"its colours ({image.mode}) would be converted to RGB")
+        raise _refusal(name, f"its colors ({image.mode}) would be converted to RGB")
 
 
 def _refusal(name: str, why: str) -> PhotoError:

@@ -26,7 +26,7 @@ class Registered:
         tile: side of the square windows that it works in, in pixels; 0: the whole photo at once.
         seconds_per_megapixel: CPU time of one core of an x86 server (AMD EPYC, 2026): measured on
             a photo with the fault, for slow networks on one window and multiplied.
-        licence: of code and weights.
+        license: of code and weights.
         weights: where they come from.
     """
 
@@ -34,7 +34,7 @@ class Registered:
     repairs: str
     tile: int
     seconds_per_megapixel: float
-    licence: str
+    license: str
     weights: str
 
 
@@ -52,7 +52,7 @@ ENHANCERS = {
     ),
     "colorize": Registered(
         "pipelines.enhancers.learned.colorize:ColorizeEnhancer",
-        "gray photos; colours are guesses",
+        "gray photos; colors are guesses",
         0,
         0.1,
         "Apache-2.0",
@@ -68,7 +68,7 @@ ENHANCERS = {
     ),
     "deblocker": Registered(
         "pipelines.enhancers.learned.deblocker:Deblocker",
-        "JPEG blocks, ringing and lost colour",
+        "JPEG blocks, ringing and lost color",
         512,
         0.6,
         "Apache-2.0",
@@ -178,7 +178,7 @@ class EnhancerFacts:
     Attributes:
         name: what ``load_enhancer`` takes.
         version: of the enhancer; None where weights or packages are missing.
-        repairs, tile, seconds_per_megapixel, licence, weights, factory: see ``Registered``.
+        repairs, tile, seconds_per_megapixel, license, weights, factory: see ``Registered``.
         tile_multiple: see ``Enhancer``; None where weights or packages are missing.
         problem: what is missing and how to get it, or None.
     """
@@ -189,7 +189,7 @@ class EnhancerFacts:
     repairs: str
     tile: int
     seconds_per_megapixel: float
-    licence: str
+    license: str
     weights: str
     tile_multiple: int | None
     problem: str | None

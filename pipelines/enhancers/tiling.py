@@ -1,7 +1,7 @@
 """Enhance a photo of any size in bounded memory: overlapping windows, blended without seams.
 
 Each window has a margin that is computed and thrown away, because the last pixels before a border
-come out wrong, except at the photo's own border. Between the margins neighbouring windows are
+come out wrong, except at the photo's own border. Between the margins neighboring windows are
 cross-faded; the fades of all windows sum to one at every pixel.
 """
 
@@ -34,7 +34,7 @@ class Tiling:
         tile: largest height and width of a window, in pixels; smaller photos are one window.
         margin: pixels along inner borders of a window that are thrown away. With the radius of
             the enhancer's receptive field or more, tiled and whole results are the same.
-        blend: width in pixels of the cross-fade between neighbours.
+        blend: width in pixels of the cross-fade between neighbors.
         align: windows start at multiples of this.
         pad_to: a window is extended by reflection to multiples of this height and width; equal to
             ``tile`` for networks of a fixed size.

@@ -264,7 +264,7 @@ def _score(
 ) -> dict[str, Any]:
     with _stage("score", clock):
         # Always one photo, never a batch: a batch of another size may change the last bits of a
-        # score, and a photo's label would depend on its neighbours in the shard.
+        # score, and a photo's label would depend on its neighbors in the shard.
         opinions = opened.opinions  # of what was left as it was: the same, at no cost
         if not np.array_equal(enhanced, opened.pixels):
             opinions = checked_opinions(scorer, [enhanced])[0]

@@ -187,7 +187,7 @@ def with_auxiliary_heads(trigger: keras.Model, means: npt.NDArray[np.float32]) -
     """Add outputs for the other columns of :func:`training_targets`, for training only.
 
     Multi-task learning: the score keeps in the 112 features what ratings are about, and
-    regularises delta, a small difference of two scores. Hard negatives look poor, too; the head
+    regularizes delta, a small difference of two scores. Hard negatives look poor, too; the head
     can only tell them from poor photos if the features separate them.
 
     Args:

@@ -29,7 +29,7 @@ class PhotoBatches(Batches):
     """Shuffled batches of preprocessed photos, half of them mirrored, optionally cropped.
 
     Mirroring and cropping hardly change quality; rotations and scalings resample, and changes of
-    colour degrade.
+    color degrade.
 
     Example:
         >>> photos = np.zeros((8, 448, 448, 3), np.uint8)
@@ -59,7 +59,7 @@ class PhotoBatches(Batches):
             targets: (n, ...) what to predict for each of the rows.
             batch_size: photos per batch.
             seed: of order, mirroring and crops.
-            groups: (n,) group number of each row, 0 and up. Rows of a group are neighbours, in
+            groups: (n,) group number of each row, 0 and up. Rows of a group are neighbors, in
                 random order, so that a loss can compare them; default: each row is a group.
             always_shown: (n,) rows shown in every epoch, the same for all of a group; default: all.
             sampled_share: share of the other rows that an epoch shows, sampled by groups, of which

@@ -7,7 +7,7 @@
   features respond to noise and compression, which the deepest layer has learned to ignore. Pooling
   keeps their mean and their standard deviation over the photo, since few faults are uniform.
 
-Both take uint8 RGB (N, 448, 448, 3) and normalise inside. Batch normalisation stays in inference
+Both take uint8 RGB (N, 448, 448, 3) and normalize inside. Batch normalization stays in inference
 mode: it is folded into the starting weights, and batches are small.
 """
 

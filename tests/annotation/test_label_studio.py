@@ -30,10 +30,10 @@ def test_label_studio_answers_are_those_of_the_rating(tmp_path: Path) -> None:
     assert [row.rating for row in read_tasks(path, words={"neutral": 1})] == [1]
     write([choice("rating", "neutral"), choice("rating", "neutral")])
     assert [row.rating for row in read_tasks(path)] == [0]
-    write([choice("sharpness", "regressed"), choice("colour", "neutral")])
-    with pytest.raises(DataError, match="choices 'colour', 'sharpness'; name the one that rates"):
+    write([choice("sharpness", "regressed"), choice("color", "neutral")])
+    with pytest.raises(DataError, match="choices 'color', 'sharpness'; name the one that rates"):
         read_tasks(path)
-    assert [row.rating for row in read_tasks(path, {"rating": "colour"})] == [0]
+    assert [row.rating for row in read_tasks(path, {"rating": "color"})] == [0]
     write([choice("rating", "neutral")], [choice("rating", "regressed")])
     with pytest.raises(DataError, match="answered the same pair on task 1, annotation 1"):
         read_tasks(path)

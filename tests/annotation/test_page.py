@@ -464,7 +464,7 @@ def test_all_text_has_contrast_and_all_controls_have_names(
         page = sign_in(context, server, "Access")
         poor = page.evaluate(
             """() => {
-                const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+                const channels = (color) => color.match(/[\\d.]+/g).map(Number);
                 const linear = (v) =>
                     v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
                 const luminance = ([r, g, b]) =>

@@ -1,4 +1,4 @@
-"""The allow-list of photo formats: recognising a file by its content, and opening its header.
+"""The allow-list of photo formats: recognizing a file by its content, and opening its header.
 
 Pillow's format classes are used directly instead of ``Image.open``: the content decides which
 one, so no parser outside this list ever sees a byte, and Pillow's process-wide pixel limit and

@@ -1,9 +1,9 @@
 """``deblur``: invert the estimated blur as far as noise allows, without halos.
 
 The blur is taken for motion along a line if one direction is much wider than the other, else for
-a Gaussian. The inverse is regularised (Gonzalez & Woods, "Digital Image Processing", 4th edition,
+a Gaussian. The inverse is regularized (Gonzalez & Woods, "Digital Image Processing", 4th edition,
 section 5.9), but towards the photo itself: detail that noise hides stays as it is. Values that
-leave the range of the blurred neighbourhood by more than a little are cut off, which removes halos
+leave the range of the blurred neighborhood by more than a little are cut off, which removes halos
 and hardly any texture.
 """
 
@@ -41,9 +41,9 @@ PENALTY = 0.006
 PENALTY_OF_NOISE = 300.0
 """Added to ``PENALTY`` per variance of the noise."""
 OVERSHOOT = 0.1
-"""How far a pixel may leave the range of its neighbourhood, as a share of that range."""
-NEIGHBOURHOOD, MOTION_NEIGHBOURHOOD = 3, 5
-"""Side of the neighbourhood in pixels."""
+"""How far a pixel may leave the range of its neighborhood, as a share of that range."""
+NEIGHBORHOOD, MOTION_NEIGHBORHOOD = 3, 5
+"""Side of the neighborhood in pixels."""
 BORDER = 32
 """Pixels by which windows are extended, since the Fourier transform is periodic."""
 TILE = (1024, 1024)
@@ -77,10 +77,10 @@ def deblur(photo: FloatPhoto, floor: float = BLUR_FLOOR) -> FloatPhoto:
         kernel = kernel_of(Factors("motion", length, -math.degrees(direction)))
     else:
         kernel = gaussian_kernel(along, across, direction)
-    # JPEG artefacts count as noise too, estimated by the deblocking threshold.
+    # JPEG artifacts count as noise too, estimated by the deblocking threshold.
     noise = max(noise_deviation(photo), deblocking_threshold(photo) / SHRINKAGE)
     penalty = PENALTY + PENALTY_OF_NOISE * noise**2
-    side = MOTION_NEIGHBOURHOOD if motion else NEIGHBOURHOOD
+    side = MOTION_NEIGHBORHOOD if motion else NEIGHBORHOOD
 
     def sharpen(window: FloatPhoto) -> FloatPhoto:
         return within_reach(window, deconvolve(window, kernel, penalty), side)
@@ -107,7 +107,7 @@ def deconvolve(photo: FloatPhoto, kernel: FloatPhoto, penalty: float) -> FloatPh
         (BORDER, whole - side - BORDER) for side, whole in zip((height, width), shape, strict=True)
     ]
     padded = np.pad(photo, [*sides, (0, 0)], mode="symmetric")
-    # The kernel's spectrum, with its centre at the origin.
+    # The kernel's spectrum, with its center at the origin.
     rolled = np.zeros(shape, np.float32)
     rolled[: len(kernel), : len(kernel)] = kernel
     rolled = np.roll(rolled, (-(len(kernel) // 2),) * 2, (0, 1))
@@ -135,7 +135,7 @@ def deconvolve(photo: FloatPhoto, kernel: FloatPhoto, penalty: float) -> FloatPh
 
 
 def within_reach(photo: FloatPhoto, sharp: FloatPhoto, side: int) -> FloatPhoto:
-    """Cut off values that leave the range of their neighbourhood (side x side) too far."""
+    """Cut off values that leave the range of their neighborhood (side x side) too far."""
     square = np.ones((side, side), np.uint8)
     low, high = cv2.erode(photo, square), cv2.dilate(photo, square)
     slack = OVERSHOOT * (high - low)

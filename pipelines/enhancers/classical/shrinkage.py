@@ -23,7 +23,7 @@ SHRINKAGE = 2.7
 # 30, 20, 15, 12 and 8: the strength that raises the NIMA score most. PSNR asks for about twice as
 # much at high quality, but there the lost texture is seen more than the removed blocks.
 DEBLOCKING = ([1.2, 1.55, 1.8, 2.0, 2.25, 2.9], [8, 12, 16, 22, 36, 60])
-# Orthonormal opponent colours: an orthonormal transform keeps white noise white.
+# Orthonormal opponent colors: an orthonormal transform keeps white noise white.
 OPPONENT = np.array(
     [
         [1 / np.sqrt(3), 1 / np.sqrt(3), 1 / np.sqrt(3)],
@@ -124,7 +124,7 @@ def shrink(photo: FloatPhoto, threshold: float) -> FloatPhoto:
 def _shrink_window(photo: FloatPhoto, threshold: float) -> FloatPhoto:
     height, width = photo.shape[:2]
     # A block of reflection on each side, so that every pixel is seen by as many blocks, and
-    # decorrelated colours.
+    # decorrelated colors.
     pad = [(BLOCK, BLOCK + -height % BLOCK), (BLOCK, BLOCK + -width % BLOCK), (0, 0)]
     padded = np.pad(photo, pad, mode="symmetric") @ OPPONENT.T
     rows, columns = padded.shape[0] // BLOCK - 1, padded.shape[1] // BLOCK - 1

@@ -18,15 +18,15 @@ GRAY_TOLERANCE = 3.5 / 255
 """How far JPEG's rounding may set the channels of a gray photo apart."""
 GRAY_EXCEPTIONS = 1e-3
 """Share of pixels that may be further apart than that."""
-SURELY_COLOUR = 24 / 255
-"""Channels further apart than this are not rounding: a single such pixel is colour."""
+SURELY_COLOR = 24 / 255
+"""Channels further apart than this are not rounding: a single such pixel is color."""
 BAND = 256  # rows worked on at a time, to save memory
 
 Plane = npt.NDArray[np.float32]
 
 
 def is_gray(photo: FloatPhoto) -> bool:
-    """Whether the channels are equal except for rounding; sepia and other tints are colours.
+    """Whether the channels are equal except for rounding; sepia and other tints are colors.
 
     Args:
         photo: (H, W, 3) float32 in [0, 1].
@@ -34,7 +34,7 @@ def is_gray(photo: FloatPhoto) -> bool:
     strays = 0
     for _, band in _bands(photo):
         apart = np.ptp(band, axis=2)
-        if apart.max() > SURELY_COLOUR:
+        if apart.max() > SURELY_COLOR:
             return False
         strays += int(np.count_nonzero(apart > GRAY_TOLERANCE))
     return strays <= GRAY_EXCEPTIONS * photo.shape[0] * photo.shape[1]
@@ -56,7 +56,7 @@ def chroma_square(photo: FloatPhoto) -> Plane:
     return cv2.resize(_squeezed(photo)[..., 1:], size, interpolation=cv2.INTER_AREA)
 
 
-def coloured(photo: FloatPhoto, chroma: Plane) -> FloatPhoto:
+def colored(photo: FloatPhoto, chroma: Plane) -> FloatPhoto:
     """Give a photo the chroma of a small square; its lightness stays.
 
     Args:
@@ -64,7 +64,7 @@ def coloured(photo: FloatPhoto, chroma: Plane) -> FloatPhoto:
         chroma: (S, S, 2) float32, a* and b* of the photo squeezed into a square.
 
     Returns:
-        (H, W, 3) float32 in [0, 1]. Colours outside sRGB are clipped, which moves their lightness.
+        (H, W, 3) float32 in [0, 1]. Colors outside sRGB are clipped, which moves their lightness.
     """
     height, width = photo.shape[:2]
     rows = len(chroma)

@@ -1,7 +1,7 @@
-"""``colorize``: give gray photos likely colours, and leave colour photos alone.
+"""``colorize``: give gray photos likely colors, and leave color photos alone.
 
 A packaged network guesses chroma from the lightness of the whole photo; lightness stays. Sepia and
-other tints are somebody's choice and count as colours. See ``models/colorize.md``.
+other tints are somebody's choice and count as colors. See ``models/colorize.md``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.data.pixels import FloatPhoto
 from pipelines.enhancers.base import PhotoEnhancer
-from pipelines.enhancers.learned.chroma import CHROMA_SIDE, coloured, is_gray, lightness_square
+from pipelines.enhancers.learned.chroma import CHROMA_SIDE, colored, is_gray, lightness_square
 from trigger.litert import TfliteFunction
 from trigger.packaged import read_packaged
 
@@ -34,8 +34,8 @@ class ColorizeEnhancer(PhotoEnhancer):
         self._network = TfliteFunction(packaged.data, "serving_default", name=self.name)
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
-        """Colour a photo, (H, W, 3) float32 RGB in [0, 1]; the same object if it has colours."""
+        """Color a photo, (H, W, 3) float32 RGB in [0, 1]; the same object if it has colors."""
         if not is_gray(photo):
             return photo
         chroma = self._network(lightness_square(photo)[None])
-        return coloured(photo, chroma.reshape(CHROMA_SIDE, CHROMA_SIDE, 2))
+        return colored(photo, chroma.reshape(CHROMA_SIDE, CHROMA_SIDE, 2))

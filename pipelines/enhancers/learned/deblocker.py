@@ -22,7 +22,7 @@ REACH = 64
 
 
 class Deblocker(PhotoEnhancer):
-    """Blind repair of JPEG blocks, ringing and lost colour, on the grid that the photo shows.
+    """Blind repair of JPEG blocks, ringing and lost color, on the grid that the photo shows.
 
     Photos without a visible grid are returned as they are: the network knows only aligned blocks.
     The model card is ``pipelines/enhancers/learned/models/deblocker.md``.

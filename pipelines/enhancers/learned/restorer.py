@@ -2,7 +2,7 @@
 
 The network sees the original photo and the result of the ``deblocker``, or else of denoising, and
 of deblurring; it undoes what they overdid and continues where they did too little. Overexposure is
-left to ``desaturate``, since the neighbourhood of a pixel does not show how bright a scene was.
+left to ``desaturate``, since the neighborhood of a pixel does not show how bright a scene was.
 """
 
 from __future__ import annotations

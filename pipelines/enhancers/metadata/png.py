@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pipelines.enhancers.metadata.carrier import Carry, size_in_words
 
 _SIGNATURE = 8  # bytes
-_COLOUR_TYPE, _BIT_DEPTH = 9, 8  # bytes of IHDR
+_COLOR_TYPE, _BIT_DEPTH = 9, 8  # bytes of IHDR
 _ENCODING = frozenset(  # how the old pixels are encoded; iDOT is where Apple's decoder finds them
     {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST", b"iDOT", b"acTL", b"fcTL", b"fdAT"}
 )
-_OF_COLOUR_TYPE = frozenset({b"sBIT", b"bKGD"})  # have as many values as the colour type
+_OF_COLOR_TYPE = frozenset({b"sBIT", b"bKGD"})  # have as many values as the color type
 _KNOWN = frozenset(  # chunks that hold for any pixels, though their names suggest otherwise
     {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
-    | {b"pCAL", b"sTER", b"tIME", *_OF_COLOUR_TYPE}
+    | {b"pCAL", b"sTER", b"tIME", *_OF_COLOR_TYPE}
 )
 _SPACE = frozenset({b"iCCP", b"sRGB"})  # at most one of them may be there
 _CREDENTIALS, _SIGNED = b"caBX", b"dSIG"
@@ -81,7 +81,7 @@ def carry(encoded: bytes, original: bytes, how: Carry) -> bytes:
     """Give an encoded picture the metadata of another file, without what ``extras`` names."""
     header, *pixels = [chunk for chunk in split(encoded)[0] if chunk.kind in _ENCODING]
     old = split(original)[0]
-    same_type = header.content[_BIT_DEPTH : _COLOUR_TYPE + 1] == old[0].content[_BIT_DEPTH:10]
+    same_type = header.content[_BIT_DEPTH : _COLOR_TYPE + 1] == old[0].content[_BIT_DEPTH:10]
     first = next((place for place, chunk in enumerate(old) if chunk.kind == b"IDAT"), len(old))
     before, after = (list(_kept(part, how, same_type)) for part in (old[:first], old[first:]))
     if how.profile:
@@ -100,7 +100,7 @@ def _kept(chunks: list[Chunk], how: Carry, same_type: bool) -> Iterator[Chunk]:
     for chunk in chunks:
         if chunk.kind in _ENCODING or not _can_be_kept(chunk.kind):
             continue
-        if chunk.kind in _OF_COLOUR_TYPE and not same_type:
+        if chunk.kind in _OF_COLOR_TYPE and not same_type:
             continue
         if chunk.kind in _SPACE and how.profile is not None:
             continue

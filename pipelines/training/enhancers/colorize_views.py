@@ -132,7 +132,7 @@ class ViewBatches(Batches):
             "seed": self._seed,
             "photos": self._views.photos,
             "views": len(self._views.chroma),
-            "colour bins": self._bins.centers.tolist(),
+            "color bins": self._bins.centers.tolist(),
         }
 
     def __len__(self) -> int:

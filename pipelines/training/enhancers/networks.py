@@ -10,10 +10,10 @@ their builders name.
   stride of 2 that a transposed convolution undoes.
 * BlockCNN: Maleki, Nadalian, Derakhshani, Sadeghi, "BlockCNN: a deep network for artifact removal
   and image compression", CVPR workshops 2018, arXiv:1805.11091. Layers as in the authors' code,
-  whose wide kernels are square here, since a block is seen with all of its eight neighbours.
+  whose wide kernels are square here, since a block is seen with all of its eight neighbors.
 * Our own compute on the 8x8 discrete cosine transform of the photo: JPEG quantizes there, and one
   position covers 64 pixels, so that channels are cheap. The network predicts a gain and a shift of
-  each coefficient (the restorer also a share of the previous changes), initialised to zero, so that
+  each coefficient (the restorer also a share of the previous changes), initialized to zero, so that
   it starts as the identity. Where blocks do not overlap, changes of a second grid, half a block to
   the right and down, are added, which reach across all block borders.
 
@@ -33,7 +33,7 @@ from keras import layers
 from pipelines.data.pixels import FloatPhoto
 from pipelines.enhancers.classical.shrinkage import BLOCK, DCT
 
-JPEG_COLOURS = np.array(
+JPEG_COLORS = np.array(
     [
         [0.299, 0.587, 0.114],
         [-0.168736, -0.331264, 0.5],
@@ -67,10 +67,10 @@ def build_fast_arcnn() -> keras.Model:
 
 
 def build_blockcnn() -> keras.Model:
-    """BlockCNN: a block with its neighbours, 24x24, to the block, 8x8."""
+    """BlockCNN: a block with its neighbors, 24x24, to the block, 8x8."""
     photo = keras.Input((3 * BLOCK, 3 * BLOCK, 3))
 
-    def normalised(
+    def normalized(
         x: keras.KerasTensor, channels: int, side: int, padding: str = "valid"
     ) -> keras.KerasTensor:
         x = layers.Conv2D(channels, side, padding=padding, use_bias=False)(x)
@@ -79,12 +79,12 @@ def build_blockcnn() -> keras.Model:
     def convolution(
         x: keras.KerasTensor, channels: int, side: int, padding: str = "valid"
     ) -> keras.KerasTensor:
-        return layers.LeakyReLU(0.1)(normalised(x, channels, side, padding))
+        return layers.LeakyReLU(0.1)(normalized(x, channels, side, padding))
 
     def bottleneck(x: keras.KerasTensor) -> keras.KerasTensor:
         channels = x.shape[-1]
         inner = convolution(convolution(x, channels, 1), channels, 3, "same")
-        return layers.LeakyReLU(0.1)(layers.Add()([x, normalised(inner, channels, 1)]))
+        return layers.LeakyReLU(0.1)(layers.Add()([x, normalized(inner, channels, 1)]))
 
     x = bottleneck(bottleneck(convolution(photo, 64, 5)))
     x = bottleneck(convolution(x, 128, 5))
@@ -177,19 +177,19 @@ def _cosine_network(
     # Analysis: scaled DCT of YCbCr around mid-gray. Synthesis: its inverse, in units of the error.
     overlap = (BLOCK // stride) ** 2
     signal, error = _deviations(min_error)
-    forward = _cosine_kernel(JPEG_COLOURS) / signal
+    forward = _cosine_kernel(JPEG_COLORS) / signal
     mid_gray = 0.5 * forward.sum(axis=(0, 1, 2))
     analysis.set_weights([forward, -mid_gray])
-    backward = _cosine_kernel(np.linalg.inv(JPEG_COLOURS).T) * error / overlap
+    backward = _cosine_kernel(np.linalg.inv(JPEG_COLORS).T) * error / overlap
     for layer in network.layers:
         if isinstance(layer, layers.Conv2DTranspose):
             layer.set_weights([backward])
     return network
 
 
-def _cosine_kernel(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _cosine_kernel(colors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(8, 8, 3, 192): a mixture of RGB, then the orthonormal 2-D DCT."""
-    return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colours).reshape(BLOCK, BLOCK, 3, -1)
+    return np.einsum("uy,vx,kc->yxckuv", DCT, DCT, colors).reshape(BLOCK, BLOCK, 3, -1)
 
 
 def _deviations(min_error: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

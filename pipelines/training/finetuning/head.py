@@ -1,7 +1,7 @@
 """Ridge regression for the trigger's head: 113 parameters, fitted to ratings in closed form.
 
 The trunk is frozen, so each photo is represented by its 112 features. The head is the baseline's
-prediction, rescaled to the scale of the ratings by least squares, plus a ridge-regularised
+prediction, rescaled to the scale of the ratings by least squares, plus a ridge-regularized
 correction (Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634).
 """
 
@@ -77,7 +77,7 @@ class Tuning:
     """Result of the cross-validation over scenes that selects the ridge.
 
     Attributes:
-        ridge: regularisation strength with the smallest weighted squared error.
+        ridge: regularization strength with the smallest weighted squared error.
         scores: (n,) out-of-fold scores: each photo's by the head that was fitted without its
             fold of scenes. Thresholds are chosen on these.
     """
@@ -151,7 +151,7 @@ def fit_head(rated: RatedPhotos, baseline: Head, ridge: float) -> Head:
 
 def _fit_heads(rated: RatedPhotos, baseline: Head, ridges: Values) -> list[Head]:
     """Fit one head per ridge; they share one decomposition."""
-    # The distance to the rescaled baseline is penalised, so fit what it leaves unexplained.
+    # The distance to the rescaled baseline is penalized, so fit what it leaves unexplained.
     slope = _slope(rated, baseline)
     residuals = rated.ratings - slope * (rated.features @ baseline.kernel)
     # scikit-learn takes one ridge per target: give it the same target once for each.

@@ -18,7 +18,7 @@ from pipelines.training.finetuning.learning_curve import Point
 
 Values = npt.NDArray[np.floating]
 BLUE, RED, GRAY = "#1f6f8b", "#b5452c", "0.55"
-COLOURS = (GRAY, BLUE)
+COLORS = (GRAY, BLUE)
 STEPS = 200
 
 
@@ -33,10 +33,10 @@ def draw_precision_recall(
         figures: their comparison.
     """
     figure, axis = _figure()
-    for colour, (name, values) in zip(COLOURS, scores.items(), strict=True):
+    for color, (name, values) in zip(COLORS, scores.items(), strict=True):
         precision, recall, _ = precision_recall_curve(improvable, values)
         area = figures.scores[name].auc_pr
-        axis.step(recall, precision, where="post", color=colour, label=f"{name}: {area:.3f}")
+        axis.step(recall, precision, where="post", color=color, label=f"{name}: {area:.3f}")
     axis.axhline(figures.prevalence, color=RED, linestyle=":", label="random (prevalence)")
     axis.set(
         xlabel="recall",
@@ -98,9 +98,9 @@ def draw_thresholds(improvable: npt.NDArray[np.bool_], scores: Values, threshold
     figure, axis = _figure()
     steps = np.linspace(scores.min(), scores.max(), STEPS)
     figures = [at_threshold(improvable, scores, float(step)) for step in steps]
-    for name, colour in (("precision", BLUE), ("recall", "#5b8c3a"), ("alert_rate", GRAY)):
+    for name, color in (("precision", BLUE), ("recall", "#5b8c3a"), ("alert_rate", GRAY)):
         values = [getattr(entry, name) for entry in figures]
-        axis.plot(steps, np.array(values, float), color=colour, label=name.replace("_", " "))
+        axis.plot(steps, np.array(values, float), color=color, label=name.replace("_", " "))
     axis.axvline(threshold, color=RED, linestyle=":", label=f"threshold {threshold:.3g}")
     axis.set(xlabel="threshold", ylabel="share", ylim=(-0.02, 1.02))
     axis.legend()

@@ -69,7 +69,7 @@ class FineTuningReport:
 
     Attributes:
         trainable_parameters: parameters that were fitted.
-        ridge: regularisation strength that cross-validation chose.
+        ridge: regularization strength that cross-validation chose.
         labels: enhancer and scorer of the labels that the baseline learned from.
         enhancers: number of rated photos by the enhancer that was rated.
         photos: number of rated photos on each side of the split by scene.
@@ -123,7 +123,7 @@ def make_report(
             ``baseline``, ``fine-tuned`` and ``cross-validated``; ``alert`` by the threshold that
             was chosen without the photo's fold. Both sides hold improvable photos and others.
         trainable_parameters: parameters that were fitted.
-        ridge: regularisation strength.
+        ridge: regularization strength.
         labels: enhancer and scorer of the baseline's labels.
         threshold: chosen on the training scenes.
         target: what it was chosen to reach; None: it is the default.

@@ -10,7 +10,7 @@ AlexNet is slimmer:
 * input 448x448 with stride 8 in the first layer, not 227x227 with stride 4: the same 56x56
   places, but noise and compression are not averaged away before they are looked at;
 * global average pooling and two layers of 256, not 9216 x 4096 x 4096;
-* batch normalisation (Ioffe and Szegedy, ICML 2015) in place of local response normalisation,
+* batch normalization (Ioffe and Szegedy, ICML 2015) in place of local response normalization,
   since weights start random, not from ImageNet. No dropout.
 
 1,046,993 parameters, 2.1 MB in float16.

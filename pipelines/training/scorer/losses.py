@@ -28,17 +28,17 @@ def distribution(score: float, deviation: float = TYPICAL_DEVIATION) -> npt.NDAr
         5.5
     """
     score = float(np.clip(score, 1.05, 9.95))
-    # Cut off at 1 and 10, a normal has its mean elsewhere: find its centre by bisection.
+    # Cut off at 1 and 10, a normal has its mean elsewhere: find its center by bisection.
     low, high = -40.0, 51.0
     for _ in range(60):
-        centre = (low + high) / 2
-        logits = -0.5 * ((BINS - centre) / deviation) ** 2
+        center = (low + high) / 2
+        logits = -0.5 * ((BINS - center) / deviation) ** 2
         shares = np.exp(logits - logits.max())  # softmax
         shares /= shares.sum()
         if float(shares @ BINS) < score:
-            low = centre
+            low = center
         else:
-            high = centre
+            high = center
     return shares.astype(np.float32)
 
 
@@ -56,10 +56,10 @@ def mean_opinion(shares: keras.KerasTensor) -> keras.KerasTensor:
 
 @keras.saving.register_keras_serializable("trigger")
 def opinion_loss(expected: keras.KerasTensor, predicted: keras.KerasTensor) -> keras.KerasTensor:
-    """:func:`squared_emd`, plus the error of the score difference between batch neighbours.
+    """:func:`squared_emd`, plus the error of the score difference between batch neighbors.
 
     Labels are differences of scores. Two versions of one photo share most of their error, which
-    hides the small difference between them from the squared distance alone; as neighbours in the
+    hides the small difference between them from the squared distance alone; as neighbors in the
     batch they are compared directly (a ranking loss between versions of one photo: Liu et al.,
     RankIQA, ICCV 2017, arXiv:1707.08347).
 

@@ -36,7 +36,7 @@ STRENGTHS = 2
 DISTORTIONS = 6
 """Types of TID2013 per clean photo, in two levels each."""
 RESTORED_BY = ("classical", "restorer")
-"""Enhancers, one of which is drawn for each version, so that the scorer favours neither."""
+"""Enhancers, one of which is drawn for each version, so that the scorer favors neither."""
 
 
 def live_scene(rated: RatedPath, seed: int) -> Examples:

@@ -177,7 +177,7 @@ def _check_fold(init: str, fold: int) -> None:
 def _batches(
     table: ExampleTable, rows: npt.NDArray[np.intp], recipe: Recipe, options: ScorerOptions
 ) -> PhotoBatches:
-    """Batches in which versions of one photo by one degradation are neighbours."""
+    """Batches in which versions of one photo by one degradation are neighbors."""
     families = [_family(table.scenes[row], table.kinds[row]) for row in rows]
     return PhotoBatches(
         table.photos,

@@ -58,7 +58,7 @@ def test_a_seed_gives_the_same_factors_and_pixels(kind: str, seed: int) -> None:
 
 @given(st.floats(0.5, 20), st.floats(0, 180))
 @settings(max_examples=40, deadline=None)
-def test_kernels_keep_brightness_and_centre(size: float, angle: float) -> None:
+def test_kernels_keep_brightness_and_center(size: float, angle: float) -> None:
     for name in ("motion", "disk", "gaussian"):
         kernel = kernel_of(Factors(name, size, angle))
         assert kernel.sum() == pytest.approx(1, abs=1e-4)

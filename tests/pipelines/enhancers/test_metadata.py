@@ -409,7 +409,7 @@ def wide_profile() -> bytes:
     return head.ljust(128, b"\0") + table + body
 
 
-def test_a_photo_stays_in_its_own_space_and_keeps_colours_outside_srgb(
+def test_a_photo_stays_in_its_own_space_and_keeps_colors_outside_srgb(
     coffee: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile, pixels = wide_profile(), coffee[:64, :96].copy()

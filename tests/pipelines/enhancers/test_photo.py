@@ -162,7 +162,7 @@ class Painting:
         return photo * np.array([1, 0.7, 0.4], np.float32)
 
 
-def test_a_gray_photo_that_was_given_colours_shows_them(coffee: Pixels, tmp_path: Path) -> None:
+def test_a_gray_photo_that_was_given_colors_shows_them(coffee: Pixels, tmp_path: Path) -> None:
     gray = Image.fromarray(coffee).convert("L")
     gray.save(tmp_path / "gray.jpg", icc_profile=b"a profile of gray")
     enhance(tmp_path / "gray.jpg", enhancer=f"{__name__}:Painting")

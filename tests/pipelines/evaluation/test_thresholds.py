@@ -58,5 +58,5 @@ def test_a_threshold_keeps_its_distance_from_scores() -> None:
     assert choose_threshold(improvable, scores, Target("precision", 1)) == pytest.approx(0.7)
     assert choose_threshold(improvable, scores, Target("recall", 0.5)) == pytest.approx(0.7)
     assert choose_threshold(improvable, scores, Target("alert_rate", 0.7)) == pytest.approx(0.3)
-    neighbours: npt.NDArray[np.float64] = np.array([np.nextafter(1, 2), 1])
-    assert choose_threshold(np.array([True, False]), neighbours, Target("precision", 1)) > 1
+    neighbors: npt.NDArray[np.float64] = np.array([np.nextafter(1, 2), 1])
+    assert choose_threshold(np.array([True, False]), neighbors, Target("precision", 1)) > 1

@@ -163,7 +163,7 @@ def test_a_finished_training_is_not_mixed_with_the_next(tmp_path: Path) -> None:
     assert len(list((tmp_path / "tensorboard" / "train").iterdir())) == 1
 
 
-def test_neighbours_of_a_group_stay_together_and_every_row_comes_once() -> None:
+def test_neighbors_of_a_group_stay_together_and_every_row_comes_once() -> None:
     groups = np.repeat(np.arange(8), 4)
     rows = np.arange(32)
     batches = PhotoBatches(PHOTOS, rows, rows.astype(np.float32), 8, 0, groups)

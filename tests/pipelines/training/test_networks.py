@@ -141,7 +141,7 @@ def test_opinions_are_averaged_over_1_to_10() -> None:
     assert np.asarray(mean_opinion(shares)).tolist() == [1, 5, 10]
 
 
-def test_the_loss_also_counts_how_the_errors_of_neighbours_differ() -> None:
+def test_the_loss_also_counts_how_the_errors_of_neighbors_differ() -> None:
     expected, predicted = (np.eye(10, dtype=np.float32)[rows] for rows in ([4, 4], [4, 2]))
     distances = np.asarray(squared_emd(expected, predicted))
     more = np.asarray(opinion_loss(expected, predicted)) - distances

@@ -52,9 +52,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, rows: bytes = b"", *, bits: int = 8, colour: int = 2) -> bytes:
+def png(width: int, height: int, rows: bytes = b"", *, bits: int = 8, color: int = 2) -> bytes:
     """A PNG made by hand, for what no encoder would write."""
-    header = struct.pack(">LLBBBBB", width, height, bits, colour, 0, 0, 0)
+    header = struct.pack(">LLBBBBB", width, height, bits, color, 0, 0, 0)
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
@@ -90,7 +90,7 @@ def small() -> np.ndarray:
     return (127 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)
 
 
-# --- formats and colour -------------------------------------------------------------------
+# --- formats and color -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fmt", LOSSLESS)
@@ -175,7 +175,7 @@ def test_heif_is_read_upright_or_not_at_all() -> None:
         assert reason_of(content[:size]) == "truncated"
 
 
-def test_16_bit_colour_is_scaled_not_clipped() -> None:
+def test_16_bit_color_is_scaled_not_clipped() -> None:
     values = np.array([[0, 257 * 100, 65535], [300, 40000, 60000]], dtype=">u2")
     rows = b"\0" + values.tobytes()
     pixels = read_photo(png(2, 1, rows, bits=16)).pixels
@@ -214,14 +214,14 @@ def test_transparency_is_flattened_on_white(mode: str, small: np.ndarray) -> Non
     assert np.abs(pixels[:, 28:].astype(int).mean() - small[:, 28:].mean()) < 8
 
 
-def test_a_transparent_colour_counts_as_transparent() -> None:
+def test_a_transparent_color_counts_as_transparent() -> None:
     image = Image.new("RGB", (4, 4), (10, 20, 30))
     assert (read_photo(encode(image, "PNG", transparency=(10, 20, 30))).pixels == 255).all()
 
 
 @pytest.mark.parametrize("fmt", ["GIF", "WebP", "PNG", "TIFF"])
 def test_first_frame_of_animations(fmt: str) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "lime")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue", "lime")]
     content = encode(frames[0], fmt, save_all=True, append_images=frames[1:])
     assert read_photo(content).pixels[8, 8].tolist() == [255, 0, 0]
 

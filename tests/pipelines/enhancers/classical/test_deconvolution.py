@@ -64,7 +64,7 @@ def test_a_known_blur_is_undone_where_there_is_no_noise() -> None:
     assert psnr(photo[inside], restored[inside]) > psnr(photo[inside], blurred[inside]) + 4
 
 
-def test_no_halo_leaves_the_neighbourhood_far() -> None:
+def test_no_halo_leaves_the_neighborhood_far() -> None:
     step = np.full((32, 32, 3), 0.3, np.float32)
     step[:, 16:] = 0.7
     ringing = step + np.float32(0.3) * np.sign(step - 0.5)

@@ -1,4 +1,4 @@
-"""Gray photos are found, and get the colours that a network says; lightness stays."""
+"""Gray photos are found, and get the colors that a network says; lightness stays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skimage.metrics import peak_signal_noise_ratio as psnr
 from pipelines.data.pixels import to_float, to_pixels
 from pipelines.data.splits import is_held_out
 from pipelines.enhancers import load_enhancer
-from pipelines.enhancers.learned.chroma import chroma_square, coloured, is_gray, lightness_square
+from pipelines.enhancers.learned.chroma import chroma_square, colored, is_gray, lightness_square
 from pipelines.training.enhancers.colorize_network import (
     REBALANCING,
     TEMPERATURE,
@@ -39,7 +39,7 @@ def lab(photo: Photo) -> Photo:
     return cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
 
 
-def without_colours(photo: Photo) -> Photo:
+def without_colors(photo: Photo) -> Photo:
     values = lab(photo)
     values[..., 1:] = 0
     return cv2.cvtColor(values, cv2.COLOR_LAB2RGB).clip(0, 1)
@@ -54,8 +54,8 @@ def test_gray_is_gray_after_jpeg_too(coffee: Pixels, quality: int, subsampling: 
     assert is_gray(to_float(np.asarray(Image.open(buffer))))
 
 
-def test_faint_colours_and_sepia_are_colours(coffee: Pixels) -> None:
-    gray = without_colours(to_float(coffee))
+def test_faint_colors_and_sepia_are_colors(coffee: Pixels) -> None:
+    gray = without_colors(to_float(coffee))
     assert is_gray(gray)
     for photo in (to_float(coffee), gray * np.array([1, 0.95, 0.85], np.float32)):
         assert not is_gray(photo)
@@ -69,10 +69,10 @@ def test_faint_colours_and_sepia_are_colours(coffee: Pixels) -> None:
 
 
 @pytest.mark.parametrize("shape", [(400, 600), (1, 1), (3, 700), (700, 3)])
-def test_colours_come_back_from_the_small_square(coffee: Pixels, shape: tuple[int, int]) -> None:
+def test_colors_come_back_from_the_small_square(coffee: Pixels, shape: tuple[int, int]) -> None:
     photo = to_float(cv2.resize(coffee, shape[::-1], interpolation=cv2.INTER_AREA))
-    gray = without_colours(photo)
-    again = coloured(gray, chroma_square(photo))
+    gray = without_colors(photo)
+    again = colored(gray, chroma_square(photo))
     assert again.shape == photo.shape
     if shape == (400, 600):
         assert psnr(photo, again) > psnr(photo, gray) + 15
@@ -81,8 +81,8 @@ def test_colours_come_back_from_the_small_square(coffee: Pixels, shape: tuple[in
 
 
 @given(st.lists(st.tuples(st.floats(-80, 80), st.floats(-80, 80)), min_size=1, max_size=20))
-def test_the_mean_of_the_bins_of_a_colour_is_the_colour(colours: list[tuple[float, float]]) -> None:
-    chroma = np.array(colours, np.float32)
+def test_the_mean_of_the_bins_of_a_color_is_the_color(colors: list[tuple[float, float]]) -> None:
+    chroma = np.array(colors, np.float32)
     bins = ColorBins(chroma)
     shares = bins.targets(chroma)
     shares /= shares.sum(-1, keepdims=True)
@@ -90,7 +90,7 @@ def test_the_mean_of_the_bins_of_a_colour_is_the_colour(colours: list[tuple[floa
     assert np.abs(shares @ bins.centers - chroma).max() < 0.1
 
 
-def test_rare_colours_weigh_more_and_the_right_answer_costs_least() -> None:
+def test_rare_colors_weigh_more_and_the_right_answer_costs_least() -> None:
     chroma = np.zeros((100, 2), np.float32)
     chroma[:5] = 64
     bins = ColorBins(chroma)
@@ -103,7 +103,7 @@ def test_rare_colours_weigh_more_and_the_right_answer_costs_least() -> None:
     assert losses[0] < losses[1]
 
 
-def test_the_answer_takes_back_a_part_of_what_rare_colours_weigh() -> None:
+def test_the_answer_takes_back_a_part_of_what_rare_colors_weigh() -> None:
     chroma = np.zeros((100, 2), np.float32)
     chroma[:5] = 64
     bins = ColorBins(chroma)
@@ -120,7 +120,7 @@ def test_the_answer_takes_back_a_part_of_what_rare_colours_weigh() -> None:
     np.testing.assert_allclose(answer[0, 0, 0], 64 * odds / (1 + odds), rtol=1e-4)
 
 
-def test_views_are_those_of_colour_photos_and_made_once(
+def test_views_are_those_of_color_photos_and_made_once(
     photographs: Mapping[str, Pixels], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = tmp_path / "photos"
@@ -160,23 +160,23 @@ def test_views_are_those_of_colour_photos_and_made_once(
 
 
 def test_a_photo_without_faults_in_eight_bits_stays_gray(coffee: Pixels) -> None:
-    gray = without_colours(to_float(coffee))
+    gray = without_colors(to_float(coffee))
     nothing = np.zeros((64, 64, 2), np.float32)
-    assert np.abs(to_pixels(coloured(gray, nothing)).astype(int) - to_pixels(gray)).max() <= 1
+    assert np.abs(to_pixels(colored(gray, nothing)).astype(int) - to_pixels(gray)).max() <= 1
 
 
-def test_gray_photos_get_colours_and_others_are_left_alone(coffee: Pixels) -> None:
+def test_gray_photos_get_colors_and_others_are_left_alone(coffee: Pixels) -> None:
     enhancer = load_enhancer("colorize")
     photo = to_float(coffee)
     assert enhancer.enhance(photo) is photo
-    gray = without_colours(photo)
+    gray = without_colors(photo)
     shown = enhancer.enhance(gray)
     assert not is_gray(shown)
     assert np.abs(lab(shown) - lab(gray))[..., 0].mean() < 1
     assert (enhancer.enhance(gray) == shown).all()
 
 
-def test_one_small_spot_of_colour_in_a_large_photo_is_kept() -> None:
+def test_one_small_spot_of_color_in_a_large_photo_is_kept() -> None:
     photo = np.full((1500, 2000, 3), 0.5, np.float32)
     assert is_gray(photo)
     photo[700:720, 900:920] = (0.9, 0.1, 0.1)

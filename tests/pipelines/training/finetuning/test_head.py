@@ -49,7 +49,7 @@ def make_rated(count: int = 400, noise: float = 0.3, seed: int = 0) -> RatedPhot
 
 
 @pytest.mark.parametrize("ridge", [0.5, 50.0])
-def test_an_optimiser_by_gradients_finds_the_same_head(ridge: float) -> None:
+def test_an_optimizer_by_gradients_finds_the_same_head(ridge: float) -> None:
     rated = make_rated()
     baseline = Head(np.random.default_rng(1).normal(scale=0.1, size=112), 0.7)
     start = baseline.scores(rated.features)
