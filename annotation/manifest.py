@@ -15,7 +15,8 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from pipelines.ratings.table import SENTINELS
 from trigger.errors import DataError
@@ -36,6 +37,10 @@ class Picture:
     name: str
     width: int
     height: int
+
+    def __post_init__(self) -> None:
+        if not _PICTURE_NAME.fullmatch(self.name):  # it becomes part of a path
+            raise ValueError(f"picture name is {self.name!r}")
 
     @property
     def file(self) -> str:
@@ -97,13 +102,34 @@ class Pair:
     before: Side
     after: Side
 
+    def __post_init__(self) -> None:
+        if self.sentinel not in ("", *SENTINELS):
+            raise ValueError(f"sentinel is {self.sentinel!r}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the pairs of a folder were chosen.
+
+    Attributes:
+        labels: path of the labels folder.
+        n, threshold, sentinels, repeats, seed: see ``PairOptions``.
+    """
+
+    labels: str
+    n: int
+    threshold: float
+    sentinels: float
+    repeats: float
+    seed: int
+
 
 @dataclass(frozen=True)
 class Manifest:
     """All pairs of a folder, and how they were chosen."""
 
     created: str
-    options: dict[str, Any]
+    options: Choice
     pairs: tuple[Pair, ...]
 
     @property
@@ -153,13 +179,9 @@ def read_manifest(folder: Path) -> Manifest:
             f"make the pairs again"
         )
     try:
-        manifest = Manifest(
-            created=str(content["created"]),
-            options=dict(content["options"]),
-            pairs=tuple(_pair(pair) for pair in content["pairs"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: damaged ({error!r}); make the pairs again") from error
+        manifest = msgspec.convert(content, Manifest)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: damaged ({error}); make the pairs again") from error
     if len({pair.pair for pair in manifest.pairs}) != len(manifest.pairs) or not manifest.pairs:
         raise DataError(f"{path}: holds no pairs, or a pair twice; make the pairs again")
     return manifest
@@ -194,32 +216,3 @@ def read_picture(folder: Path, picture: Picture) -> bytes:
     if hashlib.sha256(data).hexdigest() != picture.name.partition(".")[0]:
         raise DataError(f"{path}: differs from the manifest; restore it from a backup")
     return data
-
-
-def _pair(content: dict[str, Any]) -> Pair:
-    left, top = content["crop"]
-    pair = Pair(
-        **content
-        | {
-            "crop": (int(left), int(top)),
-            "before": _side(content["before"]),
-            "after": _side(content["after"]),
-        }
-    )
-    if pair.sentinel not in ("", *SENTINELS):
-        raise ValueError(f"sentinel is {pair.sentinel!r}")
-    return pair
-
-
-def _side(content: dict[str, Any]) -> Side:
-    full = content["full"]
-    return Side(
-        _picture(content["display"]), _picture(content["crop"]), _picture(full) if full else None
-    )
-
-
-def _picture(content: dict[str, Any]) -> Picture:
-    picture = Picture(str(content["name"]), int(content["width"]), int(content["height"]))
-    if not _PICTURE_NAME.fullmatch(picture.name):  # it becomes part of a path
-        raise ValueError(f"picture name is {picture.name!r}")
-    return picture

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from annotation.drafts import Draft, draft_of, make_pair
-from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, Manifest, Pair, write_manifest
+from annotation.manifest import MANIFEST_FILE, RATINGS_FILE, Choice, Manifest, Pair, write_manifest
 from annotation.pictures import content_features
 from annotation.selection import STRATA, choose, quotas, strata_of
 from pipelines.data import labels as label_table
@@ -84,7 +84,7 @@ class MadePairs:
     def summary(self) -> str:
         """Describe how many pairs of which kind there are, as lines of text."""
         pairs = self.manifest.pairs
-        threshold = float(self.manifest.options["threshold"])
+        threshold = self.manifest.options.threshold
         deltas = np.array([pair.delta for pair in pairs if pair.delta is not None])
         sentinels = Counter(pair.sentinel for pair in pairs if pair.sentinel)
         counts, edges = np.histogram(deltas, STRATA)
@@ -143,10 +143,16 @@ def make_pairs(
     pairs = maker.make(drafts)
     if not any(not pair.sentinel for pair in pairs):
         raise DataError(f"{labels}: no photo can be used; first {maker.skipped[0]}")
-    named = {name: getattr(options, name) for name in ("n", "threshold", "sentinels", "repeats")}
     manifest = Manifest(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        options={"labels": str(labels.resolve()), **named, "seed": options.seed},
+        options=Choice(
+            labels=str(labels.resolve()),
+            n=options.n,
+            threshold=options.threshold,
+            sentinels=options.sentinels,
+            repeats=options.repeats,
+            seed=options.seed,
+        ),
         pairs=tuple(pairs),
     )
     write_manifest(out, manifest)

@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from annotation.manifest import check_pictures, read_manifest
 from annotation.order import Showing, showings_of
 from annotation.sheet_picture import draw_sheet
@@ -140,14 +142,13 @@ def read_key(folder: Path) -> Key:
         content = json.loads(path.read_bytes())
         if content["kind"] != SHEETS_KIND or content["format"] != FORMAT:
             raise ValueError(f"kind {content['kind']!r}, format {content['format']!r}")
-        sheets = tuple(Sheet(**sheet) for sheet in content["sheets"])
-        return Key(str(content["created"]), str(content["pairs"]), sheets)
+        return msgspec.convert(content, Key)
     except OSError as error:
         raise DataError(
             f"{folder} is not a finished folder of sheets (no {KEY_FILE}: {error.strerror}); make "
             "one with: trigger pairs sheets PAIRS --out SHEETS"
         ) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise DataError(
             f"{path}: not a key of sheets ({error!r}); restore it from a backup, since without it "
             "nobody knows which photo is which"

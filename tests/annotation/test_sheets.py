@@ -205,10 +205,12 @@ def test_a_preference_for_one_side_shows(sheets: Path, key: Key, tmp_path: Path)
     assert side_preferences(rows) == {"zoe": (len(key.sheets), len(key.sheets))}
 
 
-def test_folders_without_a_key_are_refused(pairs: Path, tmp_path: Path) -> None:
+def test_folders_without_a_key_are_refused(pairs: Path, sheets: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a finished folder of sheets"):
         read_key(tmp_path)
-    (tmp_path / "key.json").write_text("{}")
-    with pytest.raises(DataError, match="not a key of sheets"):
-        read_key(tmp_path)
+    whole = json.loads((sheets / "key.json").read_bytes())
+    for damage in ({}, whole | {"sheets": [{"name": "P0001"}]}, whole | {"pairs": 7}):
+        (tmp_path / "key.json").write_text(json.dumps(damage))
+        with pytest.raises(DataError, match="not a key of sheets"):
+            read_key(tmp_path)
     assert main(["pairs", "sheets", str(pairs), "--out", str(tmp_path)]) == 2
