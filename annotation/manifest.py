@@ -21,7 +21,7 @@ import msgspec
 from pipelines.ratings.table import SENTINELS
 from trigger.errors import DataError
 from trigger.files import write_atomically
-from trigger.records import PAIRS_KIND, PAIRS_RECORD
+from trigger.markers import PAIRS_KIND, PAIRS_RECORD
 
 KIND = PAIRS_KIND
 FORMAT = 1

@@ -29,7 +29,7 @@ from pipelines.data.tables import csv_bytes
 from trigger.console.progress import progress
 from trigger.errors import DataError, OptionError
 from trigger.files import make_folder, write_atomically
-from trigger.records import SHEETS_KIND, SHEETS_RECORD
+from trigger.markers import SHEETS_KIND, SHEETS_RECORD
 from trigger.threads import default_workers, map_in_order
 
 FORMAT = 1

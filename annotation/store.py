@@ -98,7 +98,7 @@ class Event:
 
     @classmethod
     def from_json(cls, content: Any) -> Event:
-        """Check the types of what a browser sent, and the rest as the constructor does."""
+        """Make an event of what a browser sent; types are checked here, values by ``Event``."""
         if not isinstance(content, dict):
             raise ValueError("an event is an object")
         kinds: dict[str, type | tuple[type, ...]] = {

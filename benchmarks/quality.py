@@ -2,8 +2,8 @@
 
 ``python benchmarks/quality.py DATA [--out quality.json] [--cache scores.json]`` with DATA laid out
 as for ``trigger packaged rebuild``. Only held-out scenes are used, which none of our models was
-trained on. Every method turns a photo into one number that grows with what there is to mend: ours
-as it is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap
+trained on. Every method turns a photo into one number that grows with the improvement possible:
+ours as it is, measures of quality or sharpness with their sign turned. Intervals are 95 % bootstrap
 intervals over scenes; an asterisk marks where the trigger is ahead of a method and the paired
 interval of the difference agrees, unless there are too few scenes for one. Published NIMA takes
 part if DATA/weights holds its files; needs ``pip install '.[bench]'``.

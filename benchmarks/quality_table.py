@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from camera import CAMERA
 from pipelines.degradation.hard_negatives import HARD_NEGATIVES
-from pipelines.evaluation.metrics import ENOUGH_SCENES, Ranked, interval, resample_scenes
+from pipelines.evaluation.metrics import MIN_SCENES, Ranked, interval, resample_scenes
 from pipelines.evaluation.records import Interval
 from trigger.assessment import DEFAULT_THRESHOLD
 
@@ -138,7 +138,7 @@ def as_markdown(report: dict[str, dict[str, Any]]) -> str:
         f"|---|---|---|{'---|' * len(names)}",
     ]
     for measure_name, entry in report.items():
-        enough = entry["scenes"] >= ENOUGH_SCENES
+        enough = entry["scenes"] >= MIN_SCENES
         cells = [_cell(entry["methods"][name], enough) for name in names]
         counts = f"{entry['n']} ({entry['scenes']}) | {entry['prevalence']:.3f}"
         lines.append(f"| {measure_name} | {counts} | {' | '.join(cells)} |")

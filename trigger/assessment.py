@@ -20,7 +20,7 @@ from trigger.views import check_views, show
 
 DEFAULT_THRESHOLD = 0.4
 """Score from which a photo raises an alert."""
-LARGEST_THRESHOLD = 3.4e38
+MAX_THRESHOLD = 3.4e38
 """Scores are float32, and so are the thresholds that model files hold."""
 
 
@@ -200,7 +200,7 @@ def check_threshold(threshold: float) -> float:
         value = float(threshold)
     except (TypeError, ValueError, OverflowError):
         value = math.nan
-    if not abs(value) <= LARGEST_THRESHOLD:
+    if not abs(value) <= MAX_THRESHOLD:
         raise OptionError(f"threshold is {threshold!r}; it must be a finite number, like 0.4")
     return value
 

@@ -32,7 +32,7 @@ class ThreadInterpreters:
     """
 
     def __init__(self, data: bytes, name: str, *, threads: int = 1) -> None:
-        """Keep the content of a TFLite file; ``name`` is what errors call it."""
+        """Keep the content of a TFLite file; ``name`` names it in errors."""
         self._data = data
         self._name = name
         self._threads = threads
@@ -77,7 +77,7 @@ class TfliteFunction:
     def __init__(
         self, data: bytes, signature: str = "score", *, threads: int = 1, name: str = "model"
     ) -> None:
-        """Load the content of a TFLite file, which must be intact; ``name`` is what errors call it.
+        """Load the content of a TFLite file, which must be intact; ``name`` names it in errors.
 
         Raises:
             ModelError: not a TFLite file, without that signature, or with other inputs and

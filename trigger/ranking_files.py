@@ -10,7 +10,7 @@ from trigger.ranking import Ranking
 from trigger.threads import default_workers
 
 MAX_PHOTOS = 1000
-"""On a contact sheet; browsers open no more."""
+"""On a contact sheet; browsers cannot open larger ones."""
 
 
 def write_ranking(

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-_MOST_THREADS = 4  # each holds a photo in memory
+_MAX_THREADS = 4  # each holds a photo in memory
 
 
 def usable_cores() -> int:
@@ -22,7 +22,7 @@ def usable_cores() -> int:
 
 def default_workers() -> int:
     """Return the number of threads for work on photos: one per usable core, at most 4."""
-    return min(usable_cores(), _MOST_THREADS)
+    return min(usable_cores(), _MAX_THREADS)
 
 
 def map_in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:

@@ -12,7 +12,7 @@ from pipelines.data.label_run import LabelRun
 from pipelines.data.rejects import read_rejects
 from pipelines.enhancers import DEFAULT_ENHANCER, ENHANCER_SPECS
 from pipelines.labelling.labeller import load_models
-from pipelines.labelling.plan import LARGEST_SHARD
+from pipelines.labelling.plan import MAX_SHARD_SIZE
 from pipelines.labelling.run import DEFAULT_PHOTO_SECONDS, label_photos
 from pipelines.labelling.summary import plan_text, summary_text
 from pipelines.scorers import DEFAULT_SCORER
@@ -76,7 +76,7 @@ class _WithBeamOptions(click.Command):
 @click.option(
     "--shard-size",
     type=POSITIVE,
-    help=f"Photos per shard, lost if the job is killed (default: up to {LARGEST_SHARD}).",
+    help=f"Photos per shard, lost if the job is killed (default: up to {MAX_SHARD_SIZE}).",
 )
 @click.option(
     "--enhanced-format",

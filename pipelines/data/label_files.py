@@ -147,7 +147,7 @@ def _read_file(
 
 
 def _open_file(folder: Folder, name: str) -> tuple[pq.ParquetFile | None, str]:
-    """A file of labels, or None if it holds none; and what is wrong with it, "" if nothing.
+    """Open a file of labels, None if it holds none; also return a problem, or "".
 
     Raises:
         DataError: the file is damaged.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pipelines.data.labels import RUN_FILE, Recipe, open_labels
 from pipelines.data.storage import Folder
 from trigger.errors import DataError, OptionError
-from trigger.records import LABELS_KIND
+from trigger.markers import LABELS_KIND
 
 State = Literal["planning", "labelling", "finished"]
 

@@ -28,7 +28,7 @@ from pipelines.data.provenance import origins_of
 from pipelines.data.storage import Folder, as_folder
 from trigger.errors import DataError, OptionError
 from trigger.files import is_file
-from trigger.records import LABELS_KIND, LABELS_RECORD
+from trigger.markers import LABELS_KIND, LABELS_RECORD
 
 KIND = LABELS_KIND
 RUN_FILE = LABELS_RECORD

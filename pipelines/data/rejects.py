@@ -16,7 +16,7 @@ from trigger.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def write_rejects(
 ) -> None:
     """Write the rejects of one shard."""
     # The beginning of a message that is a whole traceback will do; readers take 131,072 characters.
-    cut = (replace(reject, message=reject.message[:LONGEST_MESSAGE]) for reject in rejects)
+    cut = (replace(reject, message=reject.message[:MAX_MESSAGE_CHARS]) for reject in rejects)
     rows = [[storable(text) for text in astuple(reject)] for reject in cut]
     as_folder(folder).write(reject_file(shard), csv_bytes(REJECT_COLUMNS, rows))
 

@@ -102,7 +102,7 @@ class Folder:
         return f"{self.location}/{name}"
 
     def names(self, subfolder: str, ending: str = "") -> list[str]:
-        """Sorted names of what is in a subfolder ("": here); none where there is no such folder.
+        """List a subfolder ("": this folder), sorted; empty if there is no such folder.
 
         Raises:
             DataError: it is there but cannot be listed.

@@ -86,7 +86,7 @@ def _text(photo: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _line(length: int, rng: np.random.Generator) -> str:
-    """Return words of about so many letters in all."""
+    """Return random words with about ``length`` letters in total."""
     words: list[str] = []
     while sum(map(len, words)) < length:
         words.append("".join(rng.choice(_LETTERS, int(rng.integers(1, 11)))))

@@ -21,7 +21,7 @@ from pipelines.evaluation.records import (
 
 Values = npt.NDArray[np.floating]
 RESAMPLES = 2000
-ENOUGH_SCENES = 20
+MIN_SCENES = 20
 
 
 def agreement(predicted: Values, measured: Values) -> Agreement:
@@ -100,10 +100,10 @@ def compare_average_precision(
 
 def few_scenes(scenes: int) -> str:
     """Return a warning if figures rest on few scenes; else an empty text."""
-    if scenes >= ENOUGH_SCENES:
+    if scenes >= MIN_SCENES:
         return ""
     return (
-        f"{scenes} scene{'s' if scenes > 1 else ''}: with fewer than {ENOUGH_SCENES}, "
+        f"{scenes} scene{'s' if scenes > 1 else ''}: with fewer than {MIN_SCENES}, "
         "figures are rough and intervals unreliable; rate photos of more scenes."
     )
 

@@ -21,7 +21,7 @@ from trigger.errors import DataError, PhotoError
 from trigger.photo import photo_hash
 from trigger.threads import map_in_order
 
-LARGEST_SHARD = 64
+MAX_SHARD_SIZE = 64
 SHARDS_PER_WORKER = 8
 _REJECTS_PER_FILE = 1000
 _READERS = 4
@@ -120,7 +120,7 @@ def make_plan(
         paths: absolute locations of photos.
         recipes: the labels every photo shall have; one per enhancer.
         folder: where labels are; it need not exist in a dry run.
-        size: photos per shard; None: up to ``LARGEST_SHARD``, fewer where a worker would
+        size: photos per shard; None: up to ``MAX_SHARD_SIZE``, fewer where a worker would
             otherwise get less than ``SHARDS_PER_WORKER`` shards.
         workers: how many will label.
         dry: write nothing.
@@ -177,8 +177,8 @@ class _ShardWriter:
         photos = self._pending.setdefault(lacking, [])
         photos.append((photo, path))
         # Enough to fill a whole round of large shards: how many more come no longer matters.
-        if len(photos) == (self._size or LARGEST_SHARD) * self._least:
-            self._write(lacking, self._size or LARGEST_SHARD)
+        if len(photos) == (self._size or MAX_SHARD_SIZE) * self._least:
+            self._write(lacking, self._size or MAX_SHARD_SIZE)
 
     def reject(self, reject: Reject) -> None:
         self._plan.unreadable[reject.reason] += 1
@@ -189,7 +189,7 @@ class _ShardWriter:
     def finish(self) -> None:
         for lacking, photos in self._pending.items():
             fair = max(1, -(-len(photos) // self._least))
-            self._write(lacking, self._size or min(LARGEST_SHARD, fair))
+            self._write(lacking, self._size or min(MAX_SHARD_SIZE, fair))
         if self._rejects:
             self._write_rejects()
 

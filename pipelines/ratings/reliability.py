@@ -1,4 +1,4 @@
-"""How reliable each rater is: known answers, second showings, agreement with the others.
+"""Reliability of raters: known answers, second showings, agreement with the others.
 
 Raters weigh by the pairs whose answer is known (sentinels) and those they saw twice (repeats).
 Each starts as if two sentinels had been passed and two repeats been answered alike, so that one
@@ -65,7 +65,7 @@ class Rater:
 
 @dataclass(frozen=True)
 class _Checks:
-    """How a rater answered what is known or was asked before."""
+    """A rater's answers to sentinels and repeats."""
 
     passed: int
     sentinels: int

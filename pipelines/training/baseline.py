@@ -188,7 +188,7 @@ def with_auxiliary_heads(trigger: keras.Model, means: npt.NDArray[np.float32]) -
 
     Multi-task learning: the score keeps in the 112 features what ratings are about, and
     regularizes delta, a small difference of two scores. Hard negatives look poor, too; the head
-    can only tell them from poor photos if the features separate them.
+    can distinguish them from poor photos only if the features separate them.
 
     Args:
         trigger: network with one output.

@@ -248,7 +248,7 @@ def test_double_clicks_and_two_tabs_give_one_rating(
         first.get_by_role("button", name="Moderate improvement").dblclick()
         all_saved(first)
         assert answers(pairs, "Twice") == [1]
-        # The other tab goes on to the next pair by itself.
+        # The other tab shows the next pair without a click.
         second.wait_for_function("() => document.querySelector('#count').textContent === '1 of 29'")
         # Another browser cannot know; its answer comes too late.
         with context_of(browser) as elsewhere:

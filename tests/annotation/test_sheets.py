@@ -209,7 +209,8 @@ def test_folders_without_a_key_are_refused(pairs: Path, sheets: Path, tmp_path: 
     with pytest.raises(DataError, match="not a finished folder of sheets"):
         read_key(tmp_path)
     whole = json.loads((sheets / "key.json").read_bytes())
-    for damage in ({}, whole | {"sheets": [{"name": "P0001"}]}, whole | {"pairs": 7}):
+    damages: list[dict[str, Any]] = [{"sheets": [{"name": "P0001"}]}, {"pairs": 7}]
+    for damage in ({}, *(whole | damage for damage in damages)):
         (tmp_path / "key.json").write_text(json.dumps(damage))
         with pytest.raises(DataError, match="not a key of sheets"):
             read_key(tmp_path)

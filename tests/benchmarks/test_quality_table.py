@@ -1,4 +1,4 @@
-"""The table that compares methods says who is ahead, and only where the scenes are enough."""
+"""The table that compares methods names the better method, and only with enough scenes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported files score as the Keras network does, say what they are, or are not written."""
+"""Exported files score as the Keras network does and describe themselves, or are not written."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_lost_or_unhalved_weights_and_other_outputs_are_refused(tflite: bytes) -
     whole = convert(network(), "float32")
     with pytest.raises(ModelError, match="not float16"):
         check_file(whole, TRIGGER, "float16", kernels)
-    assert len(tflite) < len(whole) - kernels  # what was halved is not kept beside its half
+    assert len(tflite) < len(whole) - kernels  # no weight is stored twice, whole and halved
     model = parse(tflite)
     oldest = [entry.buffer for entry in model.metadata if entry.name == b"min_runtime_version"]
     assert [bytes(model.buffers[buffer].data[:7]) for buffer in oldest] == [b"1.15.0\0"]

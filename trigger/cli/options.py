@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from trigger.assessment import LARGEST_THRESHOLD
+from trigger.assessment import MAX_THRESHOLD
 from trigger.errors import OptionError
 from trigger.files import can_be_written, is_folder
 
@@ -30,7 +30,7 @@ class _FiniteFloat(click.ParamType[float]):
             number = float(str(value))
         except ValueError:
             number = math.nan
-        if not abs(number) <= LARGEST_THRESHOLD:
+        if not abs(number) <= MAX_THRESHOLD:
             self.fail(f"{value!r} is not a finite number, like 0.4", param, ctx)
         return number
 

@@ -1,6 +1,6 @@
-"""Render HTML pages that run and load nothing but what they bring themselves.
+"""Render self-contained HTML pages, which load nothing from elsewhere.
 
-Templates lie in ``trigger/pages/templates``, styles and scripts in ``trigger/pages/assets``. Every
+Templates are in ``trigger/pages/templates``, styles and scripts in ``trigger/pages/assets``. Every
 page extends ``frame.html.j2``, names the files it needs, and gets a content security policy that
 allows exactly those.
 """

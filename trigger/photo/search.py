@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from trigger.files import is_folder
-from trigger.records import kind_of
+from trigger.markers import kind_of
 
 logger = logging.getLogger(__name__)
 

@@ -106,7 +106,7 @@ def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
 
 class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # What is cut off when somebody ends the server is no error.
+        # Requests cut off by stopping the server are not errors.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         super().handle_exit(sig, frame)
 

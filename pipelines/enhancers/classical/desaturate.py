@@ -18,11 +18,11 @@ from pipelines.data.pixels import FloatPhoto
 from pipelines.enhancers.base import PhotoEnhancer
 
 CLIPPED = 0.99
-LEAST_SHARE = 0.002
+MIN_CLIPPED_SHARE = 0.002
 """Share of pixels with a clipped channel below which nothing is done."""
-MOST_WHITE = 0.5
+MAX_WHITE_SHARE = 0.5
 """Share of purely white pixels from which a photo is taken for a page or a cut-out."""
-LEAST_EXPOSURE = 0.4
+MIN_LOG_EXPOSURE = 0.4
 """Logarithm of the exposure below which nothing is done."""
 FILLING = 0.5
 """Where between 1 / exposure (0) and 1 (1) clipped light is put."""
@@ -70,7 +70,7 @@ def exposure_gain(photo: FloatPhoto, *, without_grain: bool = False) -> FloatPho
     features = exposure_features(photo)
     logarithm = float(WEIGHTS @ features + CONSTANT)
     white = features[1] ** 2
-    if features[2] < LEAST_SHARE or white > MOST_WHITE or logarithm < LEAST_EXPOSURE:
+    if features[2] < MIN_CLIPPED_SHARE or white > MAX_WHITE_SHARE or logarithm < MIN_LOG_EXPOSURE:
         return None
     exposure = np.exp(np.float32(logarithm))
     # A function of the brightest channel, the same for all three: hues stay, rims cannot show.

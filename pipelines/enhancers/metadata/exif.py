@@ -19,7 +19,7 @@ PREFIX = b"Exif\0\0"
 _JPEG_START, _JPEG_LENGTH = 0x0201, 0x0202
 _QUALITIES = (90, 75, 60, 45, 30, 15)
 _SAME_SHAPE = 0.03  # how far sides may be off before a thumbnail gets bars
-_LARGEST = 1024  # pixels of a side; what is larger is no thumbnail
+_MAX_SIDE = 1024  # pixels of a side; larger pictures are not thumbnails
 
 
 def renew_thumbnail(exif: bytes, photo: Image.Image) -> bytes:
@@ -88,7 +88,7 @@ def _smaller_than(old: bytes, photo: Image.Image) -> bytes | None:
             size = image.size
     except Exception:  # Pillow raises almost anything on crafted files
         return None
-    if max(size) > _LARGEST:
+    if max(size) > _MAX_SIDE:
         return None
     stretch = (size[0] / size[1]) / (photo.width / photo.height)
     if abs(stretch - 1) <= _SAME_SHAPE:

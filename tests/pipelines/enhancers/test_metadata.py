@@ -1,4 +1,4 @@
-"""What a photo file holds besides pixels is in the enhanced file too, or the photo is refused."""
+"""The metadata of a photo is in the enhanced file too, or the photo is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enhanced photos appear beside their originals, which nothing ever touches."""
+"""Enhanced photos appear next to their originals, which nothing ever touches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enhancers are found by name, by file and by factory, and what is wrong with them is said."""
+"""Enhancers are found by name, by file and by factory, and errors name what is wrong with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both SSIMs and PSNR-B mean what they say."""
+"""SSIM and PSNR-B agree with their published definitions."""
 
 from __future__ import annotations
 

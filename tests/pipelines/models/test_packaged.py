@@ -1,4 +1,4 @@
-"""What is packaged belongs together: records, cards, and the card inside each model file."""
+"""Packaged records, model cards and the cards inside model files agree."""
 
 from __future__ import annotations
 

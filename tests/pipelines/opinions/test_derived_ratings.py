@@ -1,4 +1,4 @@
-"""``trigger derive-ratings``: what people said of photos becomes ratings, or an error."""
+"""``trigger derive-ratings``: human scores become ratings, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Careful raters are told from careless ones."""
+"""Careful raters are distinguished from careless ones."""
 
 from __future__ import annotations
 

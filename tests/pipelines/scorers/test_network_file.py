@@ -1,4 +1,4 @@
-"""Scorers out of model files, down to the labels they make."""
+"""Scorers from model files, and the labels they make."""
 
 from __future__ import annotations
 

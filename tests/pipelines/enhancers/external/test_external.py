@@ -1,4 +1,4 @@
-"""Enhancers whose weights the user fetches: what is missing, altered or wrong is said."""
+"""Enhancers whose weights the user fetches: errors name what is missing, altered or wrong."""
 
 from __future__ import annotations
 

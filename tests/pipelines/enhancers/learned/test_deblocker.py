@@ -1,4 +1,4 @@
-"""The deblocker finds the grid of a photo, wherever it lies, and leaves no seams."""
+"""The deblocker finds the grid of a photo, wherever it begins, and leaves no seams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The restorer goes on where classical repairs end, and leaves alone what they leave alone."""
+"""The restorer refines classical repairs, and leaves photos alone that they leave alone."""
 
 from __future__ import annotations
 

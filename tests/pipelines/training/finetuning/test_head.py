@@ -1,22 +1,18 @@
-"""The closed form of the head, and what is measured with it."""
+"""The head fitted in closed form, its cross-validation, the learning curve."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.optimize import minimize
-from sklearn.metrics import average_precision_score
 
 from pipelines.data.splits import fold_of
 from pipelines.evaluation import metrics
 from pipelines.evaluation.calibration import calibrate
-from pipelines.evaluation.records import AlertsAtThreshold
 from pipelines.evaluation.thresholds import Target, find_threshold
 from pipelines.training.finetuning.head import (
     Head,
@@ -177,79 +173,8 @@ def test_the_learning_curve_rises_and_draws_whole_scenes() -> None:
     assert sorted(np.unique(drawn, return_counts=True)[1]) == [6, 22, 22]
 
 
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 2.0]), st.integers(0, 3)),
-        min_size=1,
-    ).filter(lambda photos: any(improvable and weight for improvable, _, weight in photos))
-)
-def test_average_precision_is_that_of_scikit_learn(photos: list[tuple[bool, float, int]]) -> None:
-    improvable, scores, weights = (np.array(column) for column in zip(*photos, strict=True))
-    expected = average_precision_score(improvable, scores, sample_weight=weights)
-    assert metrics.Ranked(improvable, scores).average_precision(weights) == pytest.approx(expected)
-
-
-def test_average_precision_compares_on_the_same_scenes() -> None:
-    rng = np.random.default_rng(0)
-    improvable = rng.random(400) < 0.3
-    scenes = np.array([f"scene {i % 20}" for i in range(400)])
-    good = improvable + rng.normal(scale=0.3, size=400)
-    report = metrics.compare_average_precision(
-        improvable, {"random": rng.normal(size=400), "good": good}, scenes
-    )
-    random, trained = report.scores["random"], report.scores["good"]
-    assert abs(random.auc_pr - report.prevalence) < 0.1
-    assert trained.auc_pr > 0.9
-    assert isinstance(trained.gain_interval, tuple)
-    assert trained.gain_interval[0] > 0.3
-    assert report.scenes == 20
-
-
-def test_intervals_are_the_middle_95_percent() -> None:
-    assert metrics.interval(np.arange(1001.0)) == (25, 975)
-
-
-def test_agreement_is_of_values_of_ranks_and_of_distances() -> None:
-    predicted, measured = np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 3.0])
-    assert asdict(metrics.agreement(predicted, measured)) == {
-        "n": 3,
-        "pearson": pytest.approx(np.corrcoef(predicted, measured)[0, 1]),
-        "spearman": pytest.approx(1),
-        "mean_absolute_error": pytest.approx(7 / 3),
-    }
-
-
 def test_a_rating_of_1_is_improvable_and_any_below_is_not() -> None:
     rated = replace(make_rated(3), ratings=np.array([0.99, 1.0, 2.0]))
     assert rated.improvable.tolist() == [False, True, True]
     (entry,) = calibrate(rated.ratings, np.zeros(3), rated.scenes)
     assert entry.improvable == pytest.approx(2 / 3)
-
-
-def test_threshold_figures() -> None:
-    improvable = np.array([True, True, False, False])
-    figures = metrics.at_threshold(improvable, np.array([0.9, 0.1, 0.5, 0.0]), 0.4)
-    assert figures == AlertsAtThreshold(0.4, precision=0.5, recall=0.5, alert_rate=0.5)
-    assert metrics.at_threshold(improvable, np.zeros(4), 0.4).precision is None
-
-
-def test_calibration_bins_hold_all_photos_and_know_what_they_do_not_know() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.uniform(-1, 2, 600)
-    ratings = np.clip(scores + rng.normal(scale=0.2, size=600), -1, 2)
-    scenes = np.array([f"scene {i % 60}" for i in range(600)])
-    bins = calibrate(ratings, scores, scenes)
-    assert [entry.photos for entry in bins] == [60] * 10
-    for entry in bins:
-        assert entry.rating == pytest.approx(entry.score, abs=0.15)
-        assert entry.rating_interval is not None
-        assert entry.rating_interval[0] <= entry.rating <= entry.rating_interval[1]
-    assert [entry.improvable for entry in (bins[0], bins[-1])] == [0, 1]
-    assert len(calibrate(ratings[:20], scores[:20], scenes[:20])) == 1
-    uneven = calibrate(ratings[:100], scores[:100], scenes[:100])
-    assert sorted(entry.photos for entry in uneven) == [16, 16, 17, 17, 17, 17]
-    # A rating of 1 is improvable; samples without a photo of a bin say nothing of it.
-    two = np.repeat(["low", "high"], 15)
-    low, high = calibrate(np.repeat([0.0, 1.0], 15), np.repeat([0.1, 0.9], 15), two)
-    assert (low.improvable, low.rating_interval) == (0, (0, 0))
-    assert (high.improvable, high.rating_interval) == (1, (1, 1))
