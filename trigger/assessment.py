@@ -220,6 +220,6 @@ def _sentence(score: float, threshold: float, enhance: bool) -> str:
     while round(score, digits) >= round(threshold, digits):
         digits += 1  # so that a score below the threshold also reads as below it
     return (
-        f"Enhancing would change this photo little for the better: its score "
-        f"{score:.{digits}f} stays below the threshold {threshold:.{digits}f}."
+        f"Enhancing would hardly improve this photo: its score {score:.{digits}f} "
+        f"is below the threshold {threshold:.{digits}f}."
     )
