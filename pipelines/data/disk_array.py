@@ -28,15 +28,15 @@ def write_npz(path: Path, **arrays: Any) -> None:
 def new_disk_array(
     path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]
 ) -> np.memmap[Any, np.dtype[Any]]:
-    """An array of zeros, mapped from a new ``.npy`` file.
+    """Return an array of zeros that is memory-mapped from a new ``.npy`` file.
 
     Raises:
-        DataError: there is no room for it, or nothing may be written there.
+        DataError: the disk is full or the folder not writable.
     """
     try:
         array = np.lib.format.open_memmap(path, "w+", dtype, shape)
         if hasattr(os, "posix_fallocate"):
-            # All room at once: a process that writes to a map on a full disk is killed.
+            # Reserve all space: a process that writes to a map on a full disk is killed.
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Preprocessed photos on disk, so that every epoch after the first reads instead of decoding."""
+"""Cache preprocessed photos on disk, so that they are decoded only once per training."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def preprocess_photos(
 
     Args:
         paths: photo files.
-        hashes: content hash of each; a photo that has another by now is rejected.
-        cache: ``.npy`` file to write; made afresh.
-        description: words for the progress bar.
+        hashes: content hash of each; photos whose content has changed are rejected.
+        cache: ``.npy`` file to write; an existing one is replaced.
+        description: label of the progress bar.
         show_progress: draw it on stderr if that is a terminal.
 
     Returns:
         (len(paths), 448, 448, 3) uint8 and the rejected rows, which are zero, with their reasons.
 
     Raises:
-        DataError: the disk has no room for them.
+        DataError: the disk is full.
     """
     shape = (len(paths), STANDARD.size, STANDARD.size, 3)
     photos = new_disk_array(cache, np.uint8, shape)

@@ -1,7 +1,7 @@
-"""Files of a job: on this machine, or on any file system that Beam knows (gs://, s3://, hdfs://).
+"""Read and write files on this machine or any file system that Beam knows (gs://, s3://, hdfs://).
 
-A location is a path or a URL as text. Local files do not need Beam. Files appear whole or not at
-all: locally by renaming, and object stores show an object only once it is complete.
+A location is a path or a URL. Local files do not need Beam. Files are written whole or not at all:
+locally by renaming, and object stores show an object only once it is complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from trigger.photo.content import read_to_end
 
 
 def is_remote(location: str) -> bool:
-    """Whether Beam is needed to reach it."""
+    """Whether a location is a URL, for which Beam is needed."""
     return "://" in location
 
 
@@ -30,7 +30,7 @@ def absolute(location: str | os.PathLike[str]) -> str:
 
 
 def open_file(location: str) -> BinaryIO:
-    """Open for reading.
+    """Open a file for reading.
 
     Raises:
         OSError: it cannot be opened.
@@ -69,7 +69,7 @@ def read_photo_file(location: str) -> bytes:
 
 
 def match(pattern: str) -> list[str]:
-    """URLs of the files of another file system that match, sorted.
+    """Return the sorted URLs that match a pattern.
 
     Raises:
         DataError: the file system cannot be listed.
@@ -98,14 +98,14 @@ class Folder:
         return self.location
 
     def at(self, name: str) -> str:
-        """Location of a file."""
+        """Return the location of a file."""
         return f"{self.location}/{name}"
 
     def names(self, subfolder: str, ending: str = "") -> list[str]:
         """List a subfolder ("": this folder), sorted; empty if there is no such folder.
 
         Raises:
-            DataError: it is there but cannot be listed.
+            DataError: it exists but cannot be listed.
         """
         if self.is_local:
             try:
@@ -122,7 +122,7 @@ class Folder:
         return sorted(name for name in found if name.endswith(ending) and not name.startswith("."))
 
     def require(self) -> None:
-        """Check that the folder is there; what only an object store knows is not checked.
+        """Check that a local folder exists; object stores have no folders to check.
 
         Raises:
             DataError: it is gone.
@@ -131,7 +131,7 @@ class Folder:
             raise DataError(f"{self}: the folder is gone; make it available again")
 
     def read(self, name: str) -> bytes:
-        """The content of a file.
+        """Read a file.
 
         Raises:
             OSError: it cannot be read.
@@ -140,7 +140,7 @@ class Folder:
             return file.read()
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file whole or not at all, replacing what was there.
+        """Write a file whole or not at all, replacing an existing one.
 
         Raises:
             DataError: the folder is gone, not writable, or its disk is full.

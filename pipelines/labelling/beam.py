@@ -1,8 +1,7 @@
 """The Beam graph of labelling: Create(names of shards) | Reshuffle | ParDo(label a shard).
 
-The photos of a shard are listed in the labels folder, and everything it produces goes there; so
-the graph has no outputs an engine could lose, and whether an engine did its work is seen from the
-files alone.
+Shards are read from the labels folder and their results written to it. So the graph has no outputs
+that an engine could lose, and the files alone show whether an engine did its work.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ _IDLE: list[Labeller] = []
 
 
 class EngineError(TriggerError):
-    """The engine failed, or said it was done and was not."""
+    """The engine failed, or reported success without doing all its work."""
 
 
 @contextlib.contextmanager
 def _labeller(job: Job) -> Iterator[Labeller]:
-    """A labeller that no other thread of this process uses; models are loaded only if need be."""
+    """Borrow a labeller that no other thread uses; models are loaded only if none is idle."""
     with _LOCK:
         labeller = next((idle for idle in _IDLE if idle.job == job), None)
         if labeller:
@@ -60,7 +59,7 @@ def _labeller(job: Job) -> Iterator[Labeller]:
 
 
 def _lend(labeller: Labeller) -> None:
-    """Let the shards of this process use a labeller; those of another job are done with."""
+    """Make a labeller available to this process's shards; end those of other jobs."""
     with _LOCK:
         ended = [idle for idle in _IDLE if idle.job != labeller.job]
         _IDLE[:] = [idle for idle in _IDLE if idle.job == labeller.job] + [labeller]
@@ -69,7 +68,7 @@ def _lend(labeller: Labeller) -> None:
 
 
 def _end_idle() -> None:
-    """Give back the memory of models when a run is over."""
+    """Free the memory of models when a run is over."""
     with _LOCK:
         ended, _IDLE[:] = list(_IDLE), []
     for idle in ended:
@@ -83,7 +82,7 @@ class LabelShard(beam.DoFn):
         self._job = job
 
     def process(self, shard: str) -> None:
-        """Label one shard and count what became of its photos."""
+        """Label one shard and count its labels and rejects."""
         with _labeller(self._job) as labeller:
             report = labeller.label(read_plan(Folder(self._job.folder), shard))
         Metrics.counter(NAMESPACE, "labelled").inc(report.labelled)
@@ -94,12 +93,12 @@ class LabelShard(beam.DoFn):
 
 
 def runner_flags(runner: str | None) -> list[str]:
-    """Flags for Beam that choose a runner; "dask" is short for the name that Beam wants."""
+    """Return Beam flags that choose a runner; "dask" is short for Beam's name of it."""
     return [f"--runner={DASK if runner == 'dask' else runner}"] if runner else []
 
 
 def beam_options(flags: Sequence[str]) -> PipelineOptions:
-    """Options for Beam from the command line; unlike Beam's own reading, misspelt ones fail.
+    """Parse options for Beam; unlike in Beam's own parser, unknown ones are errors.
 
     Raises:
         OptionError: a flag or runner is unknown to Beam, or not written as --name or --name=value.
@@ -111,15 +110,15 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         )
     if f"--runner={DASK}" in flags:
         importlib.import_module(DASK.rpartition(".")[0])  # Beam then knows its options
-    complaint = io.StringIO()
+    messages = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(messages):
             options = PipelineOptions(list(flags))
             given = set(options.get_all_options(retain_unknown_options=True))
             unknown = given - set(options.get_all_options())
     except SystemExit:  # how argparse refuses the value of a known option
-        said = complaint.getvalue().strip().splitlines()[-1:] or ["it does not say why"]
-        raise OptionError(f"Beam refuses {' '.join(flags)}: {said[0]}") from None
+        output = messages.getvalue().strip().splitlines()[-1:] or ["it gives no reason"]
+        raise OptionError(f"Beam refuses {' '.join(flags)}: {output[0]}") from None
     if unknown:
         raise OptionError(
             f"Beam has no option {', '.join('--' + name for name in sorted(unknown))}; its options "
@@ -137,7 +136,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
 
 
 def add_graph(pipeline: beam.Pipeline, shards: Sequence[str], job: Job) -> None:
-    """Add the graph: nothing but what every engine has."""
+    """Add the graph, of transforms that every engine supports."""
     (
         pipeline
         | "shards" >> beam.Create(shards)
@@ -152,14 +151,14 @@ def run_shards(
     """Run the graph and wait for its end.
 
     Args:
-        shards: names of what to label.
-        labeller: knows the job, and labels where that is done in this process.
-        workers: processes on this machine; 1 means in this one. Not used where the flags name
-            another runner.
+        shards: names of the shards.
+        labeller: holds the job; labels if only this process is used.
+        workers: processes on this machine; 1: this process. Ignored if the flags name another
+            runner.
         flags: options for Beam.
 
     Returns:
-        Beam's counters by name; none where the engine does not give them.
+        Beam's counters by name; empty if the engine does not support them.
 
     Raises:
         EngineError: the engine or a shard failed. Finished shards are kept.
@@ -180,7 +179,7 @@ def run_shards(
             options.view_as(DirectOptions).direct_num_workers = workers
             return _run_in_workers(pipeline)
         _lend(labeller)
-        # Named outright, because Beam's default runner downloads a program before it starts.
+        # Named explicitly: Beam's default runner downloads a program before it starts.
         return pipeline(FnApiRunner())
     except Exception as error:  # engines raise anything, with whole tracebacks as text
         if _was_interrupted(error):
@@ -188,14 +187,14 @@ def run_shards(
         cause = next(reversed(str(error).strip().splitlines()), type(error).__name__)
         raise EngineError(
             f"labelling stopped: {cause}. Finished shards are kept; run the same command again "
-            "to go on"
+            "to continue"
         ) from error
     finally:
         _end_idle()
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether ^C is behind what Beam raised, which wraps it as an error of the shard."""
+    """Whether ^C caused what Beam raised, as it wraps it as an error of the shard."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None

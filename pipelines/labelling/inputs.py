@@ -1,4 +1,4 @@
-"""Which photos to label: folders, patterns, URLs and manifests, as a stream of locations."""
+"""Find the photos to label in folders, patterns, URLs and manifests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ class PhotoInputs:
     """The photo files that the inputs name, in a fixed order.
 
     An input is a photo, a folder (searched through), a pattern such as ``photos/**/*.jpg``, the
-    same as a URL (``gs://bucket/photos``), or a manifest: a text file with a path a line, or a CSV
-    or Parquet file with the column "path"; paths in it are relative to its folder. Locations
-    are absolute. One at a time is held in memory, but for one folder's names, the matches of a
-    pattern and the listing of a URL.
+    same as a URL (``gs://bucket/photos``), or a manifest: a text file with one path per line, or a
+    CSV or Parquet file with the column "path"; its paths are relative to its folder. Iterating
+    yields absolute locations one at a time; only the names in one folder, the matches of a pattern
+    and the listing of a URL are held in memory.
+
+    Example:
+        >>> for location in PhotoInputs(["photos", "more.csv"], "labels"):  # doctest: +SKIP
+        ...     print(location)
 
     Attributes:
-        skipped: how many entries of folders were left out, by reason.
+        skipped: number of skipped folder entries, by reason.
     """
 
     def __init__(self, inputs: Sequence[str | os.PathLike[str]], leave_out: str) -> None:
@@ -44,22 +48,21 @@ class PhotoInputs:
         self._leave_out = leave_out if is_remote(leave_out) else str(resolved(leave_out))
 
     def __iter__(self) -> Iterator[str]:
-        """Locations; every input has been begun by then, so that a wrong one costs no work.
+        """Iterate over locations; all inputs are opened first, so that a wrong one fails early.
 
         Raises:
-            DataError: an input cannot be listed, or all together hold nothing.
+            DataError: an input cannot be listed, or no input has any photo.
         """
         self.skipped.clear()
-        begun = [self._expand(source) for source in self._inputs]
-        first = [next(locations, None) for locations in begun]
+        opened = [self._expand(source) for source in self._inputs]
+        first = [next(locations, None) for locations in opened]
         if not any(first):
             raise DataError(
-                f"no photos found in {', '.join(self._inputs)}; give photo files or folders that "
-                f"hold some (photos within {self._leave_out}, and in labels folders within "
-                "folders, do not count)"
+                f"no photos found in {', '.join(self._inputs)}; give photo files or folders with "
+                f"photos (those in {self._leave_out} and in other labels folders are not searched)"
             )
         return chain.from_iterable(
-            chain((head,), rest) for head, rest in zip(first, begun, strict=True) if head
+            chain((head,), rest) for head, rest in zip(first, opened, strict=True) if head
         )
 
     def _expand(self, source: str) -> Iterator[str]:
@@ -72,22 +75,23 @@ class PhotoInputs:
             yield from self._search_url(here)
         elif glob.has_magic(here) and not Path(here).exists():
             # Path.glob, unlike glob.glob, does not follow links into circles.
-            # The folder that we stand in is no part of the pattern, whatever its name.
+            # The current folder is not part of the pattern, even if its name has * or [ in it.
             start = "" if os.path.isabs(source) else f"{glob.escape(os.getcwd())}/"  # noqa: PTH109, PTH117
             pattern = os.path.normpath(f"{start}{source}")
             try:
                 found = sorted(map(str, Path("/").glob(pattern.lstrip("/"))))
             except ValueError as error:
                 raise DataError(
-                    f"{source}: not a pattern ({error}); as in photos/**/*.jpg, ** stands by itself"
+                    f"{source}: not a pattern ({error}); ** stands for whole folder names, as in "
+                    "photos/**/*.jpg"
                 ) from error
             files = (path for path in found if not Path(path).is_dir())
             yield from self._photos_below(absolute(_above(source)), files, _holds_labels)
-        else:  # also what is missing: reading it will say so
+        else:  # a file; if it is missing, reading it reports that
             yield here
 
     def _search(self, top: str) -> Iterator[str]:
-        """Photos of a folder, its own before those of its subfolders."""
+        """Yield the photos of a folder, then those of its subfolders."""
         folders = [top]
         while folders:
             folder = folders.pop()
@@ -120,7 +124,7 @@ class PhotoInputs:
         pattern = url if is_file or glob.has_magic(url) else f"{url}/**"
         found = match(pattern)
         if not found:
-            yield url  # reading it will say what is wrong
+            yield url  # reading it reports what is wrong
         top = _above(pattern)
         runs = found if pattern == f"{url}/**" else match(f"{top}/**{RUN_FILE}")
         folders = {run.removesuffix(f"/{RUN_FILE}") for run in runs if run.endswith(f"/{RUN_FILE}")}
@@ -131,7 +135,7 @@ class PhotoInputs:
     def _photos_below(
         self, top: str, files: Iterable[str], holds_labels: Callable[[str], bool]
     ) -> Iterator[str]:
-        """Of files that were found below a folder, what searching the folder would give."""
+        """Yield those of the files found below a folder that searching it would find."""
 
         @cache
         def is_left_out(folder: str) -> bool:
@@ -159,7 +163,7 @@ class PhotoInputs:
         return f"{place}/".startswith(f"{self._leave_out}/")
 
     def _counts(self, path: str) -> bool:
-        """Whether a found file is one to label; counts it where not."""
+        """Whether a file is to be labelled; if not, count it as skipped."""
         name = PurePath(path).name
         if name.startswith("."):
             self.skipped["hidden"] += 1
@@ -171,7 +175,7 @@ class PhotoInputs:
 
 
 def _above(pattern: str) -> str:
-    """The folder that a pattern is sought below, or a photo lies in; none for what lies here."""
+    """Return the fixed folder at the start of a pattern or path; "" for the current folder."""
     *folders, _ = pattern.split("/")
     plain = list(takewhile(lambda name: not glob.has_magic(name), folders))
     return "/".join(plain) or ("/" if folders[:1] == [""] else "")
@@ -180,19 +184,19 @@ def _above(pattern: str) -> str:
 def _holds_labels(folder: str) -> bool:
     try:
         return is_labels_folder(folder)
-    except DataError:  # a file of that name that may not be read says nothing
+    except DataError:  # an unreadable file of that name proves nothing
         return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads in a circle
+    except OSError:  # a link cycle
         return False
 
 
 def _manifest(location: str) -> Iterator[str]:
-    """The paths that a manifest holds.
+    """Yield the locations that a manifest lists.
 
     Raises:
         DataError: it cannot be read or has no column "path".
@@ -211,7 +215,7 @@ def _manifest(location: str) -> Iterator[str]:
 
 
 def _manifest_paths(location: str) -> Iterator[str]:
-    # Names of files need not be UTF-8; this is how Python's own listing holds them.
+    # File names need not be UTF-8; os.listdir decodes them in this way.
     errors = "surrogateescape"
     with open_file(location) as file:
         if location.lower().endswith(".parquet"):

@@ -44,15 +44,15 @@ MAX_HUNG_THREADS = 4
 
 @dataclass(frozen=True)
 class Job:
-    """What all shards of one run share.
+    """Settings that all shards of one run share.
 
     Attributes:
         folder: location of the labels folder.
-        enhancers: what ``load_enhancer`` knows them by.
-        scorer: what ``load_scorer`` knows it by.
+        enhancers: arguments for ``load_enhancer``.
+        scorer: argument for ``load_scorer``.
         recipes: one for each enhancer, in the same order.
-        enhanced_format: how enhanced photos are stored; None: not at all.
-        seconds: how long each step of a photo (decode, or one enhancer) may take.
+        enhanced_format: file format of enhanced photos; None: they are not stored.
+        seconds: time limit of each step of a photo (decoding, or one enhancer).
     """
 
     folder: str
@@ -65,7 +65,7 @@ class Job:
 
 @dataclass
 class ShardReport:
-    """What became of one shard: labels and rejects (by reason) made, seconds by stage."""
+    """Result of one shard: numbers of labels and of rejects by reason, and seconds by stage."""
 
     labelled: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -76,7 +76,7 @@ def load_models(enhancers: Sequence[str], scorer: str) -> Models:
     """Load by name, file or factory.
 
     Raises:
-        OptionError: a name is unknown, or two enhancers have the same.
+        OptionError: a name is unknown, or two enhancers have the same name.
     """
     loaded = [load_enhancer(spec) for spec in enhancers]
     names = [enhancer.name for enhancer in loaded]
@@ -89,7 +89,7 @@ def load_models(enhancers: Sequence[str], scorer: str) -> Models:
 
 
 def recipes_of(enhancers: list[Enhancer], scorer: Scorer) -> tuple[Recipe, ...]:
-    """What labels of these models depend on."""
+    """Return the recipes of labels made with these models."""
     return tuple(
         Recipe(enhancer.name, enhancer.version, scorer.name, scorer.version, scorer.preprocessing)
         for enhancer in enhancers
@@ -97,21 +97,21 @@ def recipes_of(enhancers: list[Enhancer], scorer: Scorer) -> tuple[Recipe, ...]:
 
 
 class Labeller:
-    """Labels shards, one after the other, with models of its own."""
+    """Labels shards one after the other, with its own models."""
 
     def __init__(self, job: Job, models: Models | None = None) -> None:
-        """``models`` are those of the job, where they are loaded already."""
+        """``models`` are those of the job, if they are loaded already."""
         self.job = job
         self._folder = Folder(job.folder)
         self._hung: list[TimeLimitedThread] = []
         self._start(models)
 
     def label(self, shard: Shard) -> ShardReport:
-        """Label the photos of a shard one by one and write what came out, the labels last.
+        """Label the photos of a shard one by one and write the results, the labels last.
 
-        What cannot be labelled becomes a reject with a reason: a ``PhotoReason``, "changed" (the
-        content is not what was listed), "timeout", or the stage that failed. Errors in writing are
-        not the photo's fault and end the job.
+        A photo that cannot be labelled becomes a reject with a reason: a ``PhotoReason``, "changed"
+        (since it was listed), "timeout", or the stage that failed. Errors in writing are not the
+        photo's fault and end the job.
 
         Raises:
             DataError: the labels folder cannot be written.
@@ -133,7 +133,7 @@ class Labeller:
                     rejects.append(Reject(photo, path, name, error.reason, error.message))
         if rejects:
             write_rejects(self._folder, shard.name, rejects)
-        else:  # those of an earlier try at this shard no longer hold
+        else:  # delete those of an earlier attempt at this shard
             self._folder.delete([reject_file(shard.name)])
         write_labels(self._folder, shard.name, rows)
         report.labelled = len(rows)
@@ -141,7 +141,7 @@ class Labeller:
         return report
 
     def end(self) -> None:
-        """Label no more."""
+        """End the thread; the labeller cannot be used afterwards."""
         self._thread.end()
 
     def _start(self, models: Models | None = None) -> None:
@@ -188,7 +188,7 @@ class Labeller:
         return row
 
     def _stored(self, file: str) -> Pixels | None:
-        """What an earlier run made of the photo, for another scorer or before it was killed."""
+        """Return the enhanced photo that an earlier run stored, if any."""
         try:
             return decode_enhanced(self._folder.read(file))
         except OSError:
@@ -234,7 +234,7 @@ class _Opened:
 
 @contextmanager
 def _stage(name: str, clock: Clock) -> Iterator[None]:
-    """Time a stage of one photo, and turn whatever goes wrong in it into a reject."""
+    """Time a stage of one photo and turn every error in it into a reject."""
     start = time.perf_counter()
     try:
         yield

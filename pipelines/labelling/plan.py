@@ -1,8 +1,7 @@
-"""Plan a run: identify every photo by its content and group those without a label into shards.
+"""Plan a run: hash every photo and group those without a label into shards.
 
-All of it streams: of a photo, the 32 bytes of its hash stay in memory. Shards are files
-(``plan/<shard>.json``) whose names travel through the engine; a name is a hash of what goes into
-the shard, never of the time.
+Photos are streamed; only the 32 bytes of each hash stay in memory. Each shard is a file
+(``plan/<shard>.json``), and the engine is given only its name, which is a hash of its content.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _SEEN = 1
 
 @dataclass(frozen=True)
 class Shard:
-    """A portion of a run.
+    """Photos that are labelled together.
 
     Attributes:
-        name: also of its files.
-        enhancers: whose labels the photos lack.
-        photos: (hash, location) of each.
+        name: name of its files, without the extension.
+        enhancers: names of the enhancers whose labels the photos lack.
+        photos: (hash, location) of each photo.
     """
 
     name: str
@@ -45,16 +44,16 @@ class Shard:
 
 @dataclass
 class Plan:
-    """Every photo of the input, once.
+    """Numbers of photos by what is to be done with them, and the shards to label.
 
     Attributes:
-        photos: how many there are: to do, labelled already, duplicates and unreadable ones.
-        already: those with all the labels this run would make.
-        duplicates: those with the content of one listed before.
-        unreadable: rejects by reason.
+        photos: all photos: to label, labelled already, duplicates and unreadable.
+        already: photos that have all labels of this run.
+        duplicates: photos with the same content as an earlier one.
+        unreadable: photos that cannot be read, by reason.
         todo: labels to make, by enhancer.
         todo_photos: photos that lack a label.
-        shards: names of the shards that hold them.
+        shards: names of the shards of these photos.
     """
 
     photos: int = 0
@@ -72,12 +71,12 @@ def plan_file(shard: str) -> str:
 
 
 def photos_in(name: str) -> int:
-    """How many photos a shard holds; its name says so, so that nobody has to open it."""
+    """Return the number of photos in a shard, which is the last part of its name."""
     return int(name.rpartition("-")[2])
 
 
 def make_shard(recipes: Sequence[Recipe], photos: Sequence[tuple[str, str]]) -> Shard:
-    """The shard of these photos, named the same on every machine and at any time."""
+    """Return the shard of these photos; the same photos and recipes give the same name."""
     content = json.dumps([[str(recipe) for recipe in recipes], list(photos)])
     digest = hashlib.sha256(content.encode()).hexdigest()[:20]
     enhancers = tuple(recipe.enhancer for recipe in recipes)
@@ -85,10 +84,10 @@ def make_shard(recipes: Sequence[Recipe], photos: Sequence[tuple[str, str]]) -> 
 
 
 def read_plan(folder: Folder, shard: str) -> Shard:
-    """A shard that ``make_plan`` wrote.
+    """Read a shard that ``make_plan`` wrote.
 
     Raises:
-        DataError: the folder is gone, or its plan.
+        DataError: the folder or the file is gone.
     """
     try:
         content = json.loads(folder.read(plan_file(shard)))
@@ -111,10 +110,10 @@ def make_plan(
     *,
     dry: bool,
 ) -> Plan:
-    """Identify photos and write the shards of those that lack a label.
+    """Hash photos and write the shards of those that lack a label.
 
-    Of several photos with the same content the first is labelled. Every reject of an earlier run
-    is tried again.
+    Only the first of several photos with the same content is labelled. Rejects of an earlier run
+    are tried again.
 
     Args:
         paths: absolute locations of photos.
@@ -122,15 +121,15 @@ def make_plan(
         folder: where labels are; it need not exist in a dry run.
         size: photos per shard; None: up to ``MAX_SHARD_SIZE``, fewer where a worker would
             otherwise get less than ``SHARDS_PER_WORKER`` shards.
-        workers: how many will label.
-        dry: write nothing.
+        workers: number of processes that label.
+        dry: whether to write nothing.
 
     Raises:
         DataError: the folder cannot be read or written.
     """
     plan = Plan()
     writer = _ShardWriter(plan, folder, recipes, size, workers, dry)
-    # What is known of a photo by its hash: bit 0, it was listed; bit i + 1, it has label i.
+    # State of each photo by its hash. Bit 0: it was listed in this run; bit i + 1: it has label i.
     known: dict[bytes, int] = {}
     for number, recipe in enumerate(recipes):
         for photo in labelled_photos(folder, recipe):
@@ -202,7 +201,7 @@ class _ShardWriter:
             self._plan.todo_photos += len(shard.photos)
             self._plan.todo.update(dict.fromkeys(shard.enhancers, len(shard.photos)))
             if not self._dry:
-                # A shard of nothing but rejects is planned again under the name it had.
+                # A shard of rejects only is planned again under the same name.
                 if f"{shard.name}.parquet" in self._labelled:
                     self._folder.delete([label_file(shard.name)])
                 content = {"enhancers": shard.enhancers, "photos": shard.photos}
@@ -217,7 +216,7 @@ class _ShardWriter:
 
 
 def _identify(paths: Iterable[str]) -> Iterator[tuple[str, str | PhotoError]]:
-    """(path, hash or why there is none), in order; a few files are read at a time."""
+    """Yield (path, hash or reading error) in order; a few files are read at a time."""
 
     def identify(path: str) -> tuple[str, str | PhotoError]:
         try:
