@@ -117,7 +117,7 @@ ENHANCERS = {
     ),
     "restorer": Registered(
         "pipelines.enhancers.learned.restorer:Restorer",
-        "noise, JPEG, blur, overexposure",
+        "noise, JPEG, blur; keeps texture",
         512,
         2.7,
         "Apache-2.0",

@@ -17,6 +17,7 @@ import numpy as np
 from pipelines.data.pixels import Pixels, to_float
 from pipelines.degradation.model import KINDS, Kind, degrade, random_factors
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer
+from pipelines.enhancers.learned.detail import keep_detail
 from pipelines.enhancers.learned.restorer import Restorer
 from pipelines.packaging.enhancer import (
     DATA_TABLE,
@@ -44,7 +45,7 @@ def faulty(
     return photo, degrade(to_float(photo), factors, rng)
 
 
-CASES = {kind: partial(faulty, kind, False) for kind in KINDS} | {
+CASES = {kind: partial(faulty, kind, False) for kind in KINDS if kind != "saturation"} | {
     f"{kind}, saved": partial(faulty, kind, True) for kind in ("none", "noise", "blur")
 }
 
@@ -65,7 +66,8 @@ transforms of 8x8 pixels (YCbCr) at every fourth pixel, a residual network of 3x
 each of the 192 coefficients a gain, a share of what the repairs changed and a shift.
 {report.parameters:,} parameters, {report.multiply_adds_per_pixel:,.0f} multiply-adds per
 pixel; float16 TFLite, checked by sha256 on load (`{NAME}.json`). Photos in which the repairs find
-nothing never reach it; overexposure is left to `desaturate`, which comes after it.
+nothing never reach it. What was removed beyond the noise of the photo is given back after it
+(`{keep_detail.__module__}`), so that texture stays; overexposure is left alone.
 
 Trained by `trigger train-enhancer`, compared and packaged by
 `{Restorer.built_by}`, on {report.patches:,} patches of
@@ -90,7 +92,7 @@ left corner.
 ## Not for
 
 Motion along curves, faces that must stay true, drawings and screenshots. It restores what is likely
-on average, which is smooth rather than textured; it does not bring back what was really there.
+on average; it does not bring back what was really there.
 """
 
 

@@ -1,8 +1,9 @@
 """``restorer``: classical repairs, refined by a network that comes with this package.
 
 The network sees the original photo and the result of the ``deblocker``, or else of denoising, and
-of deblurring; it undoes what they overdid and continues where they did too little. Overexposure is
-left to ``desaturate``, since the neighborhood of a pixel does not show how bright a scene was.
+of deblurring; it undoes what they overdid and continues where they did too little. Fine texture
+that was taken for noise is given back at the end. Overexposure is left alone: taken back, clipped
+skies and lamps turn gray (``desaturate`` does it on request).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import numpy as np
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_float, to_pixels
 from pipelines.enhancers.base import PhotoEnhancer
-from pipelines.enhancers.classical.desaturate import exposure_gain
 from pipelines.enhancers.classical.enhancer import ClassicalEnhancer, repair
 from pipelines.enhancers.classical.shrinkage import BLOCK
 from pipelines.enhancers.learned.chroma import is_gray, to_gray
 from pipelines.enhancers.learned.deblocker import MODELS, Deblocker
+from pipelines.enhancers.learned.detail import keep_detail
 from pipelines.enhancers.tiling import Tiling, tiled
 from pipelines.models.files import load_model_file, load_tflite
 from trigger.errors import ModelError
@@ -30,7 +31,7 @@ REACH = 48
 
 
 class Restorer(PhotoEnhancer):
-    """Blind repair of JPEG blocks or else noise, of blur, of their residue, and of overexposure.
+    """Blind repair of JPEG blocks or else noise, of blur, and of their residue; texture is kept.
 
     Photos without any of that are returned as they are. The model card is
     ``pipelines/enhancers/learned/models/restorer.md``.
@@ -58,20 +59,19 @@ class Restorer(PhotoEnhancer):
             self._network = load_tflite(packaged.data, self.name)
         else:
             self._network = load_model_file(file)
-        self.version = f"{first_repair_version()}-{self._network.version}"
+        # 3: texture is kept, overexposure left alone
+        self.version = f"3-{first_repair_version()}-{self._network.version}"
 
     def enhance(self, photo: FloatPhoto) -> FloatPhoto:
         """Enhance a photo, (H, W, 3) float32 RGB in [0, 1]."""
         repaired = first_repair(photo)
-        gain = exposure_gain(repaired, without_grain=True)
-        if repaired is not photo:
-            # In 8 bits, as in training; it also takes less memory.
-            seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
-            tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
-            repaired = tiled(self._window, seen, tiling)
-            if is_gray(photo):
-                repaired = to_gray(repaired)
-        return repaired if gain is None else repaired * gain
+        if repaired is photo:
+            return photo
+        # In 8 bits, as in training; it also takes less memory.
+        seen: Pixels = np.concatenate([to_pixels(repaired), to_pixels(photo)], axis=2)
+        tiling = Tiling(TILE, margin=REACH, blend=0, align=BLOCK, pad_to=(BLOCK, BLOCK))
+        refined = keep_detail(photo, tiled(self._window, seen, tiling))
+        return to_gray(refined) if is_gray(photo) else refined
 
     def _window(self, window: Pixels) -> FloatPhoto:
         return np.clip(self._network(to_float(window)[None])[0][0], 0, 1)
