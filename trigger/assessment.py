@@ -13,6 +13,7 @@ from typing import Any
 from trigger.errors import OptionError, PhotoError, PhotoReason
 from trigger.model import Model, load_model
 from trigger.photo import PhotoSource, read_photo
+from trigger.photo.color import ProfileUse
 from trigger.photo.decoder import is_photo_source
 from trigger.photo.limits import DEFAULT_LIMITS, Limits
 from trigger.threads import default_workers, map_in_order
@@ -40,6 +41,8 @@ class Assessment:
         height: of the upright photo, in pixels.
         seconds_decode: wall time to read, decode and resize.
         seconds_model: wall time of the inference.
+        profile_use: what became of the photo's ICC profile, as in ``Photo``; a "broken" one was
+            ignored, and the pixels were taken for sRGB.
     """
 
     photo: str
@@ -51,6 +54,7 @@ class Assessment:
     height: int
     seconds_decode: float
     seconds_model: float
+    profile_use: ProfileUse
 
     def to_json(self) -> dict[str, Any]:
         """Return the attributes as a dictionary ready for ``json.dumps``."""
@@ -143,6 +147,7 @@ class Trigger:
             height=decoded.height,
             seconds_decode=ready - begin,
             seconds_model=done - ready,
+            profile_use=decoded.profile_use,
         )
 
     def assess_all(

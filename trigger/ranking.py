@@ -40,6 +40,11 @@ class Ranking:
         """How many photos reach the threshold."""
         return sum(photo.enhance for photo in self.photos)
 
+    @property
+    def broken_profiles(self) -> int:
+        """How many photos were taken for sRGB, since their ICC profile is broken."""
+        return sum(photo.profile_use == "broken" for photo in self.photos)
+
     def to_csv(self) -> str:
         """Return one row per photo, ranked; rejected ones last, with the reason as ``error``.
 

@@ -92,6 +92,8 @@ class LabelRun:
         counts: None until finished, as are those below.
         rejects: rejected labels by reason.
         deltas: of all labels in the folder, by enhancer.
+        broken_profiles: photos of this run whose ICC profile is broken, taken for sRGB; 0 where
+            the engine does not count.
         stages: seconds by stage, over all workers; empty where the engine does not count.
         seconds: wall time.
     """
@@ -109,6 +111,7 @@ class LabelRun:
     counts: Counts | None = None
     rejects: dict[str, int] = field(default_factory=dict)
     deltas: dict[str, DeltaSummary] = field(default_factory=dict)
+    broken_profiles: int = 0
     stages: dict[str, float] = field(default_factory=dict)
     seconds: float | None = None
 

@@ -86,6 +86,7 @@ class LabelShard(beam.DoFn):
         with _labeller(self._job) as labeller:
             report = labeller.label(read_plan(Folder(self._job.folder), shard))
         Metrics.counter(NAMESPACE, "labelled").inc(report.labelled)
+        Metrics.counter(NAMESPACE, "broken_profiles").inc(report.broken_profiles)
         for reason, count in report.rejected.items():
             Metrics.counter(NAMESPACE, f"rejected_{reason}").inc(count)
         for stage, seconds in report.seconds.items():  # counters hold whole numbers

@@ -34,6 +34,7 @@ from pipelines.labelling.time_limit import TimeLimitedThread, TimeLimitError
 from pipelines.scorers import Scorer, checked_opinions, load_scorer, mean_score
 from trigger.errors import EnhancerError, ModelError, OptionError, PhotoError
 from trigger.photo import photo_hash, read_photo
+from trigger.photo.color import ProfileUse
 
 T = TypeVar("T")
 Clock = dict[str, float]
@@ -65,9 +66,13 @@ class Job:
 
 @dataclass
 class ShardReport:
-    """Result of one shard: numbers of labels and of rejects by reason, and seconds by stage."""
+    """Result of one shard: numbers of labels and of rejects by reason, and seconds by stage.
+
+    Photos with a broken ICC profile, which were taken for sRGB, are counted, too.
+    """
 
     labelled: int = 0
+    broken_profiles: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
@@ -126,6 +131,7 @@ class Labeller:
             except _RejectedError as error:
                 rejects.append(Reject(photo, path, "", error.reason, error.message))
                 continue
+            report.broken_profiles += opened.profile_use == "broken"
             for name in shard.enhancers:
                 try:
                     rows.append(self._measure(opened, name, report))
@@ -229,6 +235,7 @@ class _Opened:
     photo: str
     path: str
     pixels: Pixels
+    profile_use: ProfileUse
     opinions: npt.NDArray[np.float32]
 
 
@@ -253,10 +260,11 @@ def _open(photo: str, path: str, scorer: Scorer, clock: Clock) -> _Opened:
         data = read_photo_file(path)
         if photo_hash(data) != photo:
             raise _RejectedError("changed", "changed while the job ran; run it again.")
-        pixels = read_photo(data, name=path).pixels
-        del data
+        decoded = read_photo(data, name=path)
+        pixels, profile_use = decoded.pixels, decoded.profile_use
+        del data, decoded
     with _stage("score", clock):
-        return _Opened(photo, path, pixels, checked_opinions(scorer, [pixels])[0])
+        return _Opened(photo, path, pixels, profile_use, checked_opinions(scorer, [pixels])[0])
 
 
 def _score(

@@ -237,6 +237,7 @@ class _Labelling:
             for stage in STAGES
             if f"{stage}_microseconds" in counters
         }
+        run.broken_profiles = counters.get("broken_profiles", 0)
         run.state, run.seconds = "finished", seconds
         write_run(self.out, run)
         self.out.delete(plan_file(shard) for shard in plan.shards)

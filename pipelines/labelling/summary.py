@@ -79,7 +79,7 @@ def plan_text(run: LabelRun) -> str:
     labels = ", ".join(f"{count} with {name}" for name, count in plan.labels.items())
     lines.append(f"labels to make: {labels}   ({counted(plan.shards, 'shard')} into {run.folder})")
     lines += _by_reason("unreadable", plan.unreadable)
-    lines += _by_reason("left out", run.skipped)
+    lines += _by_reason("skipped", run.skipped)
     return "\n".join([*lines, "nothing was written (--dry-run)"])
 
 
@@ -93,10 +93,13 @@ def summary_text(run: LabelRun) -> str:
         f"{counts.already} labelled before + {counted(counts.duplicates, 'duplicate')} + "
         f"{counts.rejected} rejected   ({run.seconds:.1f} s)"
     ]
-    lines += _by_reason("left out", run.skipped)
+    lines += _by_reason("skipped", run.skipped)
     lines += _by_reason("rejected", run.rejects)
     if counts.rejected:
         lines[-1] += f"   (details in {run.folder}/rejects)"
+    if run.broken_profiles:
+        broken = counted(run.broken_profiles, "photo")
+        lines.append(f"{broken} with a broken ICC profile, taken for sRGB")
     for enhancer, deltas in run.deltas.items():
         lines.append(
             f"delta of {enhancer}: mean {deltas.mean:+.3f}, median {deltas.median:+.3f}, "

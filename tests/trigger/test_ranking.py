@@ -26,7 +26,7 @@ NASTY = "a <b onclick='x'> & \"q\"</script>.png"
 
 
 def assessed(name: str, score: float) -> Assessment:
-    return Assessment(name, score, 0.4, score >= 0.4, "", 640, 480, 0.0, 0.0)
+    return Assessment(name, score, 0.4, score >= 0.4, "", 640, 480, 0.0, 0.0, "none")
 
 
 results = st.lists(

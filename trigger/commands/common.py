@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +12,11 @@ import click
 from trigger.assessment import DEFAULT_THRESHOLD, Assessment, Trigger
 from trigger.cli.options import FINITE, POSITIVE, model_file_options
 from trigger.console.quiet import native_messages_muted
-from trigger.console.terminal import printable
+from trigger.console.terminal import counted, printable
 from trigger.model import load_model
 from trigger.views import VIEWS
+
+logger = logging.getLogger(__name__)
 
 EXIT_CODES = "Exit codes: 0 all photos read, 1 some could not be read (or an error), 2 wrong usage."
 HEADER = "   score  alert  photo"
@@ -63,3 +66,9 @@ def line(photo: Assessment) -> str:
     """Return an aligned line for people."""
     alert = "alert" if photo.enhance else "-"
     return f"{photo.score:8.3f}  {alert:5}  {printable(photo.photo)}\n"
+
+
+def report_broken_profiles(count: int) -> None:
+    """Say how many photos had an ICC profile that could not be used, if any."""
+    if count:
+        logger.info("%s with a broken ICC profile, taken for sRGB", counted(count, "photo"))

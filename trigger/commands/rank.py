@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from trigger.cli.options import POSITIVE, check_output
-from trigger.commands.common import EXIT_CODES, HEADER, line, load_trigger, model_options
+from trigger.commands.common import (
+    EXIT_CODES,
+    HEADER,
+    line,
+    load_trigger,
+    model_options,
+    report_broken_profiles,
+)
 from trigger.console.terminal import counted
 from trigger.errors import OptionError
 from trigger.files import resolved
@@ -86,6 +93,7 @@ def command(
         *(counted(len(ranking.photos), "photo"), ranking.alerts),
         *(ranking.threshold, len(ranking.rejected)),
     )
+    report_broken_profiles(ranking.broken_profiles)
     return 1 if ranking.rejected else 0
 
 

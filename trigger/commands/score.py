@@ -10,7 +10,14 @@ from pathlib import Path
 import click
 
 from trigger.assessment import RejectedPhoto
-from trigger.commands.common import EXIT_CODES, HEADER, line, load_trigger, model_options
+from trigger.commands.common import (
+    EXIT_CODES,
+    HEADER,
+    line,
+    load_trigger,
+    model_options,
+    report_broken_profiles,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +54,7 @@ def command(
     The photo - is read from standard input.
     """
     trigger = load_trigger(threshold, model, sha256, views)
-    code = 0
+    code = broken_profiles = 0
     if not as_json:
         sys.stdout.write(f"{HEADER}\n")
     sources = (sys.stdin.buffer if photo == "-" else photo for photo in photos)
@@ -55,9 +62,12 @@ def command(
         if isinstance(result, RejectedPhoto):
             code = 1
             logger.warning("%s", result)
+        else:
+            broken_profiles += result.profile_use == "broken"
         if as_json:
             sys.stdout.write(json.dumps(result.to_json()) + "\n")
         elif not isinstance(result, RejectedPhoto):
             sys.stdout.write(line(result))
         sys.stdout.flush()
+    report_broken_profiles(broken_profiles)
     return code

@@ -193,7 +193,7 @@ def _to_photo(decoded: Image.Image, turn: int, icc_profile: bytes, name: str, fm
     rgb = decoded if decoded.mode == "CMYK" and usable else to_rgb(decoded)
     converted, use = to_srgb(rgb, usable, gray=gray) if usable else (rgb, "none")
     if use == "broken":
-        logger.info("%s: its ICC profile is broken; taken for sRGB", name)
+        logger.debug("%s: its ICC profile is broken; taken for sRGB", name)
     upright = to_upright(converted, turn)
     upright.info.clear()  # what it says of orientation and transparency has been dealt with
     return Photo(upright, name, fmt, *upright.size, icc_profile=icc_profile, profile_use=use)

@@ -28,7 +28,7 @@ from pipelines.data.label_schema import LABEL_SCHEMA, Recipe
 from pipelines.data.labels import read_labels
 from pipelines.data.rejects import read_rejects
 from pipelines.labelling import beam as engine
-from pipelines.labelling.summary import describe_deltas
+from pipelines.labelling.summary import describe_deltas, summary_text
 from trigger.cli.app import main
 from trigger.errors import DataError, OptionError
 from trigger.photo import photo_hash, read_photo
@@ -104,6 +104,18 @@ def test_what_was_not_changed_is_not_scored_again(
     label(photos, tmp_path / "out", enhancers=("keep",))
     assert (read_labels(tmp_path / "out")["delta"] == 0).all()
     assert len(scored) == 8
+
+
+def test_broken_profiles_are_counted(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "profiled"
+    folder.mkdir()
+    for number, profile in enumerate((b"no profile", None)):
+        with Image.open(next(photos.rglob("*.png"))) as image:
+            image.rotate(90 * number).save(folder / f"{number}.png", icc_profile=profile)
+    run = label(folder, tmp_path / "labels")
+    assert run.broken_profiles == 1
+    assert "1 photo with a broken ICC profile, taken for sRGB" in summary_text(run)
+    assert read_run(tmp_path / "labels").broken_profiles == 1
 
 
 def test_broken_photos_are_recorded_and_the_job_goes_on(

@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from trigger import Assessment, RejectedPhoto, Trigger
 from trigger.cli.app import main
@@ -43,6 +45,19 @@ def test_score_as_json_lines_goes_on_after_a_broken_photo(
     assert second["threshold"] == -99
     assert third["error"]["reason"] == "directory"
     assert f"trigger: {broken}: is not a photo" in output.err
+
+
+@pytest.mark.parametrize("command", ["score", "rank"])
+def test_broken_profiles_are_counted(
+    command: str, coffee: np.ndarray, tmp_path: Path, capsys: Captured
+) -> None:
+    for number, profile in enumerate((b"no profile", b"neither", None)):
+        Image.fromarray(coffee).save(tmp_path / f"{number}.png", icc_profile=profile)
+    photos = sorted(map(str, tmp_path.iterdir()))
+    assert main([command, *photos]) == 0
+    assert "2 photos with a broken ICC profile, taken for sRGB\n" in capsys.readouterr().err
+    assert main([command, photos[-1]]) == 0
+    assert "profile" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["score", "rank"])
