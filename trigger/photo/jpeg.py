@@ -12,35 +12,21 @@ it, and stray bytes between the segments of the header.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import simplejpeg
 from PIL import Image
 
 from trigger.errors import PhotoError
+from trigger.photo.jpeg_segments import START_OF_SCAN, end_of_image, segments
+from trigger.photo.jpeg_zeros import find_zeros
 
-_START_OF_SCAN, _END_OF_IMAGE, _NUMBER_OF_LINES = 0xDA, 0xD9, 0xDC
+_NUMBER_OF_LINES = 0xDC
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-# In entropy-coded data, FF 00 stands for FF, and FF D0..D7 are restart markers.
-# One FF and no repetition: this is 20 times as fast.
-_NEXT_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _COLORS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
-_END = b"\xff\xd9"
+END = b"\xff\xd9"
 _COEFFICIENTS = 64
-
-
-class Segment(NamedTuple):
-    """A marker segment: from its FF to the end of its payload."""
-
-    marker: int
-    start: int
-    payload: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +80,7 @@ def read_structure(data: bytes, max_scans: int) -> Structure | None:
     frame: Frame | None = None
     missing: dict[int, list[int]] = {}
     scans = lines = 0
-    for segment in _segments(data):
+    for segment in segments(data):
         payload = data[segment.payload : segment.end]
         if segment.marker in _FRAMES and frame is None:
             frame = _read_frame(segment.marker, payload, segment.payload)
@@ -102,7 +88,7 @@ def read_structure(data: bytes, max_scans: int) -> Structure | None:
                 return None
             # Bits still to come of each coefficient; 16 where nothing is known yet.
             missing = {component: [16] * _COEFFICIENTS for component in frame.sampling}
-        elif segment.marker == _START_OF_SCAN and frame is not None:
+        elif segment.marker == START_OF_SCAN and frame is not None:
             scans += 1
             _count_scan(payload, frame.progressive, missing)
             whole = not any(any(bits) for bits in missing.values())
@@ -118,7 +104,7 @@ def read_structure(data: bytes, max_scans: int) -> Structure | None:
 
 def read_late_height(data: bytes, max_scans: int) -> Structure | None:
     """Return the structure of a JPEG whose height is stated after its first scan, else None."""
-    for segment in _segments(data):
+    for segment in segments(data):
         if segment.marker in _FRAMES:
             if data[segment.payload + 1 : segment.payload + 3] != b"\0\0":
                 return None
@@ -153,6 +139,8 @@ def decode_strictly(data: bytes, mode: str, factor: int, size: tuple[int, int]) 
         )
         return Image.fromarray(pixels[..., 0] if mode == "L" else pixels, mode)
 
+    if (position := find_zeros(data)) is not None:
+        raise ValueError(f"zeros were written over the picture from byte {position} on")
     try:
         return decode(data)
     except ValueError as error:
@@ -177,24 +165,6 @@ def explain_damage(error: ValueError, name: str) -> PhotoError:
     return PhotoError(
         "corrupt", name, f"this JPEG file is damaged ({text}). Copy or download it again."
     )
-
-
-def _segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments of the first picture in the file; stray bytes between are passed over."""
-    position = 2
-    while found := _NEXT_MARKER.search(data, position):
-        marker = found[1][0]
-        start, payload = found.end() - 2, found.end() + 2
-        if marker == _END_OF_IMAGE:
-            return
-        if marker in _WITHOUT_LENGTH:
-            position = found.end()
-            continue
-        end = found.end() + int.from_bytes(data[found.end() : payload], "big")
-        if end < payload or end > len(data):
-            return
-        yield Segment(marker, start, payload, end)
-        position = end
 
 
 def _read_frame(marker: int, payload: bytes, start: int) -> Frame | None:
@@ -232,16 +202,15 @@ def _without_padding(data: bytes) -> bytes:
     The zeros may be the last byte of the picture, so one stays; libjpeg does not mind it.
     """
     parts = [data[:2]]
-    for segment in _segments(data):
-        if segment.marker == _START_OF_SCAN:
+    for segment in segments(data):
+        if segment.marker == START_OF_SCAN:
             break
         parts.append(data[segment.start : segment.end])
     else:
         return data
-    markers = _NEXT_MARKER.finditer(data, segment.end)
-    end = next((marker.start() for marker in markers if marker[1] == _END[1:]), len(data))
+    end = end_of_image(data, segment.end)
     body = data[segment.start : end]
     trimmed = body.rstrip(b"\0")
     if len(trimmed) < len(body):
         trimmed += b"\0"
-    return b"".join([*parts, trimmed, _END])
+    return b"".join([*parts, trimmed, END])

@@ -106,3 +106,26 @@ def test_an_unknown_number_of_components_is_an_error(coffee: np.ndarray) -> None
     at = data.index(b"\xff\xc0")
     data[at + 9] = 0
     assert reason_of(bytes(data)) in ("truncated", "corrupt", "unsupported-format")
+
+
+@pytest.mark.parametrize("kind", ["baseline", "4:4:4", "restarts", "gray", "cmyk"])
+@pytest.mark.parametrize("part", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_zeros_written_over_the_picture_are_noticed(
+    kind: str, part: float, coffee: np.ndarray
+) -> None:
+    data = sample(kind, coffee)
+    start = data.rindex(b"\xff\xda") + 14
+    at = start + int(part * (len(data) - start))
+    assert reason_of(data[:at] + bytes(32) + data[at + 32 :]) in ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}])
+def test_zeros_that_encode_flat_areas_are_no_damage(
+    level: int, mode: str, options: dict[str, object]
+) -> None:
+    flat = Image.new("L", (640, 480), level).convert(mode)
+    data = encode(flat, "JPEG", quality=50, **options)
+    assert np.ptp(read_photo(data).pixels) == 0
+    assert bytes(24) in data or not options
