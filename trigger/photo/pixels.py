@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 
 from PIL import ImageFile
 from PIL.Image import Image
@@ -71,6 +72,9 @@ def load_jpeg(
     except ValueError as error:
         if not any(hint in str(error) for hint in _NOT_READ):
             raise jpeg.explain_damage(error, name) from error
+    else:
+        data += jpeg.END  # all pixels are there, but Pillow insists on an end marker
+        image.fp = io.BytesIO(data)
     image.draft(None, (size[0] // factor, size[1] // factor))
     image.decodermaxblock = len(data)  # arithmetic coding cannot stop half-way
     image.load()

@@ -71,7 +71,7 @@ def test_missing_scans_are_noticed(coffee: np.ndarray) -> None:
         assert reason_of(data[:at] + b"\xff\xd9") == "truncated"
 
 
-@pytest.mark.parametrize("kind", ["baseline", "progressive"])
+@pytest.mark.parametrize("kind", ["baseline", "progressive", "gray", "cmyk"])
 def test_what_loses_no_pixel_is_no_damage(kind: str, coffee: np.ndarray) -> None:
     data = sample(kind, coffee)
     expected = read_photo(data).pixels
