@@ -108,7 +108,7 @@ def test_without_tid_nothing_is_built(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["train-scorer", "--live", "x", "--out", str(tmp_path)]) == 2
     assert "--tid" in capsys.readouterr().err
     rate(tmp_path, 4.0)
-    with pytest.raises(DataError, match=r"kodak01.png, which is not there"):
+    with pytest.raises(DataError, match=r"kodak01.png, which is missing"):
         plan_examples(None, tmp_path, [], 0)
 
 
