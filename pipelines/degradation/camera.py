@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.data.pixels import FloatPhoto, Pixels, to_pixels
+from pipelines.degradation.model import jpeg_bytes
 from trigger.photo import read_photo
-from trigger.photo.encode import jpeg_bytes
 
 GAMMA = np.float32(2.2)
 WHITE_BALANCE = (2.0, 1.0, 1.7)
@@ -207,4 +207,4 @@ def _resized(photo: FloatPhoto, size: tuple[int, int]) -> FloatPhoto:
 
 def _saved(pixels: Pixels, quality: int) -> Pixels:
     """As JPEG with 4:2:0 chroma and back."""
-    return read_photo(jpeg_bytes(pixels, quality=quality, subsampling=2)).pixels
+    return read_photo(jpeg_bytes(pixels, quality)).pixels
